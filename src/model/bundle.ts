@@ -1,0 +1,18 @@
+/**
+ * All that a recogniser is made of, apart from kernels: weights, CRF and tokenizer.
+ *
+ * It is what every reader of a format returns (a package, an export folder) and what every writer
+ * takes, so that the pipeline does not know where a model came from.
+ *
+ * @module
+ */
+import type { CrfWeights, EncoderWeights } from "./weights.ts";
+import type { Tokenizer } from "../tokenizer/types.ts";
+
+/** A model in memory, before it is handed to a backend. */
+export interface ModelBundle {
+  readonly weights: EncoderWeights;
+  /** Absent for a model with a plain softmax head. */
+  readonly crf: CrfWeights | undefined;
+  readonly tokenizer: Tokenizer;
+}

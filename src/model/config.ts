@@ -1,0 +1,93 @@
+/**
+ * What an encoder's shapes are, whoever stored them.
+ *
+ * The graph of a model is the authority on sizes; `config.json` adds what a graph does not say (label
+ * names, the head count, the activation). {@link checkConfig} is the single place that decides whether
+ * the combination can run.
+ *
+ * @module
+ */
+import { ModelError } from "../errors.ts";
+
+/** Activation of the feed-forward network: exact (erf) GELU, or its tanh approximation. */
+export type Activation = "gelu" | "gelu_tanh";
+
+/** Shapes and constants of a BERT-style encoder with a token-classification head. */
+export interface ModelConfig {
+  /** Width of a token's vector between layers. */
+  readonly hiddenSize: number;
+  /** Number of transformer layers. */
+  readonly layers: number;
+  /** Attention heads; divides `hiddenSize`. */
+  readonly heads: number;
+  /** Width of the feed-forward network. */
+  readonly feedForwardSize: number;
+  /** Rows of the word embedding: ids are 0 .. vocabSize - 1. */
+  readonly vocabSize: number;
+  /** Longest sequence, special tokens included. */
+  readonly maxPositions: number;
+  /** Rows of the token-type embedding; 0 when the model has none. */
+  readonly typeVocabSize: number;
+  /** Activation of the feed-forward network. */
+  readonly activation: Activation;
+  /** Epsilon under the root of every LayerNorm. */
+  readonly layerNormEpsilon: number;
+  /** Label names by emission column, for instance `["O", "B-MED", "I-MED"]`. */
+  readonly labels: readonly string[];
+}
+
+/** Largest K of an int8 product whose int32 sum cannot overflow: 2^31 / (255 * 127). */
+export const MAX_INNER_SIZE = 66_000;
+
+const SIZES = [
+  ["hiddenSize", 1, MAX_INNER_SIZE],
+  ["layers", 1, 256],
+  ["heads", 1, 4096],
+  ["feedForwardSize", 1, MAX_INNER_SIZE],
+  ["vocabSize", 1, 1 << 24],
+  ["maxPositions", 1, 1 << 16],
+  ["typeVocabSize", 0, 1 << 16],
+] as const;
+
+/**
+ * Throws a {@link ModelError} (`model/config`) that names the first field that is out of range.
+ * Returns the configuration so that it can be used in an expression.
+ */
+export function checkConfig(config: ModelConfig): ModelConfig {
+  for (const [name, low, high] of SIZES) {
+    const value = config[name];
+    if (!Number.isInteger(value) || value < low || value > high) {
+      throw new ModelError(
+        "model/config",
+        `${name} is ${value}; expected an integer from ${low} to ${high}.`,
+      );
+    }
+  }
+  if (config.hiddenSize % config.heads !== 0) {
+    throw new ModelError(
+      "model/config",
+      `hiddenSize ${config.hiddenSize} is not a multiple of heads ${config.heads}; ` +
+        "each head needs the same number of columns.",
+    );
+  }
+  if (config.activation !== "gelu" && config.activation !== "gelu_tanh") {
+    throw new ModelError(
+      "model/config",
+      `activation is ${JSON.stringify(config.activation)}; expected "gelu" or "gelu_tanh".`,
+    );
+  }
+  const epsilon = config.layerNormEpsilon;
+  if (!(epsilon >= 0 && epsilon < 1)) {
+    throw new ModelError(
+      "model/config",
+      `layerNormEpsilon is ${epsilon}; expected a number from 0 to 1.`,
+    );
+  }
+  if (config.labels.length === 0 || config.labels.length > 1024) {
+    throw new ModelError(
+      "model/config",
+      `the model has ${config.labels.length} labels; expected 1 to 1024.`,
+    );
+  }
+  return config;
+}

@@ -1,0 +1,33 @@
+/**
+ * The forward pass of a BERT-style encoder with a token-classification head, top to bottom.
+ *
+ * Post-norm transformer layers as in Devlin et al., arXiv 1810.04805, section 3: each sublayer's output is
+ * added to the hidden state and normalized. Written once; what a linear layer or an attention *is* on a
+ * given machine is the backend's business.
+ *
+ * @module
+ */
+import type { Backend, PackedBatch } from "../backend/backend.ts";
+
+/**
+ * Emissions (pre-CRF logits) of every token of the batch: float32, row-major, `[tokens, labels]`,
+ * sequences one after the other as they were packed.
+ */
+export function encode(backend: Backend, batch: PackedBatch): Promise<Float32Array> {
+  const { hidden, qkv, context, update, inner, emissions } = backend.workspace;
+  backend.begin(batch);
+  backend.embed(hidden);
+  for (const layer of backend.layers) {
+    backend.linear(hidden, layer.qkv, qkv);
+    backend.attention(qkv, context);
+    backend.linear(context, layer.attentionOutput, update);
+    backend.addNorm(hidden, update, layer.attentionNorm);
+
+    backend.linear(hidden, layer.up, inner);
+    backend.activate(inner, backend.config.activation);
+    backend.linear(inner, layer.down, update);
+    backend.addNorm(hidden, update, layer.feedForwardNorm);
+  }
+  backend.linear(hidden, backend.classifier, emissions);
+  return backend.read(emissions);
+}

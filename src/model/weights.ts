@@ -1,0 +1,87 @@
+/**
+ * An encoder's weights by role, in the form in which they travel: from a file's bytes to a backend.
+ *
+ * Matrices are stored as they are multiplied, one row per *output* (the transpose of ONNX's MatMul
+ * weights), row-major and unpacked; a backend packs them for its kernels when it loads them. A matrix
+ * is either float32, or int8 with one symmetric scale per row (`value = data * scale`), which is how a
+ * package holds it. Roles, not tensor names, so that an exporter's naming never leaves `formats/`.
+ *
+ * @module
+ */
+import type { ModelConfig } from "./config.ts";
+
+/** A float32 matrix `[rows, columns]`, row-major. */
+export interface F32Matrix {
+  readonly type: "f32";
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float32Array;
+}
+
+/** An int8 matrix `[rows, columns]`, row-major; row r stands for `data * scales[r]`. */
+export interface I8Matrix {
+  readonly type: "i8";
+  readonly rows: number;
+  readonly columns: number;
+  /** -127 .. 127; -128 is never used, so that a product of two rows cannot saturate. */
+  readonly data: Int8Array;
+  /** One non-negative scale per row. */
+  readonly scales: Float32Array;
+}
+
+/** A weight matrix, one row per output channel (or per id, for an embedding). */
+export type Matrix = F32Matrix | I8Matrix;
+
+/** `y = x W^T + b`: weight `[outputs, inputs]`, bias `[outputs]`. */
+export interface LinearWeights {
+  readonly weight: Matrix;
+  readonly bias: Float32Array;
+}
+
+/** LayerNorm over the hidden dimension: both arrays are `[hiddenSize]`. */
+export interface NormWeights {
+  readonly gamma: Float32Array;
+  readonly beta: Float32Array;
+}
+
+/** One transformer layer (post-norm, as in BERT). */
+export interface LayerWeights {
+  /** Query, key and value stacked: weight `[3 * hiddenSize, hiddenSize]`. */
+  readonly qkv: LinearWeights;
+  /** Projection of the attention's context: `[hiddenSize, hiddenSize]`. */
+  readonly attentionOutput: LinearWeights;
+  readonly attentionNorm: NormWeights;
+  /** First half of the feed-forward network: `[feedForwardSize, hiddenSize]`. */
+  readonly up: LinearWeights;
+  /** Second half: `[hiddenSize, feedForwardSize]`. */
+  readonly down: LinearWeights;
+  readonly feedForwardNorm: NormWeights;
+}
+
+/** A whole encoder with its token-classification head. */
+export interface EncoderWeights {
+  readonly config: ModelConfig;
+  /** `[vocabSize, hiddenSize]`. */
+  readonly wordEmbedding: Matrix;
+  /** `[maxPositions, hiddenSize]`. */
+  readonly positionEmbedding: Matrix;
+  /** `[typeVocabSize, hiddenSize]`; every token has type 0. Absent when the model has none. */
+  readonly typeEmbedding: Matrix | undefined;
+  readonly embeddingNorm: NormWeights;
+  readonly layers: readonly LayerWeights[];
+  /** Emissions: `[labels, hiddenSize]`. */
+  readonly classifier: LinearWeights;
+}
+
+/**
+ * Parameters of a linear-chain CRF over L labels, named as in pytorch-crf.
+ * A score is `start[y0] + sum emissions + sum transitions[y(t-1)][y(t)] + end[yT]`.
+ */
+export interface CrfWeights {
+  /** `[L]`. */
+  readonly start: Float32Array;
+  /** `[L]`. */
+  readonly end: Float32Array;
+  /** `[L, L]`, row = from, column = to. */
+  readonly transitions: Float32Array;
+}

@@ -1,0 +1,25 @@
+/** What both kernel modules hold: all but the int8 matrix product. */
+export { activate } from "./activate";
+export { attention_f32, attention_scratch } from "./attention";
+export {
+  crf_backward,
+  crf_bytes,
+  crf_exp,
+  crf_forward,
+  crf_partition,
+  crf_prepare,
+  crf_viterbi,
+} from "./crf";
+export { embed_f32, embed_int8 } from "./embed";
+export { f32_gemm, f32_pack_panel } from "./gemm-f32";
+export { add_norm } from "./norm";
+
+/** Changes whenever a kernel's arguments or layouts do; the loader refuses any other. */
+export function abi(): i32 {
+  return 1;
+}
+
+/** First byte that the module itself does not use. */
+export function heap_base(): usize {
+  return __heap_base;
+}

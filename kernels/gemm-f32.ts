@@ -1,0 +1,101 @@
+/**
+ * float32 matrix product, for the fp32 backend and for attention in every backend.
+ *
+ * Weights come in panels of 8 columns, each panel `[K][8]` floats with rows `ldw` bytes apart: a packed
+ * linear layer has ldw = 32, and attention multiplies by V where it lies, with ldw = the row of V. Rows of
+ * `a` are read in place. Every output is one sum over k in ascending order, whichever tile computes it, and
+ * multiply and add stay separate: the bits do not depend on the batch or on the engine.
+ */
+import { PANEL } from "./layout";
+import { madd } from "./math";
+
+/** Packs 8 rows of weights (8 output columns), `source[8][k]` floats row-major, into a `[k][8]` panel. */
+export function f32_pack_panel(source: usize, k: i32, target: usize): void {
+  for (let r = 0; r < PANEL; r++) {
+    const row = source + (<usize> r * <usize> k << 2);
+    for (let i: usize = 0; i < <usize> k; i++) {
+      store<f32>(target + (i << 5) + (<usize> r << 2), load<f32>(row + (i << 2)));
+    }
+  }
+}
+
+/** 4 rows x 8 columns of `c = a w + bias`; bias may be 0 for none. */
+export function f32Tile4x8(
+  a: usize,
+  lda: usize,
+  w: usize,
+  ldw: usize,
+  k: i32,
+  bias: usize,
+  c: usize,
+  ldc: usize,
+): void {
+  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  for (let i: usize = 0, end = <usize> k << 2; i < end; i += 4) {
+    const w0 = v128.load(w), w1 = v128.load(w, 16);
+    let x = v128.load32_splat(a + i);
+    c00 = madd(x, w0, c00), c01 = madd(x, w1, c01);
+    x = v128.load32_splat(a1 + i), c10 = madd(x, w0, c10), c11 = madd(x, w1, c11);
+    x = v128.load32_splat(a2 + i), c20 = madd(x, w0, c20), c21 = madd(x, w1, c21);
+    x = v128.load32_splat(a3 + i), c30 = madd(x, w0, c30), c31 = madd(x, w1, c31);
+    w += ldw;
+  }
+  let b0 = f32x4.splat(0), b1 = b0;
+  if (bias) b0 = v128.load(bias), b1 = v128.load(bias, 16);
+  v128.store(c, f32x4.add(c00, b0)), v128.store(c, f32x4.add(c01, b1), 16);
+  c += ldc;
+  v128.store(c, f32x4.add(c10, b0)), v128.store(c, f32x4.add(c11, b1), 16);
+  c += ldc;
+  v128.store(c, f32x4.add(c20, b0)), v128.store(c, f32x4.add(c21, b1), 16);
+  c += ldc;
+  v128.store(c, f32x4.add(c30, b0)), v128.store(c, f32x4.add(c31, b1), 16);
+}
+
+/** 1 row x 8 columns of `c = a w + bias`; bias may be 0 for none. */
+export function f32Tile1x8(
+  a: usize,
+  w: usize,
+  ldw: usize,
+  k: i32,
+  bias: usize,
+  c: usize,
+): void {
+  let c0 = f32x4.splat(0), c1 = c0;
+  for (let end = a + (<usize> k << 2); a < end; a += 4) {
+    const x = v128.load32_splat(a);
+    c0 = madd(x, v128.load(w), c0), c1 = madd(x, v128.load(w, 16), c1);
+    w += ldw;
+  }
+  let b0 = f32x4.splat(0), b1 = b0;
+  if (bias) b0 = v128.load(bias), b1 = v128.load(bias, 16);
+  v128.store(c, f32x4.add(c0, b0)), v128.store(c, f32x4.add(c1, b1), 16);
+}
+
+/** c[m, 8 p0 .. 8 p1] = a w + bias: `a[m, k]` with rows `lda` bytes apart, packed panels, bias per column. */
+export function f32_gemm(
+  m: i32,
+  k: i32,
+  a: usize,
+  lda: usize,
+  w: usize,
+  bias: usize,
+  c: usize,
+  ldc: usize,
+  p0: i32,
+  p1: i32,
+): void {
+  const step = <usize> k * PANEL * 4;
+  for (let p = p0; p < p1; p++) {
+    const wp = w + <usize> p * step;
+    const column = <usize> (p * PANEL * 4);
+    let i = 0;
+    for (; i + 4 <= m; i += 4) {
+      f32Tile4x8(a + <usize> i * lda, lda, wp, 32, k, bias + column, c + <usize> i * ldc + column, ldc);
+    }
+    for (; i < m; i++) {
+      f32Tile1x8(a + <usize> i * lda, wp, 32, k, bias + column, c + <usize> i * ldc + column);
+    }
+  }
+}

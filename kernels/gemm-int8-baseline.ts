@@ -1,0 +1,238 @@
+/**
+ * int8 matrix product for engines with baseline SIMD only, or whose relaxed dot cannot be trusted.
+ * The same integers as `gemm-int8-relaxed.ts`, which says what is computed.
+ *
+ * `i32x4.dot_i16x8_s` multiplies 16-bit lanes, two k at a time. Weights stay int8 in memory, packed
+ * `[N/8][K/2][8][2]`, and widen as they are loaded. Activations are widened once, when they are quantized,
+ * to `[block of rows][K/2][rows][2]` int16, and since q - zeroPoint fits 16 bits it is stored in that form:
+ * the zero point costs nothing here. 4 x 8 has 8 accumulators, 2 weight vectors, 1 broadcast and 1 product.
+ */
+import { PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
+import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./rows";
+
+/** Bytes of one packed activation. */
+export const ACTIVATION_BYTES: i32 = 2;
+
+/** The baseline product has no engine-dependent operand; here so that both modules export the same names. */
+export function int8_set_signed(_signed: i32): void {}
+
+/**
+ * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
+ * one panel at `target` (8 k bytes). The sums of the panel's parameters are not needed here.
+ */
+export function int8_pack_panel(source: usize, k: i32, target: usize, _columns: usize): void {
+  for (let r = 0; r < PANEL; r++) {
+    const row = source + <usize> r * <usize> k;
+    for (let i: usize = 0; i < <usize> k; i += 2) {
+      store<u16>(target + (i << 3) + (<usize> r << 1), load<u16>(row + i));
+    }
+  }
+}
+
+/** Quantizes `count` rows into one block: 8 floats become four pairs of int16, `count` pairs apart. */
+// @ts-ignore: decorator
+@inline
+function quantizeBlock(
+  x: usize,
+  ldx: usize,
+  k: i32,
+  count: i32,
+  a: usize,
+  rows: usize,
+  activation: i32,
+): void {
+  const stride = <usize> count << 2;
+  const magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const top = i16x8.splat(255), bottom = i16x8.splat(0);
+  for (let r = 0; r < count; r++) {
+    activateRow(x, k, activation);
+    rowRange(x, k);
+    store<f32>(rows, rowScale);
+    store<i32>(rows, rowZeroPoint, 4);
+    const inverse = f32x4.splat(rowInverse);
+    const magic = f32x4.splat(ROUND_MAGIC + <f32> rowZeroPoint);
+    const zeroPoint = i16x8.splat(<i16> rowZeroPoint);
+    let out = a + (<usize> r << 2);
+    for (let p = x, end = x + (<usize> k << 2); p < end; p += 32) {
+      const q0 = i32x4.sub(madd(v128.load(p), inverse, magic), magicBits);
+      const q1 = i32x4.sub(madd(v128.load(p, 16), inverse, magic), magicBits);
+      const clamped = i16x8.max_s(i16x8.min_s(i16x8.narrow_i32x4_s(q0, q1), top), bottom);
+      const q = i16x8.sub(clamped, zeroPoint);
+      v128.store32_lane(out, q, 0);
+      out += stride;
+      v128.store32_lane(out, q, 1);
+      out += stride;
+      v128.store32_lane(out, q, 2);
+      out += stride;
+      v128.store32_lane(out, q, 3);
+      out += stride;
+    }
+    x += ldx;
+    rows += ROW_PARAMS;
+  }
+}
+
+/** Rows of the block that begins at row i of m: 4 while they last, then 2, 1. */
+// @ts-ignore: decorator
+@inline
+function blockRows(i: i32, m: i32): i32 {
+  const left = m - i;
+  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/**
+ * Quantizes blocks of an activation `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after
+ * applying `activation` to it in place. Scale and zero point of row i go to `rows + 8 i`.
+ * Of `shares` equal shares, does number `share`.
+ */
+export function int8_quantize(
+  x: usize,
+  ldx: usize,
+  m: i32,
+  k: i32,
+  a: usize,
+  rows: usize,
+  activation: i32,
+  share: i32,
+  shares: i32,
+): void {
+  for (let i = 0, block = 0; i < m; block++) {
+    const count = blockRows(i, m);
+    if (block % shares == share) {
+      quantizeBlock(
+        x + <usize> i * ldx,
+        ldx,
+        k,
+        count,
+        a + <usize> i * <usize> k * ACTIVATION_BYTES,
+        rows + <usize> (i * ROW_PARAMS),
+        activation,
+      );
+    }
+    i += count;
+  }
+}
+
+/** `acc + w a`, pairs of int16 products summed into int32 lanes. */
+// @ts-ignore: decorator
+@inline
+function mac(w: v128, x: v128, acc: v128): v128 {
+  return i32x4.add(acc, i32x4.dot_i16x8_s(w, x));
+}
+
+/** Writes one row of a tile: scales, adds the bias. */
+// @ts-ignore: decorator
+@inline
+function storeRow(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128): void {
+  const scale = v128.load32_splat(rows);
+  const scale0 = f32x4.mul(scale, v128.load(columns));
+  const scale1 = f32x4.mul(scale, v128.load(columns, 16));
+  v128.store(c, madd(f32x4.convert_i32x4_s(sum0), scale0, v128.load(columns, 32)));
+  v128.store(c, madd(f32x4.convert_i32x4_s(sum1), scale1, v128.load(columns, 48)), 16);
+}
+
+/** 4 rows x 8 columns, 4 k a turn. */
+function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
+  for (; k > 0; k -= 4) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load_ext<i8>(w);
+    w1 = v128.load_ext<i8>(w, 8);
+    x = v128.load32_splat(a, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = v128.load32_splat(a, 8), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = v128.load32_splat(a, 12), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    w0 = v128.load_ext<i8>(w, 16);
+    w1 = v128.load_ext<i8>(w, 24);
+    x = v128.load32_splat(a, 16), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = v128.load32_splat(a, 20), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = v128.load32_splat(a, 24), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = v128.load32_splat(a, 28), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    a += 32;
+    w += 32;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+}
+
+/** 2 rows x 8 columns, 4 k a turn. */
+function tile2x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  for (; k > 0; k -= 4) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load_ext<i8>(w);
+    w1 = v128.load_ext<i8>(w, 8);
+    x = v128.load32_splat(a, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    w0 = v128.load_ext<i8>(w, 16);
+    w1 = v128.load_ext<i8>(w, 24);
+    x = v128.load32_splat(a, 8), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = v128.load32_splat(a, 12), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    a += 16;
+    w += 32;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+}
+
+/** 1 row x 8 columns, 4 k a turn. */
+function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  for (; k > 0; k -= 4) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load_ext<i8>(w);
+    w1 = v128.load_ext<i8>(w, 8);
+    x = v128.load32_splat(a, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    w0 = v128.load_ext<i8>(w, 16);
+    w1 = v128.load_ext<i8>(w, 24);
+    x = v128.load32_splat(a, 4), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    a += 8;
+    w += 32;
+  }
+  storeRow(c, rows, columns, c00, c01);
+}
+
+/**
+ * c[m, 8 p0 .. 8 p1] = a w: `a` and `rows` from {@link int8_quantize}, `w` and `columns` from
+ * {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
+ * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass.
+ */
+export function int8_gemm(
+  m: i32,
+  k: i32,
+  a: usize,
+  rows: usize,
+  w: usize,
+  columns: usize,
+  c: usize,
+  ldc: usize,
+  p0: i32,
+  p1: i32,
+): void {
+  const step = <usize> k * PANEL;
+  w += <usize> p0 * step;
+  columns += <usize> (p0 * PANEL_PARAMS);
+  c += <usize> (p0 * PANEL * 4);
+  for (let p = p0; p < p1; p++) {
+    for (let i = 0; i < m;) {
+      const ai = a + <usize> i * <usize> k * ACTIVATION_BYTES;
+      const ri = rows + <usize> (i * ROW_PARAMS);
+      const ci = c + <usize> i * ldc;
+      const count = blockRows(i, m);
+      if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 2) tile2x8(ai, w, k, ri, columns, ci, ldc);
+      else tile1x8(ai, w, k, ri, columns, ci, ldc);
+      i += count;
+    }
+    w += step;
+    columns += PANEL_PARAMS;
+    c += PANEL * 4;
+  }
+}

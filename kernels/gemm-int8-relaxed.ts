@@ -1,0 +1,363 @@
+/**
+ * int8 matrix product for engines with relaxed SIMD: 8-bit weights, 8-bit activations, int32 sums.
+ *
+ *   c[M, N] = scale[row] * columnScale[col] * sum_k (q[row, k] - zeroPoint[row]) w[col, k] + bias[col]
+ *
+ * Weights are packed `[N/8][K/4][8][4]` int8: one 128-bit load holds four k of four columns, as the dot
+ * wants them. Activations are packed while they are quantized, `[block of rows][K/4][rows][4]` bytes, so
+ * that the inner loop walks one pointer and broadcasts 4 bytes with a single load. Rows go in blocks of 6,
+ * then 4, 2 and 1: 6 x 8 has 12 accumulators, 2 weight vectors and 1 broadcast, which are the 15 vector
+ * registers that V8 can allocate on x86. Four k-steps are unrolled by hand because the loop's own
+ * instructions would take a tenth of the time. A row's sum never depends on the block that it falls in.
+ *
+ * Weak spot: 2 to 5 rows run in narrow tiles that do not fill the dot's pipeline.
+ */
+import { dot4 } from "./dot";
+import { PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
+import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./rows";
+
+/** Bytes of one packed activation. */
+export const ACTIVATION_BYTES: i32 = 1;
+
+/** 0x80 where the engine's dot reads its second operand as signed, else 0. Set by the probe. */
+let flip: i32 = 0;
+
+/** Tells the kernels whether the dot reads activations as signed bytes. */
+export function int8_set_signed(signed: i32): void {
+  flip = signed ? 0x80 : 0;
+}
+
+/**
+ * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
+ * one panel at `target` (8 k bytes), and writes each row's sum into the panel's parameters.
+ */
+export function int8_pack_panel(source: usize, k: i32, target: usize, columns: usize): void {
+  for (let r = 0; r < PANEL; r++) {
+    const row = source + <usize> r * <usize> k;
+    let sum = 0;
+    for (let i: usize = 0; i < <usize> k; i += 4) {
+      store<u32>(target + (i << 3) + (<usize> r << 2), load<u32>(row + i));
+      sum += load<i8>(row + i) + load<i8>(row + i, 1) + load<i8>(row + i, 2) + load<i8>(row + i, 3);
+    }
+    store<i32>(columns + (<usize> r << 2), sum, 64);
+  }
+}
+
+/** Quantizes `count` rows into one block: 16 floats become four groups of 4 bytes, `count` groups apart. */
+// @ts-ignore: decorator
+@inline
+function quantizeBlock(
+  x: usize,
+  ldx: usize,
+  k: i32,
+  count: i32,
+  a: usize,
+  rows: usize,
+  activation: i32,
+): void {
+  const stride = <usize> count << 2;
+  const magicBits = i32x4.splat(ROUND_MAGIC_BITS), flips = i8x16.splat(<i8> flip);
+  for (let r = 0; r < count; r++) {
+    activateRow(x, k, activation);
+    rowRange(x, k);
+    store<f32>(rows, rowScale);
+    store<i32>(rows, rowZeroPoint - flip, 4);
+    const inverse = f32x4.splat(rowInverse);
+    const magic = f32x4.splat(ROUND_MAGIC + <f32> rowZeroPoint);
+    let out = a + (<usize> r << 2);
+    for (let p = x, end = x + (<usize> k << 2); p < end; p += 64) {
+      const q0 = i32x4.sub(madd(v128.load(p), inverse, magic), magicBits);
+      const q1 = i32x4.sub(madd(v128.load(p, 16), inverse, magic), magicBits);
+      const q2 = i32x4.sub(madd(v128.load(p, 32), inverse, magic), magicBits);
+      const q3 = i32x4.sub(madd(v128.load(p, 48), inverse, magic), magicBits);
+      const q = v128.xor(
+        i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(q0, q1), i16x8.narrow_i32x4_s(q2, q3)),
+        flips,
+      );
+      v128.store32_lane(out, q, 0);
+      out += stride;
+      v128.store32_lane(out, q, 1);
+      out += stride;
+      v128.store32_lane(out, q, 2);
+      out += stride;
+      v128.store32_lane(out, q, 3);
+      out += stride;
+    }
+    x += ldx;
+    rows += ROW_PARAMS;
+  }
+}
+
+/** Rows of the block that begins at row i of m: 6 while they last, then 4, 2, 1. */
+// @ts-ignore: decorator
+@inline
+function blockRows(i: i32, m: i32): i32 {
+  const left = m - i;
+  return left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/**
+ * Quantizes blocks of an activation `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after
+ * applying `activation` to it in place. Scale and zero point of row i go to `rows + 8 i`.
+ * Of `shares` equal shares, does number `share`.
+ */
+export function int8_quantize(
+  x: usize,
+  ldx: usize,
+  m: i32,
+  k: i32,
+  a: usize,
+  rows: usize,
+  activation: i32,
+  share: i32,
+  shares: i32,
+): void {
+  for (let i = 0, block = 0; i < m; block++) {
+    const count = blockRows(i, m);
+    if (block % shares == share) {
+      quantizeBlock(
+        x + <usize> i * ldx,
+        ldx,
+        k,
+        count,
+        a + <usize> i * <usize> k,
+        rows + <usize> (i * ROW_PARAMS),
+        activation,
+      );
+    }
+    i += count;
+  }
+}
+
+/** Writes one row of a tile: subtracts the zero point's part, scales, adds the bias. */
+// @ts-ignore: decorator
+@inline
+function storeRow(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128): void {
+  const scale = v128.load32_splat(rows), zeroPoint = v128.load32_splat(rows, 4);
+  const exact0 = i32x4.sub(sum0, i32x4.mul(zeroPoint, v128.load(columns, 64)));
+  const exact1 = i32x4.sub(sum1, i32x4.mul(zeroPoint, v128.load(columns, 80)));
+  const scale0 = f32x4.mul(scale, v128.load(columns));
+  const scale1 = f32x4.mul(scale, v128.load(columns, 16));
+  v128.store(c, madd(f32x4.convert_i32x4_s(exact0), scale0, v128.load(columns, 32)));
+  v128.store(c, madd(f32x4.convert_i32x4_s(exact1), scale1, v128.load(columns, 48)), 16);
+}
+
+/** 6 rows x 8 columns, 16 k a turn. */
+function tile6x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
+  let c40 = c00, c41 = c00;
+  let c50 = c00, c51 = c00;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 8), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 12), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 16), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 20), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = v128.load32_splat(a, 24), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 28), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 32), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 36), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 40), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 44), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = v128.load32_splat(a, 48), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 52), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 56), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 60), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 64), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 68), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = v128.load32_splat(a, 72), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 76), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 80), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 84), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 88), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 92), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    a += 96;
+    w += 128;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+  storeRow(c + 4 * ldc, rows + 32, columns, c40, c41);
+  storeRow(c + 5 * ldc, rows + 40, columns, c50, c51);
+}
+
+/** 4 rows x 8 columns, 16 k a turn. */
+function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 8), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 12), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = v128.load32_splat(a, 16), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 20), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 24), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 28), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = v128.load32_splat(a, 32), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 36), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 40), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 44), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = v128.load32_splat(a, 48), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 52), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 56), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 60), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    a += 64;
+    w += 128;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+}
+
+/** 2 rows x 8 columns, 16 k a turn. */
+function tile2x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = v128.load32_splat(a, 8), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 12), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = v128.load32_splat(a, 16), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 20), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = v128.load32_splat(a, 24), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 28), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    a += 32;
+    w += 128;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+}
+
+/** 1 row x 8 columns, 16 k a turn. */
+function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = v128.load32_splat(a, 4), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = v128.load32_splat(a, 8), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = v128.load32_splat(a, 12), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    a += 16;
+    w += 128;
+  }
+  storeRow(c, rows, columns, c00, c01);
+}
+
+/** 1 row x 32 columns in four panels `step` bytes apart: enough independent sums to keep the dot busy. */
+function tile1x32(a: usize, w: usize, step: usize, k: i32, rows: usize, columns: usize, c: usize): void {
+  let w1 = w + step, w2 = w1 + step, w3 = w2 + step;
+  let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+  for (; k > 0; k -= 8) {
+    let x: v128;
+    x = v128.load32_splat(a);
+    c0 = dot4(v128.load(w, 0), x, c0), c1 = dot4(v128.load(w, 16), x, c1);
+    c2 = dot4(v128.load(w1, 0), x, c2), c3 = dot4(v128.load(w1, 16), x, c3);
+    c4 = dot4(v128.load(w2, 0), x, c4), c5 = dot4(v128.load(w2, 16), x, c5);
+    c6 = dot4(v128.load(w3, 0), x, c6), c7 = dot4(v128.load(w3, 16), x, c7);
+    x = v128.load32_splat(a, 4);
+    c0 = dot4(v128.load(w, 32), x, c0), c1 = dot4(v128.load(w, 48), x, c1);
+    c2 = dot4(v128.load(w1, 32), x, c2), c3 = dot4(v128.load(w1, 48), x, c3);
+    c4 = dot4(v128.load(w2, 32), x, c4), c5 = dot4(v128.load(w2, 48), x, c5);
+    c6 = dot4(v128.load(w3, 32), x, c6), c7 = dot4(v128.load(w3, 48), x, c7);
+    a += 8;
+    w += 64, w1 += 64, w2 += 64, w3 += 64;
+  }
+  storeRow(c, rows, columns, c0, c1);
+  storeRow(c + 32, rows, columns + PANEL_PARAMS, c2, c3);
+  storeRow(c + 64, rows, columns + 2 * PANEL_PARAMS, c4, c5);
+  storeRow(c + 96, rows, columns + 3 * PANEL_PARAMS, c6, c7);
+}
+
+/**
+ * c[m, 8 p0 .. 8 p1] = a w: `a` and `rows` from {@link int8_quantize}, `w` and `columns` from
+ * {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
+ * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass.
+ */
+export function int8_gemm(
+  m: i32,
+  k: i32,
+  a: usize,
+  rows: usize,
+  w: usize,
+  columns: usize,
+  c: usize,
+  ldc: usize,
+  p0: i32,
+  p1: i32,
+): void {
+  const step = <usize> k * PANEL;
+  w += <usize> p0 * step;
+  columns += <usize> (p0 * PANEL_PARAMS);
+  c += <usize> (p0 * PANEL * 4);
+  let p = p0;
+  if (m == 1) {
+    for (; p + 4 <= p1; p += 4) {
+      tile1x32(a, w, step, k, rows, columns, c);
+      w += 4 * step;
+      columns += 4 * PANEL_PARAMS;
+      c += 4 * PANEL * 4;
+    }
+  }
+  for (; p < p1; p++) {
+    for (let i = 0; i < m;) {
+      const ai = a + <usize> i * <usize> k;
+      const ri = rows + <usize> (i * ROW_PARAMS);
+      const ci = c + <usize> i * ldc;
+      const count = blockRows(i, m);
+      if (count == 6) tile6x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 2) tile2x8(ai, w, k, ri, columns, ci, ldc);
+      else tile1x8(ai, w, k, ri, columns, ci, ldc);
+      i += count;
+    }
+    w += step;
+    columns += PANEL_PARAMS;
+    c += PANEL * 4;
+  }
+}

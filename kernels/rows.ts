@@ -1,0 +1,53 @@
+/**
+ * One row of activations on its way to int8: the activation function in place, then its range.
+ *
+ * Dynamic quantization per token, 8 bits, asymmetric: real = scale * (q - zeroPoint), q in 0..255. The
+ * range always includes 0, so that 0 is exact. A GELU's output (never below -0.17) would waste half of a
+ * symmetric range; the zero point costs one multiply per output vector, and nothing in the baseline.
+ */
+import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "./layout";
+import { gelu4, geluTanh4, horizontalMax, horizontalSum } from "./math";
+
+/** Applies `activation` to a row of `n` floats (a multiple of 8) in place. */
+// @ts-ignore: decorator
+@inline
+export function activateRow(x: usize, n: i32, activation: i32): void {
+  const end = x + (<usize> n << 2);
+  if (activation == ACTIVATION_GELU) {
+    for (let p = x; p < end; p += 16) v128.store(p, gelu4(v128.load(p)));
+  } else if (activation == ACTIVATION_GELU_TANH) {
+    for (let p = x; p < end; p += 16) v128.store(p, geluTanh4(v128.load(p)));
+  }
+}
+
+/** Results of {@link rowRange}: what to multiply by, and what one step stands for. */
+export let rowInverse: f32 = 0;
+export let rowScale: f32 = 0;
+export let rowZeroPoint: i32 = 0;
+
+/**
+ * Finds scale and zero point of a row of `n` floats (a multiple of 16).
+ * A row that holds a NaN or an infinity gets scale NaN, so that it cannot pass for a result.
+ */
+export function rowRange(x: usize, n: i32): void {
+  const end = x + (<usize> n << 2);
+  let high0 = f32x4.splat(0), high1 = high0, low0 = high0, low1 = high0, zero0 = high0, zero1 = high0;
+  for (let p = x; p < end; p += 32) {
+    const a = v128.load(p), b = v128.load(p, 16);
+    high0 = f32x4.pmax(high0, a);
+    high1 = f32x4.pmax(high1, b);
+    low0 = f32x4.pmin(low0, a);
+    low1 = f32x4.pmin(low1, b);
+    zero0 = f32x4.add(zero0, f32x4.mul(a, f32x4.splat(0)));
+    zero1 = f32x4.add(zero1, f32x4.mul(b, f32x4.splat(0)));
+  }
+  const high = horizontalMax(f32x4.pmax(high0, high1));
+  const low = -horizontalMax(f32x4.neg(f32x4.pmin(low0, low1)));
+  // pmin and pmax skip a NaN; 0 times a NaN or an infinity does not.
+  const zero = horizontalSum(f32x4.add(zero0, zero1));
+  // Between the bounds neither the step nor its inverse overflows or vanishes.
+  const range = min<f32>(max<f32>(high - low, 1e-30), 3e38);
+  rowInverse = <f32> 255.0 / range;
+  rowScale = zero == 0 ? range / <f32> 255.0 : NaN;
+  rowZeroPoint = <i32> nearest<f32>(-low * rowInverse);
+}

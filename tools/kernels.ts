@@ -1,0 +1,72 @@
+/**
+ * Compiles kernels/ with AssemblyScript, in memory: for `deno task build`, and for tests that want a kernel
+ * with other constants.
+ *
+ * @module
+ */
+import asc from "assemblyscript/asc";
+
+/**
+ * The declared minimum of the imported memory, in pages of 64 KiB. The core probes a module in a memory of
+ * one page, and gives it a larger one for a model. One page covers all constant offsets, which spares each
+ * load the second of its two bounds checks in Deno (V8 has no trap handler there).
+ */
+const INITIAL_PAGES = 1;
+
+/**
+ * Options of every build. -O2 and never -O3: Binaryen then chains the dots of unrolled steps and spills
+ * (250 GOP/s fall to 205). The memory is imported, so that the core owns it. `DOT=0` is the engine's own
+ * dot; see kernels/dot.ts.
+ */
+const COMMON: readonly string[] = [
+  "-O2",
+  "--runtime",
+  "stub",
+  "--noAssert",
+  "--importMemory",
+  "--initialMemory",
+  String(INITIAL_PAGES),
+];
+
+/** What is built, by name: kernels/NAME.ts -> wasm/NAME.wasm. */
+export const MODULES: Readonly<Record<string, readonly string[]>> = {
+  relaxed: [...COMMON, "--enable", "simd,relaxed-simd", "--use", "DOT=0"],
+  baseline: [...COMMON, "--enable", "simd", "--use", "DOT=0"],
+};
+
+const root = new URL("../", import.meta.url);
+
+/**
+ * Compiles kernels/`name`.ts with `flags`, those of the shipped module by default.
+ *
+ * @throws Error with the compiler's messages.
+ */
+export async function compileKernel(
+  name: string,
+  flags: readonly string[] = MODULES[name],
+): Promise<Uint8Array<ArrayBuffer>> {
+  let wasm: Uint8Array | undefined;
+  const problems: string[] = [];
+  const { error } = await asc.main(
+    [`kernels/${name}.ts`, "--outFile", "out.wasm", ...flags],
+    {
+      readFile: async (file: string): Promise<string | null> => {
+        try {
+          return await Deno.readTextFile(new URL(file, root));
+        } catch {
+          return null;
+        }
+      },
+      writeFile: (_: string, content: Uint8Array | string): void => {
+        if (typeof content !== "string") wasm = content;
+      },
+      listFiles: () => [],
+      stderr: { write: (text: string | Uint8Array): void => void problems.push(String(text)) },
+    },
+  );
+  if (error !== null || wasm === undefined) {
+    throw new Error(`kernels/${name}.ts does not compile:\n${problems.join("")}${error ?? ""}`);
+  }
+  if (problems.length > 0) console.warn(problems.join(""));
+  return Uint8Array.from(wasm);
+}

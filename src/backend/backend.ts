@@ -1,0 +1,96 @@
+/**
+ * What an encoder asks of the machine that runs it.
+ *
+ * A backend owns the weights, in whatever form its kernels read, and tensors that live beside them. The
+ * operations record or do work on tensors and return nothing; only {@link Backend.read} gives numbers back,
+ * and only it is asynchronous, because a GPU must be waited for and WASM need not be. Every operation names
+ * its output, so that a whole forward pass runs in a handful of tensors allocated once.
+ *
+ * A tensor has one row per token of the batch. A batch is a packed run of sequences, one after the other,
+ * without padding: row-wise operations see all tokens, attention sees each sequence.
+ *
+ * @module
+ */
+import type { Activation, ModelConfig } from "../model/config.ts";
+
+/** Sequences packed one after the other. */
+export interface PackedBatch {
+  /** Token ids of all sequences, special tokens included; each in 0 .. vocabSize - 1. */
+  readonly ids: Int32Array;
+  /** Where each sequence begins, and at last the number of tokens: `[sequences + 1]`, ascending. */
+  readonly offsets: Int32Array;
+}
+
+/** Float32 rows, one per token, inside a backend. */
+export interface Tensor {
+  /** Columns. */
+  readonly width: number;
+}
+
+/** A linear layer's weights inside a backend. */
+export interface Linear {
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** A LayerNorm's parameters inside a backend. */
+export interface Norm {
+  readonly width: number;
+}
+
+/** One transformer layer inside a backend. */
+export interface LayerHandles {
+  readonly qkv: Linear;
+  readonly attentionOutput: Linear;
+  readonly attentionNorm: Norm;
+  readonly up: Linear;
+  readonly down: Linear;
+  readonly feedForwardNorm: Norm;
+}
+
+/** The encoder's tensors: allocated by the backend when it is made, reused by every run. */
+export interface Workspace {
+  /** The hidden state, `hiddenSize` columns. */
+  readonly hidden: Tensor;
+  /** Query, key and value of every head. */
+  readonly qkv: Tensor;
+  /** What attention gathered, every head side by side. */
+  readonly context: Tensor;
+  /** A sublayer's output before it joins the hidden state, `hiddenSize` columns. */
+  readonly update: Tensor;
+  /** The feed-forward network's inside, `feedForwardSize` columns. */
+  readonly inner: Tensor;
+  /** One column per label. */
+  readonly emissions: Tensor;
+}
+
+/** Weights and tensors of one encoder, and the operations on them. */
+export interface Backend {
+  /** For people: `reference`, `wasm fp32`, `wasm int8`. */
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly layers: readonly LayerHandles[];
+  readonly classifier: Linear;
+  readonly workspace: Workspace;
+  /** Most tokens of one batch. */
+  readonly maxTokens: number;
+  /** Bytes of memory that weights and tensors take, fixed for the backend's life. */
+  readonly memoryBytes: number;
+
+  /** Starts a run: every tensor now has `batch.ids.length` rows (at most {@link maxTokens}). */
+  begin(batch: PackedBatch): void;
+  /** out = LayerNorm(word[id] + position + type[0]). */
+  embed(out: Tensor): void;
+  /** out = x W^T + b. */
+  linear(x: Tensor, weights: Linear, out: Tensor): void;
+  /** x = activation(x). */
+  activate(x: Tensor, activation: Activation): void;
+  /** out = softmax(Q K^T / sqrt(head size)) V, for each head of each sequence. */
+  attention(qkv: Tensor, out: Tensor): void;
+  /** x = LayerNorm(x + update). */
+  addNorm(x: Tensor, update: Tensor, norm: Norm): void;
+  /** Copies a tensor out, row-major, `[tokens, width]`. */
+  read(x: Tensor): Promise<Float32Array>;
+  /** Gives memory back; the backend cannot be used afterwards. */
+  close(): void;
+}

@@ -1,0 +1,206 @@
+/**
+ * The encoder's operations in plain TypeScript: what the kernels are tested against.
+ *
+ * Every sum runs in float64 and is rounded once to float32. It shares no code and no layout with the
+ * kernels, takes nothing but arrays, and is some hundred times slower.
+ *
+ * @module
+ */
+import type { Activation, ModelConfig } from "../../model/config.ts";
+import type {
+  EncoderWeights,
+  LayerWeights,
+  LinearWeights,
+  Matrix,
+  NormWeights,
+} from "../../model/weights.ts";
+import type { Backend, LayerHandles, PackedBatch, Workspace } from "../backend.ts";
+import { checkBatch } from "../batch.ts";
+import { erf } from "./erf.ts";
+
+interface RefTensor {
+  readonly width: number;
+  data: Float32Array;
+}
+
+interface RefLinear {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+}
+
+interface RefNorm extends NormWeights {
+  readonly width: number;
+}
+
+function toF32(matrix: Matrix): Float32Array {
+  if (matrix.type === "f32") return matrix.data;
+  const { rows, columns, data, scales } = matrix;
+  const out = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[r * columns + c] = data[r * columns + c] * scales[r];
+  }
+  return out;
+}
+
+function linearOf({ weight, bias }: LinearWeights): RefLinear {
+  return { inputs: weight.columns, outputs: weight.rows, weight: toF32(weight), bias };
+}
+
+function normOf(norm: NormWeights): RefNorm {
+  return { ...norm, width: norm.gamma.length };
+}
+
+function layerOf(layer: LayerWeights): LayerHandles {
+  return {
+    qkv: linearOf(layer.qkv),
+    attentionOutput: linearOf(layer.attentionOutput),
+    attentionNorm: normOf(layer.attentionNorm),
+    up: linearOf(layer.up),
+    down: linearOf(layer.down),
+    feedForwardNorm: normOf(layer.feedForwardNorm),
+  };
+}
+
+function normalize(row: Float32Array, norm: RefNorm, epsilon: number): void {
+  let mean = 0;
+  for (const v of row) mean += v;
+  mean /= row.length;
+  let variance = 0;
+  for (const v of row) variance += (v - mean) ** 2;
+  const inverse = 1 / Math.sqrt(variance / row.length + epsilon);
+  for (let i = 0; i < row.length; i++) {
+    row[i] = (row[i] - mean) * inverse * norm.gamma[i] + norm.beta[i];
+  }
+}
+
+/** The oracle: {@link Backend} on plain arrays. */
+export class ReferenceBackend implements Backend {
+  readonly name = "reference";
+  readonly config: ModelConfig;
+  readonly layers: readonly LayerHandles[];
+  readonly classifier: RefLinear;
+  readonly workspace: Workspace;
+  readonly maxTokens: number;
+  readonly memoryBytes: number;
+  #embedding: { word: Float32Array; position: Float32Array; type: Float32Array; norm: RefNorm };
+  #batch: PackedBatch = { ids: new Int32Array(0), offsets: new Int32Array(1) };
+
+  /** Takes weights of either type; int8 matrices are expanded. */
+  constructor(weights: EncoderWeights, maxTokens: number) {
+    const { config } = weights;
+    this.config = config;
+    this.maxTokens = maxTokens;
+    this.layers = weights.layers.map(layerOf);
+    this.classifier = linearOf(weights.classifier);
+    this.#embedding = {
+      word: toF32(weights.wordEmbedding),
+      position: toF32(weights.positionEmbedding),
+      type: weights.typeEmbedding
+        ? toF32(weights.typeEmbedding)
+        : new Float32Array(config.hiddenSize),
+      norm: normOf(weights.embeddingNorm),
+    };
+    const tensor = (width: number): RefTensor => ({ width, data: new Float32Array(0) });
+    this.workspace = {
+      hidden: tensor(config.hiddenSize),
+      qkv: tensor(3 * config.hiddenSize),
+      context: tensor(config.hiddenSize),
+      update: tensor(config.hiddenSize),
+      inner: tensor(config.feedForwardSize),
+      emissions: tensor(config.labels.length),
+    };
+    const columns = Object.values(this.workspace).reduce((sum, t) => sum + t.width, 0);
+    const parameters = this.#embedding.word.length + this.#embedding.position.length +
+      weights.layers.reduce((sum, l) => {
+        return sum + [l.qkv, l.attentionOutput, l.up, l.down].reduce(
+          (n, { weight }) => n + weight.rows * weight.columns,
+          0,
+        );
+      }, 0);
+    this.memoryBytes = 4 * (parameters + columns * maxTokens);
+  }
+
+  begin(batch: PackedBatch): void {
+    checkBatch(batch, this.config, this.maxTokens);
+    this.#batch = batch;
+    for (const tensor of Object.values(this.workspace) as RefTensor[]) {
+      tensor.data = new Float32Array(batch.ids.length * tensor.width);
+    }
+  }
+
+  embed(out: RefTensor): void {
+    const { word, position, type, norm } = this.#embedding;
+    const { ids, offsets } = this.#batch, n = out.width;
+    for (let s = 1; s < offsets.length; s++) {
+      for (let t = offsets[s - 1]; t < offsets[s]; t++) {
+        const row = out.data.subarray(t * n, (t + 1) * n), p = t - offsets[s - 1];
+        for (let i = 0; i < n; i++) row[i] = word[ids[t] * n + i] + position[p * n + i] + type[i];
+        normalize(row, norm, this.config.layerNormEpsilon);
+      }
+    }
+  }
+
+  linear(x: RefTensor, { inputs, outputs, weight, bias }: RefLinear, out: RefTensor): void {
+    for (let t = 0; t < this.#batch.ids.length; t++) {
+      for (let o = 0; o < outputs; o++) {
+        let sum = 0;
+        for (let i = 0; i < inputs; i++) sum += x.data[t * inputs + i] * weight[o * inputs + i];
+        out.data[t * outputs + o] = sum + bias[o];
+      }
+    }
+  }
+
+  activate(x: RefTensor, activation: Activation): void {
+    x.data.forEach((v, i) => {
+      x.data[i] = activation === "gelu"
+        ? 0.5 * v * (1 + erf(v / Math.SQRT2))
+        : 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)));
+    });
+  }
+
+  attention(qkv: RefTensor, out: RefTensor): void {
+    const { hiddenSize, heads } = this.config, { offsets } = this.#batch;
+    const d = hiddenSize / heads, n = qkv.width;
+    for (let s = 1; s < offsets.length; s++) {
+      for (let h = 0; h < heads; h++) {
+        for (let t = offsets[s - 1]; t < offsets[s]; t++) {
+          const scores: number[] = [];
+          for (let u = offsets[s - 1]; u < offsets[s]; u++) {
+            let dot = 0;
+            for (let i = h * d; i < (h + 1) * d; i++) {
+              dot += qkv.data[t * n + i] * qkv.data[u * n + hiddenSize + i];
+            }
+            scores.push(dot / Math.sqrt(d));
+          }
+          const high = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+          const weights = scores.map((v) => Math.exp(v - high));
+          const total = weights.reduce((a, b) => a + b, 0);
+          for (let i = h * d; i < (h + 1) * d; i++) {
+            let sum = 0;
+            weights.forEach((w, u) => {
+              sum += w * qkv.data[(offsets[s - 1] + u) * n + 2 * hiddenSize + i];
+            });
+            out.data[t * hiddenSize + i] = sum / total;
+          }
+        }
+      }
+    }
+  }
+
+  addNorm(x: RefTensor, update: RefTensor, norm: RefNorm): void {
+    const n = x.width;
+    for (let t = 0; t < this.#batch.ids.length; t++) {
+      const row = x.data.subarray(t * n, (t + 1) * n);
+      for (let i = 0; i < n; i++) row[i] += update.data[t * n + i];
+      normalize(row, norm, this.config.layerNormEpsilon);
+    }
+  }
+
+  read(x: RefTensor): Promise<Float32Array> {
+    return Promise.resolve(x.data.slice());
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,53 @@
+/**
+ * Linear memory, laid out before it exists.
+ *
+ * Everything is placed first, while an {@link Arena} only counts; then memory of exactly that size is made.
+ * Nothing is freed and nothing grows afterwards, so views stay valid and the peak is known beforehand.
+ *
+ * @module
+ */
+import { RuntimeError } from "../../errors.ts";
+import { FIRST_FREE, pagesFor } from "./kernels.ts";
+
+/** Cache line: what every block is aligned to. */
+const ALIGN = 64;
+
+/** WASM32's limit; offsets are signed 32-bit in the kernels. */
+const LIMIT = 2 ** 31 - 65536;
+
+/** Hands out addresses in ascending order. */
+export class Arena {
+  #top = FIRST_FREE;
+
+  /** Address of `bytes` bytes that nothing else uses, aligned to 64. */
+  take(bytes: number): number {
+    const address = this.#top;
+    this.#top = Math.ceil((address + bytes) / ALIGN) * ALIGN;
+    if (!(this.#top <= LIMIT)) {
+      throw new RuntimeError(
+        "runtime/memory",
+        `the model needs more than ${LIMIT} bytes of linear memory; ` +
+          "use int8 weights, fewer layers or a smaller maxTokens.",
+      );
+    }
+    return address;
+  }
+
+  /** Bytes that memory must have, the kernels' own page included. */
+  get bytes(): number {
+    return pagesFor(this.#top) * 65536;
+  }
+
+  /** Makes the memory, once everything is placed. */
+  memory(): WebAssembly.Memory {
+    const pages = pagesFor(this.#top);
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (error) {
+      throw new RuntimeError(
+        "runtime/memory",
+        `the runtime refused ${pages * 65536} bytes of linear memory: ${(error as Error).message}`,
+      );
+    }
+  }
+}

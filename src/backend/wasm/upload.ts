@@ -1,0 +1,142 @@
+/**
+ * Weights into linear memory, in the form that the kernels read.
+ *
+ * Eight rows at a time go through a small staging area and a packing kernel, so that the peak during
+ * loading is the packed model and eight rows, and the packed layout stays known to the kernels alone.
+ *
+ * @module
+ */
+import type { I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
+import type { Kernels } from "./kernels.ts";
+import { padded, PANEL, PANEL_PARAMS, type WasmLinear, type WasmNorm } from "./layout.ts";
+
+/** Views of linear memory. */
+export interface Views {
+  readonly i8: Int8Array;
+  readonly i32: Int32Array;
+  readonly f32: Float32Array;
+}
+
+/** Makes the views of a memory. */
+export function viewsOf(memory: WebAssembly.Memory): Views {
+  const { buffer } = memory;
+  return { i8: new Int8Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
+}
+
+/** Copies row `r` of a matrix, as float32, to `target[at ...]`; int8 rows are expanded. */
+function copyRowF32(matrix: Matrix, r: number, target: Float32Array, at: number): void {
+  const { columns, data } = matrix;
+  if (matrix.type === "f32") {
+    target.set(matrix.data.subarray(r * columns, (r + 1) * columns), at);
+    return;
+  }
+  const scale = matrix.scales[r];
+  for (let c = 0; c < columns; c++) target[at + c] = data[r * columns + c] * scale;
+}
+
+/** Source row of every place, -1 for padding. */
+function sources(linear: WasmLinear): Int32Array {
+  const rows = new Int32Array(linear.panels * PANEL).fill(-1);
+  for (let r = 0; r < linear.outputs; r++) rows[linear.rowPlaces ? linear.rowPlaces[r] : r] = r;
+  return rows;
+}
+
+/** Bytes of staging that packing needs for a layer of padded width k. */
+export function stagingBytes(k: number, int8: boolean): number {
+  return PANEL * k * (int8 ? 1 : 4);
+}
+
+/** Spreads a row over its places, or copies it whole. */
+function spread<T extends Int8Array | Float32Array>(
+  row: T,
+  places: Int32Array | undefined,
+  target: T,
+  at: number,
+): void {
+  if (!places) target.set(row, at);
+  else for (let i = 0; i < row.length; i++) target[at + places[i]] = row[i];
+}
+
+/** Packs int8 weights, with their scales and biases. */
+export function uploadInt8Linear(
+  kernels: Kernels,
+  { i8, f32 }: Views,
+  staging: number,
+  linear: WasmLinear,
+  weight: I8Matrix,
+  bias: Float32Array,
+): void {
+  const { k, panels } = linear, { columns: inputs, data, scales } = weight, rows = sources(linear);
+  for (let p = 0; p < panels; p++) {
+    const parameters = linear.columns + p * PANEL_PARAMS;
+    i8.fill(0, staging, staging + PANEL * k);
+    for (let lane = 0; lane < PANEL; lane++) {
+      const r = rows[p * PANEL + lane];
+      if (r < 0) continue;
+      const row = data.subarray(r * inputs, (r + 1) * inputs);
+      spread(row, linear.columnPlaces, i8, staging + lane * k);
+      f32[(parameters >> 2) + lane] = scales[r];
+      f32[(parameters >> 2) + PANEL + lane] = bias[r];
+    }
+    kernels.int8_pack_panel(staging, k, linear.weights + p * PANEL * k, parameters);
+  }
+}
+
+/** Packs weights as float32, expanding int8 rows, and copies the biases. */
+export function uploadF32Linear(
+  kernels: Kernels,
+  { f32 }: Views,
+  staging: number,
+  linear: WasmLinear,
+  weight: Matrix,
+  bias: Float32Array,
+): void {
+  const { k, panels } = linear, rows = sources(linear), row = new Float32Array(weight.columns);
+  const stage = staging >> 2;
+  for (let p = 0; p < panels; p++) {
+    f32.fill(0, stage, stage + PANEL * k);
+    for (let lane = 0; lane < PANEL; lane++) {
+      const r = rows[p * PANEL + lane];
+      if (r < 0) continue;
+      copyRowF32(weight, r, row, 0);
+      spread(row, linear.columnPlaces, f32, stage + lane * k);
+      f32[(linear.columns >> 2) + p * PANEL + lane] = bias[r];
+    }
+    kernels.f32_pack_panel(staging, k, linear.weights + p * PANEL * k * 4);
+  }
+}
+
+/** Copies a LayerNorm's parameters. */
+export function uploadNorm(views: Views, norm: WasmNorm, { gamma, beta }: NormWeights): void {
+  views.f32.set(gamma, norm.gamma >> 2);
+  views.f32.set(beta, norm.beta >> 2);
+}
+
+/** Copies an embedding table as float32 rows of padded width, adding `extra` to each if given. */
+export function uploadTable(views: Views, address: number, table: Matrix, extra?: Matrix): void {
+  const { rows, columns } = table, stride = padded(columns);
+  const first = new Float32Array(columns);
+  if (extra) copyRowF32(extra, 0, first, 0);
+  for (let r = 0; r < rows; r++) {
+    const at = (address >> 2) + r * stride;
+    copyRowF32(table, r, views.f32, at);
+    if (extra) { for (let c = 0; c < columns; c++) views.f32[at + c] += first[c]; }
+  }
+}
+
+/** Copies an int8 embedding table, rows of padded width, and its scales. */
+export function uploadInt8Table(
+  views: Views,
+  address: number,
+  scales: number,
+  table: I8Matrix,
+): void {
+  const { rows, columns, data } = table, stride = padded(columns);
+  views.f32.set(table.scales, scales >> 2);
+  if (stride === columns) views.i8.set(data, address);
+  else {
+    for (let r = 0; r < rows; r++) {
+      views.i8.set(data.subarray(r * columns, (r + 1) * columns), address + r * stride);
+    }
+  }
+}

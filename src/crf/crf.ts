@@ -1,0 +1,244 @@
+/**
+ * The CRF layer: best label path, and how probable each span of it is.
+ *
+ * Runs on the kernels of kernels/crf.ts in a small memory of its own, block by block, so that any backend
+ * can feed it and a text of any length fits. A model without a CRF is one whose transitions are all zero:
+ * the best path is then each token's best label, still under the tag scheme's constraints, and a span's
+ * score the product of softmax probabilities.
+ *
+ * @module
+ */
+import { InputError, ModelError } from "../errors.ts";
+import {
+  type ChosenKernels,
+  FIRST_FREE,
+  instantiateKernels,
+  type Kernels,
+  pagesFor,
+} from "../backend/wasm/kernels.ts";
+import type { CrfWeights } from "../model/weights.ts";
+import { mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
+
+/** Steps that pass through the kernels at a time. */
+const BLOCK = 256;
+
+/** Forward and backward log scores of a sequence, float64 `[tokens, labels]` each. */
+export interface Lattice {
+  readonly alpha: Float64Array;
+  readonly beta: Float64Array;
+  /** Log of the summed weight of all paths. */
+  readonly logPartition: number;
+}
+
+/** A label path and its score (unnormalized, log). */
+export interface Path {
+  readonly labels: Int32Array;
+  readonly score: number;
+}
+
+/** Addresses of the kernels' blocks. */
+interface Blocks {
+  readonly crf: number;
+  readonly emissions: number;
+  readonly rows: number;
+  readonly state: number;
+  readonly scratch: number;
+  readonly back: number;
+  readonly bytes: number;
+}
+
+function place(labels: number): Blocks {
+  let top = FIRST_FREE;
+  const take = (bytes: number): number => {
+    const address = top;
+    top = (top + bytes + 15) & ~15;
+    return address;
+  };
+  return {
+    crf: take((2 * labels + 2 * labels * labels) * 8),
+    emissions: take(BLOCK * labels * 4),
+    rows: take((BLOCK + 1) * labels * 8),
+    state: take(2 * labels * 8),
+    scratch: take(labels * 8),
+    back: take(BLOCK * labels * 2),
+    bytes: top,
+  };
+}
+
+/** A linear-chain CRF over a label set. */
+export class Crf {
+  /** Number of labels. */
+  readonly size: number;
+  /** Bytes of memory that the CRF takes, whatever the text. */
+  readonly memoryBytes: number;
+  readonly #kernels: Kernels;
+  readonly #blocks: Blocks;
+  readonly #memory: WebAssembly.Memory;
+  /** start[L], end[L], transitions[L, L], with forbidden steps at minus infinity. */
+  readonly #parameters: Float64Array;
+
+  private constructor(kernels: Kernels, blocks: Blocks, memory: WebAssembly.Memory, size: number) {
+    this.#kernels = kernels;
+    this.#blocks = blocks;
+    this.#memory = memory;
+    this.size = size;
+    this.memoryBytes = memory.buffer.byteLength;
+    this.#parameters = new Float64Array(memory.buffer, blocks.crf, 2 * size + size * size);
+  }
+
+  /**
+   * Makes a CRF for labels taken apart by `parseTags`. Without `weights` every step costs nothing; if
+   * `constrained`, steps that the tag scheme does not know are forbidden. Throws {@link ModelError}
+   * (`model/crf`) when the weights do not fit the labels or are not finite.
+   */
+  static async create(
+    chosen: ChosenKernels,
+    tags: readonly Tag[],
+    weights: CrfWeights | undefined,
+    constrained: boolean,
+  ): Promise<Crf> {
+    const size = tags.length, blocks = place(size);
+    if (weights) checkWeights(weights, size);
+    const pages = pagesFor(blocks.bytes);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const kernels = await instantiateKernels(chosen.module, memory);
+    const crf = new Crf(kernels, blocks, memory, size), p = crf.#parameters;
+    tags.forEach((to, j) => {
+      const allowed = (from?: Tag): boolean => !constrained || mayFollow(from, to, tags);
+      p[j] = allowed() ? weights?.start[j] ?? 0 : -Infinity;
+      p[size + j] = weights?.end[j] ?? 0;
+      tags.forEach((from, i) => {
+        const at = i * size + j;
+        p[2 * size + at] = allowed(from) ? weights?.transitions[at] ?? 0 : -Infinity;
+      });
+    });
+    kernels.crf_prepare(blocks.crf, size);
+    return crf;
+  }
+
+  /** Number of steps of `emissions`; throws {@link InputError} unless they are whole, finite rows. */
+  #steps(emissions: Float32Array): number {
+    const steps = emissions.length / this.size;
+    if (!Number.isInteger(steps)) {
+      throw new InputError(
+        "input/emissions",
+        `${emissions.length} emissions do not divide into rows of ${this.size} labels.`,
+      );
+    }
+    for (let i = 0; i < emissions.length; i++) {
+      if (!Number.isFinite(emissions[i])) {
+        throw new InputError(
+          "input/emissions",
+          `the emission of token ${Math.floor(i / this.size)} for label ${i % this.size} is ` +
+            `${emissions[i]}: the model's weights are too large for float32 or damaged.`,
+        );
+      }
+    }
+    return steps;
+  }
+
+  /** Copies steps `from .. from + count` into the kernels' block. */
+  #feed(emissions: Float32Array, from: number, count: number): void {
+    const { buffer } = this.#memory, n = this.size;
+    new Float32Array(buffer, this.#blocks.emissions, count * n)
+      .set(emissions.subarray(from * n, (from + count) * n));
+  }
+
+  /** Best path through `emissions`, float32 `[tokens, labels]`. Of equal paths, the lower labels win. */
+  decode(emissions: Float32Array): Path {
+    const steps = this.#steps(emissions), n = this.size, labels = new Int32Array(steps);
+    if (steps === 0) return { labels, score: 0 };
+    const { crf, emissions: block, state, back } = this.#blocks;
+    const previous = new Uint16Array(steps * n);
+    for (let from = 0; from < steps; from += BLOCK) {
+      const count = Math.min(BLOCK, steps - from);
+      this.#feed(emissions, from, count);
+      this.#kernels.crf_viterbi(block, count, n, crf, state, back, from === 0 ? 1 : 0);
+      previous.set(new Uint16Array(this.#memory.buffer, back, count * n), from * n);
+    }
+    const scores = new Float64Array(this.#memory.buffer, state, n);
+    let best = 0, score = -Infinity;
+    for (let j = 0; j < n; j++) {
+      const total = scores[j] + this.#parameters[n + j];
+      if (total > score) best = j, score = total;
+    }
+    for (let t = steps - 1; t >= 0; t--) {
+      labels[t] = best;
+      best = previous[t * n + best];
+    }
+    return { labels, score };
+  }
+
+  /** Forward-backward over `emissions`, float32 `[tokens, labels]`, at least one token. */
+  lattice(emissions: Float32Array): Lattice {
+    const steps = this.#steps(emissions), n = this.size, kernels = this.#kernels;
+    if (steps === 0) {
+      throw new InputError("input/emissions", "a lattice needs at least one token.");
+    }
+    const { crf, emissions: block, rows, state, scratch } = this.#blocks, { buffer } = this.#memory;
+    const alpha = new Float64Array(steps * n), beta = new Float64Array(steps * n);
+    const rowViews = new Float64Array(buffer, rows, (BLOCK + 1) * n);
+    for (let from = 0; from < steps; from += BLOCK) {
+      const count = Math.min(BLOCK, steps - from);
+      this.#feed(emissions, from, count);
+      kernels.crf_forward(block, count, n, crf, rows, scratch, from === 0 ? 1 : 0);
+      alpha.set(rowViews.subarray(n, (count + 1) * n), from * n);
+      rowViews.copyWithin(0, count * n, (count + 1) * n);
+    }
+    const logPartition = kernels.crf_partition(rows, n, crf);
+    for (let to = steps; to > 0;) {
+      const count = Math.min(BLOCK, to), from = to - count;
+      this.#feed(emissions, from, count);
+      kernels.crf_backward(block, count, n, crf, rows, state, scratch, to === steps ? 1 : 0);
+      beta.set(rowViews.subarray(0, count * n), from * n);
+      to = from;
+    }
+    return { alpha, beta, logPartition };
+  }
+
+  /**
+   * Probability that the text has exactly this span: these labels at these tokens, whatever comes before,
+   * and no continuation after it (`inside` is the label that would continue it, -1 for none).
+   */
+  spanProbability(
+    emissions: Float32Array,
+    labels: Int32Array,
+    { first, last }: Pick<TokenSpan, "first" | "last">,
+    inside: number,
+    { alpha, beta, logPartition }: Lattice,
+  ): number {
+    const n = this.size, transitions = this.#parameters.subarray(2 * n);
+    let label = labels[first], score = alpha[first * n + label] - logPartition;
+    for (let t = first + 1; t <= last; t++) {
+      score += transitions[label * n + labels[t]] + emissions[t * n + labels[t]];
+      label = labels[t];
+    }
+    let probability = this.#kernels.crf_exp(score + beta[last * n + label]);
+    const next = (last + 1) * n + inside;
+    if (inside >= 0 && next < emissions.length) {
+      const step = transitions[label * n + inside] + emissions[next] + beta[next];
+      probability -= this.#kernels.crf_exp(score + step);
+    }
+    return Math.min(1, Math.max(0, probability));
+  }
+}
+
+function checkWeights({ start, end, transitions }: CrfWeights, size: number): void {
+  const parts = [["start", start, size], ["end", end, size], [
+    "transitions",
+    transitions,
+    size * size,
+  ]] as const;
+  for (const [name, values, expected] of parts) {
+    if (values.length !== expected) {
+      throw new ModelError(
+        "model/crf",
+        `the CRF's ${name} has ${values.length} values; ${size} labels need ${expected}.`,
+      );
+    }
+    const bad = values.findIndex((v) => !Number.isFinite(v));
+    if (bad >= 0) {
+      throw new ModelError("model/crf", `the CRF's ${name}[${bad}] is ${values[bad]}.`);
+    }
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * Text to entities: tokenizer, encoder, CRF and spans, in one object.
+ *
+ * Texts are tokenized, cut into windows where they are longer than the model's positions, and packed one
+ * after the other, without padding, into runs of bounded size. What a text gives does not depend on what
+ * it was packed with. The core takes compiled kernels and bytes, and opens nothing by itself.
+ *
+ * @module
+ */
+import type { Backend } from "../backend/backend.ts";
+import { ReferenceBackend } from "../backend/reference/reference.ts";
+import { chooseKernels } from "../backend/wasm/kernels.ts";
+import { WasmBackend } from "../backend/wasm/wasm.ts";
+import { Crf } from "../crf/crf.ts";
+import { parseTags, spansOf, type Tag } from "../crf/scheme.ts";
+import { InputError, ModelError } from "../errors.ts";
+import { readPackage } from "../formats/package.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import { encode } from "../model/encoder.ts";
+import { quantizeEncoder } from "../quantize/encoder.ts";
+import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
+import { type Window, windowsOf } from "./windows.ts";
+
+/** An entity found in a text. */
+export interface Entity {
+  /** Entity type, a label without its `B-` or `I-`. */
+  type: string;
+  /** The entity as it stands in the text: `text.slice(start, end)`. */
+  text: string;
+  /** First UTF-16 code unit. */
+  start: number;
+  /** One past the last UTF-16 code unit. */
+  end: number;
+  /** Probability, under the model, that the text has exactly this span with this type: 0 to 1. */
+  score: number;
+}
+
+/** A token of a text. */
+export interface Token {
+  /** Id in the model's vocabulary. */
+  id: number;
+  /** The vocabulary's piece, `##` and all. */
+  piece: string;
+  /** First UTF-16 code unit in the text. */
+  start: number;
+  /** One past the last UTF-16 code unit. */
+  end: number;
+}
+
+/** What the encoder says of each token, before the CRF. */
+export interface Emissions {
+  /** Label of each column. */
+  labels: readonly string[];
+  /** Tokens of the text, special tokens left out. */
+  tokens: Token[];
+  /** Float32 `[tokens, labels]`, row-major. */
+  data: Float32Array;
+}
+
+/** How a model is run. */
+export interface NerOptions {
+  /**
+   * `int8` (default): int8 weights and activations. `fp32`: float32 throughout, four times the memory.
+   * `reference`: plain TypeScript, slow, the oracle of the tests.
+   */
+  backend?: "int8" | "fp32" | "reference";
+  /** Forbid label sequences that the tag scheme does not know (an `I-x` after `O`). Default true. */
+  constrained?: boolean;
+  /** Load a tokenizer that deletes vowel signs of Brahmic scripts. Default false: such a model is refused. */
+  allowStripAccents?: boolean;
+  /**
+   * Most tokens that pass through the encoder at once; memory grows with it. Default: the model's positions,
+   * at least 512. Texts and batches of any size are cut to fit.
+   */
+  maxTokens?: number;
+}
+
+/** Where the kernels come from. */
+export interface KernelOptions {
+  /** Compiled kernel modules in order of preference; the first that passes its known-answer probe runs. */
+  kernels: readonly WebAssembly.Module[];
+}
+
+/** What a recogniser is and takes. */
+export interface NerInfo {
+  /** `wasm int8`, `wasm fp32` or `reference`. */
+  backend: string;
+  /** Which kernel module passed its probe here. */
+  kernel: "relaxed" | "baseline";
+  /** Label names by emission column. */
+  labels: readonly string[];
+  /** Entity types, in the labels' order. */
+  types: readonly string[];
+  /** Whether the model has a CRF; without one, steps between labels cost nothing. */
+  crf: boolean;
+  /** Bytes of memory for weights, tensors and scratch; fixed from loading on. */
+  memoryBytes: number;
+  /** Most tokens of one pass through the encoder. */
+  maxTokens: number;
+  /** Longest sequence of the encoder, its two special tokens included; longer texts go in windows. */
+  maxPositions: number;
+  hiddenSize: number;
+  layers: number;
+  heads: number;
+  vocabSize: number;
+}
+
+/** One text on its way through the encoder. */
+interface Job {
+  readonly encoding: Encoding;
+  readonly emissions: Float32Array;
+}
+
+/** One window of one text, as it is packed. */
+interface Piece {
+  readonly job: Job;
+  readonly window: Window;
+}
+
+const CLOSED = "this recogniser has been closed; load the model again to use it.";
+
+/** A loaded recogniser. Calls may overlap; `close()` gives its memory back. */
+export class Ner {
+  readonly #backend: Backend;
+  readonly #crf: Crf;
+  readonly #tokenizer: Tokenizer;
+  readonly #tags: readonly Tag[];
+  readonly #info: NerInfo;
+  #closed = false;
+
+  /** Use {@link Ner.fromBytes} or {@link Ner.fromBundle}. */
+  protected constructor(backend: Backend, crf: Crf, tokenizer: Tokenizer, info: NerInfo) {
+    this.#backend = backend;
+    this.#crf = crf;
+    this.#tokenizer = tokenizer;
+    this.#tags = parseTags(info.labels);
+    this.#info = info;
+  }
+
+  /**
+   * Loads a packed model (a file that `edge-ner convert` wrote) from its bytes.
+   *
+   * @throws {FormatError} if the file is damaged or of another kind
+   * @throws {TokenizerError} if its tokenizer is
+   * @throws {RuntimeError} if no kernel module can run here, or memory is refused
+   */
+  static async fromBytes(bytes: Uint8Array, options: NerOptions & KernelOptions): Promise<Ner> {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new InputError("input/type", "a packed model must be given as a Uint8Array.");
+    }
+    const { allowStripAccents } = options;
+    return await this.fromBundle(readPackage(bytes, { allowStripAccents }), options);
+  }
+
+  /**
+   * Loads a model that is in memory already, as the readers of formats return it.
+   *
+   * @throws {ModelError} if its parts do not fit together
+   */
+  static async fromBundle(bundle: ModelBundle, options: NerOptions & KernelOptions): Promise<Ner> {
+    return new this(...await prepare(bundle, options));
+  }
+
+  /** Entities of one text, from left to right. An empty text has none. */
+  async extract(text: string): Promise<Entity[]> {
+    return (await this.extractBatch([text]))[0];
+  }
+
+  /** Entities of several texts, in their order; the same, bit for bit, as of each text alone. */
+  async extractBatch(texts: readonly string[]): Promise<Entity[][]> {
+    if (!Array.isArray(texts)) {
+      throw new InputError("input/type", "extractBatch takes an array of strings.");
+    }
+    const jobs = await this.#encodeAll(texts.map((text) => this.#encoding(text)));
+    return jobs.map((job, i) => this.#entities(texts[i], job));
+  }
+
+  /** Tokens of a text with their places, special tokens left out. */
+  tokenize(text: string): Token[] {
+    return this.#tokens(this.#encoding(text));
+  }
+
+  /** What the encoder says of each token of a text, before the CRF. */
+  async emissions(text: string): Promise<Emissions> {
+    const [{ encoding, emissions }] = await this.#encodeAll([this.#encoding(text)]);
+    return { labels: this.#info.labels, tokens: this.#tokens(encoding), data: emissions };
+  }
+
+  /** What runs, and how much memory it takes. */
+  info(): NerInfo {
+    return { ...this.#info };
+  }
+
+  /** Gives memory back. Further calls throw {@link InputError} (`input/closed`); closing again is allowed. */
+  close(): void {
+    if (!this.#closed) this.#backend.close();
+    this.#closed = true;
+  }
+
+  #encoding(text: string): Encoding {
+    if (this.#closed) throw new InputError("input/closed", CLOSED);
+    return this.#tokenizer.encode(text);
+  }
+
+  #tokens({ ids, starts, ends }: Encoding): Token[] {
+    return Array.from(ids, (id, i) => ({
+      id,
+      piece: this.#tokenizer.idToToken(id) ?? "",
+      start: starts[i],
+      end: ends[i],
+    }));
+  }
+
+  /** Runs the encoder over texts, as many windows at once as fit. */
+  async #encodeAll(encodings: readonly Encoding[]): Promise<Job[]> {
+    const labels = this.#tags.length, { maxTokens, config } = this.#backend;
+    const size = Math.min(config.maxPositions, maxTokens) - 2;
+    const jobs = encodings.map((encoding): Job => ({
+      encoding,
+      emissions: new Float32Array(encoding.ids.length * labels),
+    }));
+    let run: Piece[] = [], tokens = 0;
+    for (const job of jobs) {
+      for (const window of windowsOf(job.encoding.ids.length, size)) {
+        const length = window.end - window.start + 2;
+        if (tokens + length > maxTokens) {
+          await this.#runPieces(run, tokens);
+          run = [], tokens = 0;
+        }
+        run.push({ job, window });
+        tokens += length;
+      }
+    }
+    if (run.length > 0) await this.#runPieces(run, tokens);
+    return jobs;
+  }
+
+  /** One pass of the encoder over windows, each between [CLS] and [SEP]. */
+  async #runPieces(pieces: readonly Piece[], tokens: number): Promise<void> {
+    if (this.#closed) throw new InputError("input/closed", CLOSED);
+    const labels = this.#tags.length, { cls, sep } = this.#tokenizer;
+    const ids = new Int32Array(tokens), offsets = new Int32Array(pieces.length + 1);
+    let at = 0;
+    pieces.forEach(({ job, window }, i) => {
+      ids[at++] = cls;
+      ids.set(job.encoding.ids.subarray(window.start, window.end), at);
+      at += window.end - window.start;
+      ids[at++] = sep;
+      offsets[i + 1] = at;
+    });
+    const rows = await encode(this.#backend, { ids, offsets });
+    pieces.forEach(({ job, window }, i) => {
+      const { start, keepStart, keepEnd } = window, first = offsets[i] + 1 + keepStart - start;
+      job.emissions.set(
+        rows.subarray(first * labels, (first + keepEnd - keepStart) * labels),
+        keepStart * labels,
+      );
+    });
+  }
+
+  #entities(text: string, { encoding, emissions }: Job): Entity[] {
+    const path = this.#crf.decode(emissions).labels;
+    const spans = spansOf(path, this.#tags);
+    if (spans.length === 0) return [];
+    const lattice = this.#crf.lattice(emissions);
+    return spans.map((span) => {
+      const { type, first, last } = span;
+      const inside = this.#tags.findIndex((tag) =>
+        tag.type === type && (tag.role === "inside" || tag.role === "plain")
+      );
+      const start = encoding.starts[first], end = encoding.ends[last];
+      const score = this.#crf.spanProbability(emissions, path, span, inside, lattice);
+      return { type, text: text.slice(start, end), start, end, score };
+    });
+  }
+}
+
+/** The parts of a recogniser, ready for its constructor. */
+async function prepare(
+  bundle: ModelBundle,
+  options: NerOptions & KernelOptions,
+): Promise<[Backend, Crf, Tokenizer, NerInfo]> {
+  const { tokenizer, crf } = bundle, { config } = bundle.weights;
+  const kind = options.backend ?? "int8";
+  const maxTokens = options.maxTokens ?? Math.max(512, config.maxPositions);
+  if (!["int8", "fp32", "reference"].includes(kind)) {
+    throw new InputError(
+      "input/option",
+      `backend is ${JSON.stringify(kind)}; expected "int8", "fp32" or "reference".`,
+    );
+  }
+  if (!Number.isInteger(maxTokens) || maxTokens < 3 || maxTokens > 1 << 20) {
+    throw new InputError(
+      "input/option",
+      `maxTokens is ${maxTokens}; expected an integer from 3 to ${1 << 20}.`,
+    );
+  }
+  if (config.maxPositions < 3) {
+    throw new ModelError(
+      "model/config",
+      `the model knows ${config.maxPositions} positions; a token and two special tokens need 3.`,
+    );
+  }
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new ModelError(
+      "model/vocab",
+      `the tokenizer has ids up to ${tokenizer.vocabSize - 1}, but the word embedding has only ` +
+        `${config.vocabSize} rows: tokenizer and weights are of different models.`,
+    );
+  }
+  const chosen = await chooseKernels(options.kernels);
+  const tags = parseTags(config.labels);
+  const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
+  const int8 = kind === "int8";
+  const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
+  const backend = kind === "reference"
+    ? new ReferenceBackend(weights, maxTokens)
+    : await WasmBackend.create(chosen, weights, int8, maxTokens);
+  const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
+  return [backend, layer, tokenizer, {
+    backend: backend.name,
+    kernel: chosen.kind,
+    labels: config.labels,
+    types,
+    crf: crf !== undefined,
+    memoryBytes: backend.memoryBytes + layer.memoryBytes,
+    maxTokens,
+    maxPositions: config.maxPositions,
+    hiddenSize: config.hiddenSize,
+    layers: config.layers,
+    heads: config.heads,
+    vocabSize: config.vocabSize,
+  }];
+}

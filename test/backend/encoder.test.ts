@@ -1,0 +1,199 @@
+/**
+ * The whole encoder, backend against backend: shapes, batches, lengths and engines.
+ *
+ * Tolerances. fp32 against the reference: 1e-5 relative L2; float32 sums of up to a few hundred terms lose
+ * sqrt(K) 2^-24 a layer, the rational erf 5e-7, so 1e-6 is usual and 1e-5 leaves room. int8 against fp32:
+ * two 8-bit roundings a product, each half a step of 255, make about 1 % a layer on random weights, which
+ * average worse than trained ones; 0.06 holds for the small widths of these tests.
+ */
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Backend } from "../../src/backend/backend.ts";
+import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
+import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
+import { InputError, type ModelError } from "../../src/errors.ts";
+import { encode } from "../../src/model/encoder.ts";
+import type { EncoderWeights } from "../../src/model/weights.ts";
+import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import {
+  batchOf,
+  bits,
+  configOf,
+  emulated,
+  randomWeights,
+  relativeL2,
+  shipped,
+} from "../support.ts";
+
+const baseline = await chooseKernels([await shipped("baseline")]);
+const unsigned = await chooseKernels([await emulated("unsigned")]);
+const signed = await chooseKernels([await emulated("signed")]);
+
+const shape = fc.record({
+  headSize: fc.integer({ min: 1, max: 20 }),
+  heads: fc.integer({ min: 1, max: 5 }),
+  layers: fc.integer({ min: 1, max: 3 }),
+  feedForwardSize: fc.integer({ min: 1, max: 90 }),
+  labels: fc.integer({ min: 1, max: 20 }),
+  typeVocabSize: fc.constantFrom(0, 2),
+  activation: fc.constantFrom("gelu" as const, "gelu_tanh" as const),
+}).filter(({ headSize, heads }) => headSize * heads > 1).map(({ headSize, labels, ...rest }) =>
+  configOf({
+    ...rest,
+    hiddenSize: headSize * rest.heads,
+    labels: Array.from({ length: labels }, (_, i) => `L${i}`),
+  })
+);
+const lengths = fc.array(fc.integer({ min: 1, max: 24 }), { minLength: 1, maxLength: 5 });
+
+async function withBackend<T>(backend: Backend, run: (backend: Backend) => Promise<T>): Promise<T> {
+  try {
+    return await run(backend);
+  } finally {
+    backend.close();
+  }
+}
+
+const MAX = 160;
+
+function emissions(backend: Backend, batch: Parameters<typeof encode>[1]): Promise<Float32Array> {
+  return withBackend(backend, (b) => encode(b, batch));
+}
+
+test("fp32 agrees with the reference on random shapes and batches", async () => {
+  await fc.assert(
+    fc.asyncProperty(shape, lengths, fc.integer(), async (config, sizes, seed) => {
+      const weights = randomWeights(config, seed), batch = batchOf(config, sizes, seed + 1);
+      const want = await emissions(new ReferenceBackend(weights, MAX), batch);
+      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("int8 gives the same bits on every engine, near the reference of its own weights", async () => {
+  await fc.assert(
+    fc.asyncProperty(shape, lengths, fc.integer(), async (config, sizes, seed) => {
+      const { weights } = quantizeEncoder(randomWeights(config, seed));
+      const batch = batchOf(config, sizes, seed + 1);
+      const got = await emissions(await WasmBackend.create(baseline, weights, true, MAX), batch);
+      for (const engine of [unsigned, signed]) {
+        const other = await emissions(await WasmBackend.create(engine, weights, true, MAX), batch);
+        assert.equal(bits(other), bits(got));
+      }
+      if (config.hiddenSize < 8) return; // a row of few values has no error to average
+      const want = await emissions(new ReferenceBackend(weights, MAX), batch);
+      assert.ok(relativeL2(got, want) <= 0.06, `relative L2 ${relativeL2(got, want)}`);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+const config = configOf({ hiddenSize: 48, heads: 4, feedForwardSize: 80, maxPositions: 64 });
+const float = randomWeights(config, 7);
+const int8 = quantizeEncoder(float).weights;
+
+for (const [name, weights] of [["fp32", float], ["int8", int8]] as [string, EncoderWeights][]) {
+  test(`${name}: a sequence alone and in any batch gives the same bits`, async () => {
+    const sizes = [5, 1, 17, 64, 6, 2, 33], batch = batchOf(config, sizes, 3);
+    await withBackend(
+      await WasmBackend.create(baseline, weights, name === "int8", 200),
+      async (backend) => {
+        const together = await encode(backend, batch), labels = config.labels.length;
+        for (let s = 0; s < sizes.length; s++) {
+          const ids = batch.ids.slice(batch.offsets[s], batch.offsets[s + 1]);
+          const alone = await encode(backend, { ids, offsets: Int32Array.of(0, ids.length) });
+          const part = together.slice(batch.offsets[s] * labels, batch.offsets[s + 1] * labels);
+          assert.equal(bits(alone), bits(part), `sequence ${s}`);
+        }
+      },
+    );
+  });
+
+  test(`${name}: every length from 1 to the model's maximum`, async () => {
+    const reference = new ReferenceBackend(weights, 64);
+    await withBackend(
+      await WasmBackend.create(baseline, weights, name === "int8", 64),
+      async (backend) => {
+        for (let length = 1; length <= 64; length++) {
+          const batch = batchOf(config, [length], length);
+          const got = await encode(backend, batch), want = await encode(reference, batch);
+          const limit = name === "fp32" ? 1e-5 : 0.06;
+          assert.ok(relativeL2(got, want) <= limit, `${length}: ${relativeL2(got, want)}`);
+        }
+      },
+    );
+  });
+
+  test(`${name}: all-zero weights and all-equal tokens`, async () => {
+    const zero = structuredClone(weights) as EncoderWeights;
+    for (const { weight } of zero.layers.flatMap((l) => [l.qkv, l.up, l.down, l.attentionOutput])) {
+      weight.data.fill(0);
+    }
+    const batch = { ids: new Int32Array(20).fill(3), offsets: Int32Array.of(0, 20) };
+    const got = await emissions(
+      await WasmBackend.create(baseline, zero, name === "int8", 64),
+      batch,
+    );
+    const want = await emissions(new ReferenceBackend(zero, 64), batch);
+    assert.ok(relativeL2(got, want) <= (name === "fp32" ? 1e-5 : 0.06));
+  });
+
+  test(`${name}: a batch that does not fit is refused, and the backend still works`, async () => {
+    await withBackend(
+      await WasmBackend.create(baseline, weights, name === "int8", 64),
+      async (backend) => {
+        const good = batchOf(config, [9], 1), before = await encode(backend, good);
+        const bad = [
+          batchOf(config, [60, 5], 1), // more tokens than the workspace
+          { ids: Int32Array.of(1, 2), offsets: Int32Array.of(0, 0, 2) }, // an empty sequence
+          { ids: Int32Array.of(1, config.vocabSize), offsets: Int32Array.of(0, 2) },
+          { ids: Int32Array.of(-1), offsets: Int32Array.of(0, 1) },
+          { ids: Int32Array.of(1), offsets: Int32Array.of(0, 2) },
+          { ids: new Int32Array(0), offsets: new Int32Array(0) },
+        ];
+        for (const batch of bad) {
+          try {
+            await encode(backend, batch);
+            assert.unreachable("a bad batch was accepted");
+          } catch (error) {
+            assert.instance(error, InputError);
+          }
+        }
+        assert.equal(bits(await encode(backend, good)), bits(before));
+      },
+    );
+  });
+}
+
+test("weights that overflow give NaN emissions, not a trap, and leave nothing behind", async () => {
+  const broken = structuredClone(float) as EncoderWeights;
+  broken.layers[0].up.weight.data.fill(3e38);
+  const batch = batchOf(config, [9, 4], 1);
+  const got = await emissions(await WasmBackend.create(baseline, broken, false, 64), batch);
+  assert.ok(!got.every(Number.isFinite));
+});
+
+test("fp32 takes int8 weights and expands them; int8 does not take float32", async () => {
+  const batch = batchOf(config, [30], 4);
+  const want = await emissions(new ReferenceBackend(int8, 64), batch);
+  const got = await emissions(await WasmBackend.create(baseline, int8, false, 64), batch);
+  assert.ok(relativeL2(got, want) <= 1e-5);
+  try {
+    await WasmBackend.create(baseline, float, true, 64);
+    assert.unreachable("float32 weights were accepted as int8");
+  } catch (error) {
+    assert.is((error as ModelError).code, "model/weights");
+  }
+});
+
+test("a closed backend says so", async () => {
+  const backend = await WasmBackend.create(baseline, int8, true, 64);
+  backend.close();
+  assert.throws(() => void encode(backend, batchOf(config, [3], 1)));
+});
+
+test.run();

@@ -1,0 +1,212 @@
+/**
+ * The int8 product, bit for bit against a scalar spelling of the same arithmetic, for every engine's dot.
+ *
+ * No tolerance: integers are exact, and the few float32 operations around them are IEEE operations in a
+ * fixed order, which Math.fround reproduces.
+ */
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { FIRST_FREE, instantiateKernels, type Kernels } from "../../src/backend/wasm/kernels.ts";
+import { padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
+import { emulated, random, shipped } from "../support.ts";
+
+const f = Math.fround;
+
+interface Engine {
+  name: string;
+  kernels: Kernels;
+  memory: WebAssembly.Memory;
+}
+
+const PAGES = 64;
+
+async function engine(name: string, module: WebAssembly.Module, signed = false): Promise<Engine> {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const kernels = await instantiateKernels(module, memory);
+  kernels.int8_set_signed(signed ? 1 : 0);
+  return { name, kernels, memory };
+}
+
+const engines = [
+  await engine("baseline", await shipped("baseline")),
+  await engine("relaxed, unsigned dot", await emulated("unsigned")),
+  await engine("relaxed, signed dot", await emulated("signed"), true),
+];
+
+interface Product {
+  m: number;
+  n: number;
+  k: number;
+  x: Float32Array;
+  w: Int8Array;
+  scales: Float32Array;
+  bias: Float32Array;
+}
+
+function roundHalfEven(x: number): number {
+  const r = Math.round(x);
+  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r;
+}
+
+/** What the kernels promise, one element at a time. */
+function expected({ m, n, k, x, w, scales, bias }: Product): Float32Array {
+  const out = new Float32Array(m * n);
+  for (let i = 0; i < m; i++) {
+    const row = x.subarray(i * k, (i + 1) * k);
+    const high = row.reduce((a, b) => Math.max(a, b), 0);
+    const low = row.reduce((a, b) => Math.min(a, b), 0);
+    const range = Math.min(Math.max(f(high - low), f(1e-30)), f(3e38));
+    const inverse = f(255 / range), step = f(range / 255);
+    const zero = roundHalfEven(f(-low * inverse));
+    const q = Array.from(row, (v) => {
+      const t = f(f(v * inverse) + f(12582912 + zero));
+      return Math.min(255, Math.max(0, t - 12582912));
+    });
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let c = 0; c < k; c++) sum += (q[c] - zero) * w[j * k + c];
+      out[i * n + j] = f(f(f(sum) * f(step * scales[j])) + bias[j]);
+    }
+  }
+  return out;
+}
+
+function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: Product) {
+  const i8 = new Int8Array(memory.buffer), f32 = new Float32Array(memory.buffer);
+  const kp = padded(k), np = padded(n);
+  let top = FIRST_FREE;
+  const take = (bytes: number): number => {
+    const at = top;
+    top = (top + bytes + 63) & ~63;
+    assert.ok(top <= memory.buffer.byteLength, "the test's memory is too small");
+    i8.fill(0x55, at, top); // whatever was there must not matter
+    return at;
+  };
+  const input = take(m * kp * 4), packed = take(m * kp * 2), rows = take(m * 8);
+  const weights = take(np * kp), columns = take((np / PANEL) * PANEL_PARAMS);
+  const output = take(m * np * 4), stage = take(PANEL * kp);
+  f32.fill(0, input >> 2, (input >> 2) + m * kp);
+  for (let i = 0; i < m; i++) f32.set(x.subarray(i * k, (i + 1) * k), (input >> 2) + i * kp);
+  for (let p = 0; p < np / PANEL; p++) {
+    i8.fill(0, stage, stage + PANEL * kp);
+    const parameters = (columns + p * PANEL_PARAMS) >> 2;
+    f32.fill(0, parameters, parameters + 2 * PANEL);
+    for (let lane = 0; lane < PANEL && p * PANEL + lane < n; lane++) {
+      const j = p * PANEL + lane;
+      i8.set(w.subarray(j * k, (j + 1) * k), stage + lane * kp);
+      f32[parameters + lane] = scales[j];
+      f32[parameters + PANEL + lane] = bias[j];
+    }
+    kernels.int8_pack_panel(stage, kp, weights + p * PANEL * kp, columns + p * PANEL_PARAMS);
+  }
+  // In two shares and two column ranges, as two threads would.
+  for (const share of [1, 0]) {
+    kernels.int8_quantize(input, kp * 4, m, kp, packed, rows, 0, share, 2);
+  }
+  const middle = (np / PANEL) >> 1;
+  for (const [p0, p1] of [[middle, np / PANEL], [0, middle]]) {
+    kernels.int8_gemm(m, kp, packed, rows, weights, columns, output, np * 4, p0, p1);
+  }
+  const out = new Float32Array(m * n);
+  for (let i = 0; i < m; i++) {
+    const at = (output >> 2) + i * np;
+    out.set(f32.subarray(at, at + n), i * n);
+    const finite = x.subarray(i * k, (i + 1) * k).every(Number.isFinite);
+    assert.ok(
+      !finite || f32.subarray(at + n, at + np).every((v) => v === 0),
+      "padding must stay zero",
+    );
+  }
+  return out;
+}
+
+function product(m: number, n: number, k: number, seed: number, kind: string): Product {
+  const next = random(seed);
+  const value = (i: number): number => {
+    switch (kind) {
+      case "zero rows":
+        return i % (3 * k) < k ? 0 : next() - 0.5;
+      case "huge":
+        return (next() - 0.5) * 1e38;
+      case "tiny":
+        return (next() - 0.5) * 1e-38;
+      case "equal":
+        return -1.75;
+      case "one-sided":
+        return next() * 3;
+      default:
+        return (next() - 0.5) * 8;
+    }
+  };
+  const extreme = kind === "extreme weights";
+  return {
+    m,
+    n,
+    k,
+    x: Float32Array.from({ length: m * k }, (_, i) => extreme ? (next() < 0.5 ? 1 : 0) : value(i)),
+    w: Int8Array.from({ length: n * k }, () => {
+      return extreme ? (next() < 0.9 ? 127 : -127) : Math.floor(next() * 255) - 127;
+    }),
+    scales: Float32Array.from({ length: n }, () => next() * 0.01),
+    bias: Float32Array.from({ length: n }, () => next() - 0.5),
+  };
+}
+
+const KINDS = ["usual", "zero rows", "huge", "tiny", "equal", "one-sided", "extreme weights"];
+
+for (const each of engines) {
+  test(`${each.name}: every row count meets every column and inner size`, () => {
+    for (const m of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 19]) {
+      for (const [n, k] of [[1, 1], [7, 5], [8, 16], [16, 17], [33, 48], [40, 31], [72, 64]]) {
+        const p = product(m, n, k, m * 1000 + n, "usual");
+        assert.equal(compute(each, p), expected(p), `${m} x ${n} x ${k}`);
+      }
+    }
+  });
+
+  test(`${each.name}: random shapes and values, extremes included`, () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.constantFrom(...KINDS),
+        fc.integer(),
+        (m, n, k, kind, seed) => {
+          const p = product(m, n, k, seed, kind);
+          assert.equal(compute(each, p), expected(p));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test(`${each.name}: the longest inner size does not overflow`, () => {
+    const k = 66_000,
+      p: Product = {
+        m: 1,
+        n: 1,
+        k,
+        x: new Float32Array(k).fill(1),
+        w: new Int8Array(k).fill(-127),
+        scales: Float32Array.of(1),
+        bias: Float32Array.of(0),
+      };
+    assert.equal(compute(each, p), expected(p));
+  });
+
+  test(`${each.name}: a NaN or an infinity makes its row NaN, and no other`, () => {
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      const p = product(7, 9, 33, 5, "usual");
+      p.x[3 * 33 + 20] = bad;
+      const out = compute(each, p);
+      for (let i = 0; i < 7; i++) {
+        const row = out.subarray(i * 9, (i + 1) * 9);
+        assert.is(row.every(Number.isNaN), i === 3, `row ${i}`);
+      }
+    }
+  });
+}
+
+test.run();

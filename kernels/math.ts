@@ -33,50 +33,97 @@ export const ROUND_MAGIC: f32 = 12582912.0;
 export const ROUND_MAGIC_BITS: i32 = 0x4B400000;
 
 /**
+ * Constants of the functions below, read from memory where they are used. As literals they would be
+ * rebuilt from immediates at every use (V8 keeps no vector constant in a register across a loop), which
+ * costs more than the arithmetic; a broadcasting load is one instruction.
+ */
+const CONSTANTS: usize = memory.data<f32>([
+  // exp: clamps, log2(e), magic, ln 2 in two parts (negated), polynomial (Cephes expf), 1
+  -86.0,
+  88.0,
+  1.4426950408889634,
+  12582912.0,
+  -0.693359375,
+  2.12194440e-4,
+  1.9875691500e-4,
+  1.3981999507e-3,
+  8.3334519073e-3,
+  4.1665795894e-2,
+  1.6666665459e-1,
+  5.0000001201e-1,
+  1.0,
+  // gelu: 1/sqrt 2, clamps of erf, numerator, denominator (Eigen generic_fast_erf_float, MPL-2.0), 1/2
+  0.7071067811865476,
+  4.0,
+  -4.0,
+  -2.72614225801306e-10,
+  2.77068142495902e-08,
+  -2.10102402082508e-06,
+  -5.69250639462346e-05,
+  -7.34990630326855e-04,
+  -2.95459980854025e-03,
+  -1.60960333262415e-02,
+  -1.45660718464996e-05,
+  -2.13374055278905e-04,
+  -1.68282697438203e-03,
+  -7.37332916720468e-03,
+  -1.42647390514189e-02,
+  0.5,
+  // gelu_tanh: cubic coefficient, -2 sqrt(2 / pi)
+  0.044715,
+  -1.5957691216057308,
+]);
+
+/** Constant number i in all lanes. */
+// @ts-ignore: decorator
+@inline
+function constant(i: i32): v128 {
+  return v128.load32_splat(CONSTANTS + (<usize> i << 2));
+}
+
+/**
  * e^x, relative error below 2 ulp on [-86, 88]; clamped outside, so that it never is 0, subnormal or infinite.
- * x = n ln 2 + r with |r| <= ln(2)/2, then a degree-6 polynomial (coefficients: Cephes `expf`).
+ * x = n ln 2 + r with |r| <= ln(2)/2, then a degree-6 polynomial.
  */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-86.0)), f32x4.splat(88.0));
-  const t = madd(x, f32x4.splat(1.4426950408889634), f32x4.splat(ROUND_MAGIC));
-  const n = f32x4.sub(t, f32x4.splat(ROUND_MAGIC));
-  let r = madd(n, f32x4.splat(-0.693359375), x);
-  r = madd(n, f32x4.splat(2.12194440e-4), r);
-  let p = madd(r, f32x4.splat(1.9875691500e-4), f32x4.splat(1.3981999507e-3));
-  p = madd(r, p, f32x4.splat(8.3334519073e-3));
-  p = madd(r, p, f32x4.splat(4.1665795894e-2));
-  p = madd(r, p, f32x4.splat(1.6666665459e-1));
-  p = madd(r, p, f32x4.splat(5.0000001201e-1));
-  p = madd(f32x4.mul(r, r), p, f32x4.add(r, f32x4.splat(1.0)));
+  x = f32x4.pmin(f32x4.pmax(x, constant(0)), constant(1));
+  const t = madd(x, constant(2), constant(3));
+  const n = f32x4.sub(t, constant(3));
+  let r = madd(n, constant(4), x);
+  r = madd(n, constant(5), r);
+  let p = madd(r, constant(6), constant(7));
+  p = madd(r, p, constant(8));
+  p = madd(r, p, constant(9));
+  p = madd(r, p, constant(10));
+  p = madd(r, p, constant(11));
+  p = madd(f32x4.mul(r, r), p, f32x4.add(r, constant(12)));
   // The integer n sits in t's low bits; shifted to the exponent field it multiplies by 2^n.
   return i32x4.add(p, i32x4.shl(t, 23));
 }
 
 /**
  * Exact GELU, x (1 + erf(x / sqrt 2)) / 2. erf is an odd rational function of degree 13/8 on [-4, 4] and
- * constant beyond (coefficients: Eigen `generic_fast_erf_float`, MPL-2.0); absolute error below 5e-7.
+ * constant beyond; absolute error below 5e-7.
  */
 // @ts-ignore: decorator
 @inline
 export function gelu4(x: v128): v128 {
-  let t = f32x4.mul(x, f32x4.splat(0.7071067811865476));
-  t = f32x4.pmax(f32x4.pmin(t, f32x4.splat(4.0)), f32x4.splat(-4.0));
+  const t = f32x4.pmax(f32x4.pmin(f32x4.mul(x, constant(13)), constant(14)), constant(15));
   const s = f32x4.mul(t, t);
-  let p = madd(s, f32x4.splat(-2.72614225801306e-10), f32x4.splat(2.77068142495902e-08));
-  p = madd(s, p, f32x4.splat(-2.10102402082508e-06));
-  p = madd(s, p, f32x4.splat(-5.69250639462346e-05));
-  p = madd(s, p, f32x4.splat(-7.34990630326855e-04));
-  p = madd(s, p, f32x4.splat(-2.95459980854025e-03));
-  p = madd(s, p, f32x4.splat(-1.60960333262415e-02));
-  p = f32x4.mul(p, t);
-  let q = madd(s, f32x4.splat(-1.45660718464996e-05), f32x4.splat(-2.13374055278905e-04));
-  q = madd(s, q, f32x4.splat(-1.68282697438203e-03));
-  q = madd(s, q, f32x4.splat(-7.37332916720468e-03));
-  q = madd(s, q, f32x4.splat(-1.42647390514189e-02));
-  const half = f32x4.mul(x, f32x4.splat(0.5));
-  return madd(half, f32x4.div(p, q), half);
+  let p = madd(s, constant(16), constant(17));
+  let q = madd(s, constant(23), constant(24));
+  p = madd(s, p, constant(18));
+  q = madd(s, q, constant(25));
+  p = madd(s, p, constant(19));
+  q = madd(s, q, constant(26));
+  p = madd(s, p, constant(20));
+  q = madd(s, q, constant(27));
+  p = madd(s, p, constant(21));
+  p = madd(s, p, constant(22));
+  const half = f32x4.mul(x, constant(28));
+  return madd(half, f32x4.div(f32x4.mul(p, t), q), half);
 }
 
 /**
@@ -86,7 +133,7 @@ export function gelu4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function geluTanh4(x: v128): v128 {
-  const cubic = madd(f32x4.mul(x, x), f32x4.splat(0.044715), f32x4.splat(1.0));
-  const minus2u = f32x4.mul(f32x4.mul(x, cubic), f32x4.splat(-1.5957691216057308));
-  return f32x4.div(x, f32x4.add(exp4(minus2u), f32x4.splat(1.0)));
+  const cubic = madd(f32x4.mul(x, x), constant(29), constant(12));
+  const minus2u = f32x4.mul(f32x4.mul(x, cubic), constant(30));
+  return f32x4.div(x, f32x4.add(exp4(minus2u), constant(12)));
 }

@@ -59,9 +59,16 @@ export function configOf(parts: Partial<ModelConfig>): ModelConfig {
   };
 }
 
-/** Float32 weights of an encoder, random; large enough that every part shows in the result. */
-export function randomWeights(config: ModelConfig, seed: number): EncoderWeights {
-  const next = random(seed), { hiddenSize: h, feedForwardSize: f } = config;
+/**
+ * Float32 weights of an encoder, random; large enough that every part shows in the result. An embedding
+ * width other than the hidden size adds a projection.
+ */
+export function randomWeights(
+  config: ModelConfig,
+  seed: number,
+  embeddingSize: number = config.hiddenSize,
+): EncoderWeights {
+  const next = random(seed), { hiddenSize: h, feedForwardSize: f } = config, e = embeddingSize;
   const matrix = (rows: number, columns: number, deviation = 1 / Math.sqrt(columns)) => ({
     type: "f32" as const,
     rows,
@@ -72,16 +79,17 @@ export function randomWeights(config: ModelConfig, seed: number): EncoderWeights
     weight: matrix(rows, columns),
     bias: normal(next, rows, 0.1),
   });
-  const norm = (): NormWeights => ({
-    gamma: normal(next, h, 0.2).map((v) => v + 1),
-    beta: normal(next, h, 0.1),
+  const norm = (width = h): NormWeights => ({
+    gamma: normal(next, width, 0.2).map((v) => v + 1),
+    beta: normal(next, width, 0.1),
   });
   return {
     config,
-    wordEmbedding: matrix(config.vocabSize, h, 1),
-    positionEmbedding: matrix(config.maxPositions, h, 0.3),
-    typeEmbedding: config.typeVocabSize > 0 ? matrix(config.typeVocabSize, h, 0.3) : undefined,
-    embeddingNorm: norm(),
+    wordEmbedding: matrix(config.vocabSize, e, 1),
+    positionEmbedding: matrix(config.maxPositions, e, 0.3),
+    typeEmbedding: config.typeVocabSize > 0 ? matrix(config.typeVocabSize, e, 0.3) : undefined,
+    embeddingNorm: norm(e),
+    embeddingProjection: e === h ? undefined : linear(h, e),
     layers: Array.from({ length: config.layers }, () => ({
       qkv: linear(3 * h, h),
       attentionOutput: linear(h, h),

@@ -50,6 +50,8 @@ export interface LayerHandles {
 
 /** The encoder's tensors: allocated by the backend when it is made, reused by every run. */
 export interface Workspace {
+  /** Embeddings, where their width differs from the hidden state's; else the hidden state itself. */
+  readonly embedded: Tensor;
   /** The hidden state, `hiddenSize` columns. */
   readonly hidden: Tensor;
   /** Query, key and value of every head. */
@@ -69,6 +71,8 @@ export interface Backend {
   /** For people: `reference`, `wasm fp32`, `wasm int8`. */
   readonly name: string;
   readonly config: ModelConfig;
+  /** From the embeddings' width to the hidden state's; undefined where they are equal. */
+  readonly embeddingProjection: Linear | undefined;
   readonly layers: readonly LayerHandles[];
   readonly classifier: Linear;
   readonly workspace: Workspace;

@@ -11,8 +11,10 @@ import type { Tokenizer } from "../tokenizer/types.ts";
 
 /** A model in memory, before it is handed to a backend. */
 export interface ModelBundle {
+  /** The encoder and its head. */
   readonly weights: EncoderWeights;
   /** Absent for a model with a plain softmax head. */
   readonly crf: CrfWeights | undefined;
+  /** Text to ids, with offsets. */
   readonly tokenizer: Tokenizer;
 }

@@ -14,9 +14,11 @@ import type { Backend, PackedBatch } from "../backend/backend.ts";
  * sequences one after the other as they were packed.
  */
 export function encode(backend: Backend, batch: PackedBatch): Promise<Float32Array> {
-  const { hidden, qkv, context, update, inner, emissions } = backend.workspace;
+  const { embedded, hidden, qkv, context, update, inner, emissions } = backend.workspace;
+  const { embeddingProjection } = backend;
   backend.begin(batch);
-  backend.embed(hidden);
+  backend.embed(embedded);
+  if (embeddingProjection) backend.linear(embedded, embeddingProjection, hidden);
   for (const layer of backend.layers) {
     backend.linear(hidden, layer.qkv, qkv);
     backend.attention(qkv, context);

@@ -12,16 +12,23 @@ import type { ModelConfig } from "./config.ts";
 
 /** A float32 matrix `[rows, columns]`, row-major. */
 export interface F32Matrix {
+  /** Tells this kind from {@link I8Matrix}. */
   readonly type: "f32";
+  /** Outputs, or ids of an embedding. */
   readonly rows: number;
+  /** Inputs, or an embedding's width. */
   readonly columns: number;
+  /** `[rows, columns]`. */
   readonly data: Float32Array;
 }
 
 /** An int8 matrix `[rows, columns]`, row-major; row r stands for `data * scales[r]`. */
 export interface I8Matrix {
+  /** Tells this kind from {@link F32Matrix}. */
   readonly type: "i8";
+  /** Outputs, or ids of an embedding. */
   readonly rows: number;
+  /** Inputs, or an embedding's width. */
   readonly columns: number;
   /** -127 .. 127; -128 is never used, so that a product of two rows cannot saturate. */
   readonly data: Int8Array;
@@ -34,13 +41,17 @@ export type Matrix = F32Matrix | I8Matrix;
 
 /** `y = x W^T + b`: weight `[outputs, inputs]`, bias `[outputs]`. */
 export interface LinearWeights {
+  /** `[outputs, inputs]`. */
   readonly weight: Matrix;
+  /** `[outputs]`. */
   readonly bias: Float32Array;
 }
 
 /** LayerNorm over the hidden dimension: both arrays are `[hiddenSize]`. */
 export interface NormWeights {
+  /** Scale, `[hiddenSize]`. */
   readonly gamma: Float32Array;
+  /** Shift, `[hiddenSize]`. */
   readonly beta: Float32Array;
 }
 
@@ -50,24 +61,34 @@ export interface LayerWeights {
   readonly qkv: LinearWeights;
   /** Projection of the attention's context: `[hiddenSize, hiddenSize]`. */
   readonly attentionOutput: LinearWeights;
+  /** Norm of the sum of the layer's input and its attention. */
   readonly attentionNorm: NormWeights;
   /** First half of the feed-forward network: `[feedForwardSize, hiddenSize]`. */
   readonly up: LinearWeights;
   /** Second half: `[hiddenSize, feedForwardSize]`. */
   readonly down: LinearWeights;
+  /** Norm of the sum of that and the feed-forward network. */
   readonly feedForwardNorm: NormWeights;
 }
 
 /** A whole encoder with its token-classification head. */
 export interface EncoderWeights {
+  /** All sizes, and the label names. */
   readonly config: ModelConfig;
-  /** `[vocabSize, hiddenSize]`. */
+  /** `[vocabSize, embeddingSize]`; the embedding's width is the hidden size unless there is a projection. */
   readonly wordEmbedding: Matrix;
-  /** `[maxPositions, hiddenSize]`. */
+  /** `[maxPositions, embeddingSize]`, row 0 for a sequence's first token. */
   readonly positionEmbedding: Matrix;
-  /** `[typeVocabSize, hiddenSize]`; every token has type 0. Absent when the model has none. */
+  /** `[typeVocabSize, embeddingSize]`; every token has type 0. Absent when the model has none. */
   readonly typeEmbedding: Matrix | undefined;
+  /** Norm of the sum of a token's embeddings. */
   readonly embeddingNorm: NormWeights;
+  /**
+   * From the embedding's width to the hidden size, `[hiddenSize, embeddingSize]`, where they differ (ELECTRA,
+   * ALBERT). Applied after the embedding's LayerNorm.
+   */
+  readonly embeddingProjection?: LinearWeights;
+  /** From the input to the output. */
   readonly layers: readonly LayerWeights[];
   /** Emissions: `[labels, hiddenSize]`. */
   readonly classifier: LinearWeights;

@@ -74,6 +74,29 @@ test("fp32 agrees with the reference on random shapes and batches", async () => 
   );
 });
 
+test("an embedding of another width than the hidden state is projected", async () => {
+  await fc.assert(
+    fc.asyncProperty(shape, fc.integer({ min: 1, max: 50 }), lengths, async (config, e, sizes) => {
+      const weights = randomWeights(config, e, e), batch = batchOf(config, sizes, e);
+      const want = await emissions(new ReferenceBackend(weights, MAX), batch);
+      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a layer that occurs twice takes memory once", async () => {
+  const config = configOf({ layers: 3 }), weights = randomWeights(config, 5);
+  const [first] = weights.layers, shared = { ...weights, layers: [first, first, first] };
+  const repeated = { ...weights, layers: [first, structuredClone(first), structuredClone(first)] };
+  const batch = batchOf(config, [12, 5], 1);
+  const a = await WasmBackend.create(baseline, shared, false, MAX);
+  const b = await WasmBackend.create(baseline, repeated, false, MAX);
+  assert.equal(bits(await encode(a, batch)), bits(await encode(b, batch)));
+  assert.ok(a.memoryBytes < b.memoryBytes);
+});
+
 test("int8 gives the same bits on every engine, near the reference of its own weights", async () => {
   await fc.assert(
     fc.asyncProperty(shape, lengths, fc.integer(), async (config, sizes, seed) => {

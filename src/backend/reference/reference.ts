@@ -79,6 +79,7 @@ function normalize(row: Float32Array, norm: RefNorm, epsilon: number): void {
 export class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly config: ModelConfig;
+  readonly embeddingProjection: RefLinear | undefined;
   readonly layers: readonly LayerHandles[];
   readonly classifier: RefLinear;
   readonly workspace: Workspace;
@@ -92,6 +93,8 @@ export class ReferenceBackend implements Backend {
     const { config } = weights;
     this.config = config;
     this.maxTokens = maxTokens;
+    this.embeddingProjection = weights.embeddingProjection &&
+      linearOf(weights.embeddingProjection);
     this.layers = weights.layers.map(layerOf);
     this.classifier = linearOf(weights.classifier);
     this.#embedding = {
@@ -99,12 +102,14 @@ export class ReferenceBackend implements Backend {
       position: toF32(weights.positionEmbedding),
       type: weights.typeEmbedding
         ? toF32(weights.typeEmbedding)
-        : new Float32Array(config.hiddenSize),
+        : new Float32Array(weights.wordEmbedding.columns),
       norm: normOf(weights.embeddingNorm),
     };
     const tensor = (width: number): RefTensor => ({ width, data: new Float32Array(0) });
+    const hidden = tensor(config.hiddenSize);
     this.workspace = {
-      hidden: tensor(config.hiddenSize),
+      embedded: this.embeddingProjection ? tensor(weights.wordEmbedding.columns) : hidden,
+      hidden,
       qkv: tensor(3 * config.hiddenSize),
       context: tensor(config.hiddenSize),
       update: tensor(config.hiddenSize),

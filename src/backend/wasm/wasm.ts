@@ -12,7 +12,13 @@
  */
 import { InputError, ModelError } from "../../errors.ts";
 import type { Activation, ModelConfig } from "../../model/config.ts";
-import type { EncoderWeights, I8Matrix, LinearWeights, Matrix } from "../../model/weights.ts";
+import type {
+  EncoderWeights,
+  I8Matrix,
+  LayerWeights,
+  LinearWeights,
+  Matrix,
+} from "../../model/weights.ts";
 import type { Backend, LayerHandles, PackedBatch, Workspace } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { Arena } from "./arena.ts";
@@ -57,8 +63,9 @@ type WasmWorkspace = { readonly [K in keyof Workspace]: WasmTensor };
 /** Addresses of everything, settled before memory is made. */
 interface Plan {
   readonly int8: boolean;
+  readonly embeddingProjection: WasmLinear | undefined;
   readonly arena: Arena;
-  readonly layers: readonly WasmLayer[];
+  readonly layers: ReadonlyMap<LayerWeights, WasmLayer>;
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
   readonly words: number;
@@ -88,29 +95,36 @@ function plan(
 ): Plan {
   const { config } = weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
-  const wide = heads * paddedHead(config);
+  const wide = heads * paddedHead(config), e = weights.wordEmbedding.columns;
   const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
   const contextColumns = { count: wide, places: headPlaces(config, 1) };
-  const layers = weights.layers.map((): WasmLayer => ({
-    qkv: placeLinear(arena, int8, 3 * h, h, qkvRows),
-    attentionOutput: placeLinear(arena, int8, h, h, undefined, contextColumns),
-    attentionNorm: placeNorm(arena, h),
-    up: placeLinear(arena, int8, f, h),
-    down: placeLinear(arena, int8, h, f),
-    feedForwardNorm: placeNorm(arena, h),
-  }));
-  const widest = Math.max(padded(h), padded(wide), padded(f));
+  // A layer that occurs more than once (ALBERT) takes memory once.
+  const layers = new Map(
+    [...new Set(weights.layers)].map((layer): [LayerWeights, WasmLayer] => [layer, {
+      qkv: placeLinear(arena, int8, 3 * h, h, qkvRows),
+      attentionOutput: placeLinear(arena, int8, h, h, undefined, contextColumns),
+      attentionNorm: placeNorm(arena, h),
+      up: placeLinear(arena, int8, f, h),
+      down: placeLinear(arena, int8, h, f),
+      feedForwardNorm: placeNorm(arena, h),
+    }]),
+  );
+  const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
+  const projection = weights.embeddingProjection && placeLinear(arena, int8, h, e);
+  const hidden = placeTensor(arena, maxTokens, h);
   return {
     int8,
     arena,
+    embeddingProjection: projection,
     layers,
     classifier: placeLinear(arena, int8, labels, h),
-    embeddingNorm: placeNorm(arena, h),
-    words: arena.take(config.vocabSize * padded(h) * (int8 ? 1 : 4)),
+    embeddingNorm: placeNorm(arena, e),
+    words: arena.take(config.vocabSize * padded(e) * (int8 ? 1 : 4)),
     wordScales: int8 ? arena.take(config.vocabSize * 4) : 0,
-    positions: arena.take(config.maxPositions * padded(h) * 4),
+    positions: arena.take(config.maxPositions * padded(e) * 4),
     workspace: {
-      hidden: placeTensor(arena, maxTokens, h),
+      embedded: projection ? placeTensor(arena, maxTokens, e) : hidden,
+      hidden,
       qkv: placeTensor(arena, maxTokens, 3 * h, 3 * wide),
       context: placeTensor(arena, maxTokens, h, wide),
       update: placeTensor(arena, maxTokens, h),
@@ -138,16 +152,16 @@ function upload(kernels: Kernels, views: Views, plan: Plan, weights: EncoderWeig
     if (!plan.int8) uploadF32Linear(kernels, views, plan.scratch, target, weight, bias);
     else uploadInt8Linear(kernels, views, plan.scratch, target, int8Of(weight), bias);
   };
-  weights.layers.forEach((source, i) => {
-    const target = plan.layers[i];
+  for (const [source, target] of plan.layers) {
     linear(target.qkv, source.qkv);
     linear(target.attentionOutput, source.attentionOutput);
     uploadNorm(views, target.attentionNorm, source.attentionNorm);
     linear(target.up, source.up);
     linear(target.down, source.down);
     uploadNorm(views, target.feedForwardNorm, source.feedForwardNorm);
-  });
+  }
   linear(plan.classifier, weights.classifier);
+  if (plan.embeddingProjection) linear(plan.embeddingProjection, weights.embeddingProjection!);
   uploadNorm(views, plan.embeddingNorm, weights.embeddingNorm);
   uploadTable(views, plan.positions, weights.positionEmbedding, weights.typeEmbedding);
   const words = weights.wordEmbedding;
@@ -159,6 +173,7 @@ function upload(kernels: Kernels, views: Views, plan: Plan, weights: EncoderWeig
 export class WasmBackend implements Backend {
   readonly name: string;
   readonly config: ModelConfig;
+  readonly embeddingProjection: WasmLinear | undefined;
   readonly layers: readonly WasmLayer[];
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
@@ -174,15 +189,16 @@ export class WasmBackend implements Backend {
   #pendingCode = 0;
 
   private constructor(
-    config: ModelConfig,
+    weights: EncoderWeights,
     maxTokens: number,
     plan: Plan,
     kernels: Kernels,
     views: Views,
   ) {
     this.name = plan.int8 ? "wasm int8" : "wasm fp32";
-    this.config = config;
-    this.layers = plan.layers;
+    this.config = weights.config;
+    this.embeddingProjection = plan.embeddingProjection;
+    this.layers = weights.layers.map((layer) => plan.layers.get(layer)!);
     this.classifier = plan.classifier;
     this.workspace = plan.workspace;
     this.maxTokens = maxTokens;
@@ -208,7 +224,7 @@ export class WasmBackend implements Backend {
     const views = viewsOf(memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
     upload(kernels, views, planned, weights);
-    return new WasmBackend(weights.config, maxTokens, planned, kernels, views);
+    return new WasmBackend(weights, maxTokens, planned, kernels, views);
   }
 
   get #run(): Kernels {

@@ -1,0 +1,218 @@
+/**
+ * `edge-ner convert`: an export folder to one packed file.
+ *
+ * The file appears under its name only when it is whole: it is written beside its place, read back,
+ * compared, loaded and run, and then renamed. What quantization cost is measured on sentences, since
+ * the error of weights says little about the error of entities.
+ *
+ * @module
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import process from "node:process";
+import { Option } from "commander";
+import type { Command } from "commander";
+import {
+  DifferenceMeter,
+  Ner,
+  quantizeEncoder,
+  readPackage,
+  scoreSpans,
+  writePackage,
+} from "../../mod.ts";
+import type { ModelBundle, QuantizeReport, Span } from "../../mod.ts";
+import { UsageError } from "./errors.ts";
+import { bundleOf, readBytes, readModelFiles } from "./files.ts";
+import { print } from "./output.ts";
+import { partsOf } from "./parts.ts";
+import { SENTENCES } from "./sentences.ts";
+import { bytes as size, small, table } from "./table.ts";
+
+interface ConvertOptions {
+  readonly output: string;
+  readonly dtype: "int8" | "f32";
+  readonly force?: boolean;
+  readonly allowStripAccents?: boolean;
+}
+
+const HELP = `
+The folder holds what "torch.onnx.export" and Hugging Face's save_pretrained write: model.onnx (and its
+external data), config.json, tokenizer.json or vocab.txt with tokenizer_config.json, and crf.safetensors
+if the model has a CRF. An .onnx file may be named instead; the others are looked for beside it. A
+float32 package may be given, too, to make an int8 one of it.
+
+Examples:
+  edge-ner convert ./my-export -o my-model.safetensors
+  edge-ner convert ./my-export -o my-model-f32.safetensors --dtype f32
+  edge-ner convert my-model-f32.safetensors -o my-model.safetensors --force`;
+
+/** Defines the command. */
+export function convertCommand(program: Command): void {
+  program.command("convert")
+    .description("pack an exported model into one file")
+    .argument("<export>", "folder of an export")
+    .requiredOption("-o, --output <file>", "file to write")
+    .addOption(
+      new Option("--dtype <type>", "how matrices are stored").choices(["int8", "f32"])
+        .default("int8"),
+    )
+    .option("--force", "overwrite the output")
+    .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")
+    .addHelpText("after", HELP)
+    .action(convert);
+}
+
+/** Says what is wrong with writing to `path`, before any work is done. */
+function checkOutput(path: string, force: boolean): void {
+  const folder = dirname(path);
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new UsageError(`${path}: ${folder} is not a folder`);
+  }
+  if (!existsSync(path)) return;
+  if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
+  if (!force) throw new UsageError(`${path}: exists already; --force overwrites it`);
+}
+
+async function convert(source: string, options: ConvertOptions): Promise<void> {
+  const { output, dtype, force = false } = options;
+  checkOutput(output, force);
+  const files = readModelFiles(source);
+  const original = bundleOf(files, options.allowStripAccents);
+  if (dtype === "f32" && original.weights.wordEmbedding.type === "i8") {
+    throw new UsageError(`${source}: is int8 already; float32 cannot be had back from it`);
+  }
+  const before = writePackage(original);
+  let packed = before;
+  let report: QuantizeReport | undefined;
+  if (dtype === "int8") {
+    const quantized = quantizeEncoder(original.weights);
+    report = quantized.report;
+    packed = writePackage({ ...original, weights: quantized.weights });
+  }
+
+  const written = await replaceFile(output, packed, force, async (copy) => {
+    const result = readPackage(copy, { allowStripAccents: options.allowStripAccents });
+    return await compare(original, result, dtype === "int8" ? "int8" : "fp32");
+  });
+
+  const sizes = files.kind === "export" ? Object.values(files.sizes) : [files.bytes.length];
+  const sourceBytes = sizes.reduce((sum, one) => sum + one, 0);
+  await print(
+    `${source}: ${sizes.length} ${sizes.length === 1 ? "file" : "files"}, ${size(sourceBytes)}\n` +
+      `${output}: ${size(packed.length)}, ` +
+      `${(100 * packed.length / sourceBytes).toFixed(1)} % of that; read back, loaded and run\n\n` +
+      sizeTable(before, packed) + "\n" + costs(report, written),
+  );
+}
+
+/**
+ * Writes a file so that it is either not there or whole. `check` gets what was read back, before the
+ * file gets its name; what it throws leaves no trace.
+ */
+export async function replaceFile<T>(
+  path: string,
+  bytes: Uint8Array,
+  force: boolean,
+  check: (copy: Uint8Array) => Promise<T>,
+): Promise<T> {
+  // In the same folder, so that renaming never copies.
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    const file = openSync(temporary, "wx");
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    const copy = readBytes(temporary);
+    if (copy.length !== bytes.length || copy.some((byte, i) => byte !== bytes[i])) {
+      throw new Error(`${path}: what was read back is not what was written`);
+    }
+    const result = await check(copy);
+    // Someone else may have made it meanwhile.
+    checkOutput(path, force);
+    renameSync(temporary, path);
+    return result;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** How two models differ on the built-in sentences. */
+interface Change {
+  readonly maxAbs: number;
+  readonly relativeL2: number;
+  readonly before: number;
+  readonly after: number;
+  readonly same: number;
+}
+
+/** Runs the packed model and, in float32, the original. */
+async function compare(
+  original: ModelBundle,
+  packed: ModelBundle,
+  backend: "int8" | "fp32",
+): Promise<Change> {
+  const one = await Ner.fromBundle(original, { backend: "fp32" });
+  const two = await Ner.fromBundle(packed, { backend });
+  const meter = new DifferenceMeter();
+  const entities: [Span[][], Span[][]] = [[], []];
+  try {
+    for (const sentence of SENTENCES) {
+      meter.add((await two.emissions(sentence)).data, (await one.emissions(sentence)).data);
+      entities[0].push(await one.extract(sentence));
+      entities[1].push(await two.extract(sentence));
+    }
+  } finally {
+    one.close();
+    two.close();
+  }
+  const { support, predicted, correct } = scoreSpans(...entities).micro;
+  return { ...meter.value, before: support, after: predicted, same: correct };
+}
+
+function sizeTable(before: Uint8Array, after: Uint8Array): string {
+  const old = partsOf(before);
+  const now = partsOf(after);
+  const row = (name: string, parameters: number, a: number, b: number): string[] => [
+    name,
+    parameters === 0 ? "" : parameters.toLocaleString("en"),
+    size(a),
+    size(b),
+    `${(100 * b / a).toFixed(1)} %`,
+  ];
+  return table(["part", "parameters", "before", "after", ""], [
+    ...old.map((part, i) => row(part.name, part.parameters, part.bytes, now[i].bytes)),
+    row("total", old.reduce((sum, p) => sum + p.parameters, 0), before.length, after.length),
+  ]);
+}
+
+function costs(report: QuantizeReport | undefined, change: Change): string {
+  const lines: string[] = [];
+  if (report && report.tensors.length > 0) {
+    const worst = report.tensors.reduce((a, b) => b.relativeError > a.relativeError ? b : a);
+    const row = report.tensors.reduce((a, b) => b.worstRowError > a.worstRowError ? b : a);
+    lines.push(
+      `Relative error of a quantized matrix: at most ${
+        small(worst.relativeError)
+      } (${worst.name});`,
+      `of a row: at most ${small(row.worstRowError)} (row ${row.worstRow} of ${row.name}).`,
+    );
+  }
+  lines.push(
+    `On ${SENTENCES.length} built-in sentences, against float32: emissions differ by a relative L2 of ` +
+      `${small(change.relativeL2)}, at most ${small(change.maxAbs)};`,
+    `${change.before} entities before, ${change.after} after, ${change.same} the same.`,
+  );
+  return lines.map((line) => line + "\n").join("");
+}

@@ -1,0 +1,162 @@
+/**
+ * `edge-ner extract`: documents in, entities out, as a stream.
+ *
+ * Documents go through the model in batches, and a batch ends where the input pauses, so that a pipe
+ * is answered as it comes and memory does not grow with the input. Batching never changes a result.
+ *
+ * @module
+ */
+import { createReadStream, fstatSync, statSync } from "node:fs";
+import process from "node:process";
+import { Option } from "commander";
+import type { Command } from "commander";
+import type { Ner } from "../../mod.ts";
+import { UsageError } from "./errors.ts";
+import { bracketed, highlighter } from "./highlight.ts";
+import type { Render } from "./highlight.ts";
+import { readLines } from "./lines.ts";
+import type { Line } from "./lines.ts";
+import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
+import type { ModelOptions } from "./model.ts";
+import { colorWanted, complain, print } from "./output.ts";
+import { Progress } from "./progress.ts";
+
+interface ExtractOptions extends ModelOptions {
+  readonly file?: readonly string[];
+  readonly format: "text" | "jsonl";
+  readonly minScore: number;
+  readonly batch: number;
+  readonly color?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  edge-ner extract "জ্বরে প্যারাসিটামল খাওয়া যায়।"
+  edge-ner extract --file notes.txt --format jsonl > entities.jsonl
+  cat notes.txt | edge-ner extract --min-score 0.8 | head
+  edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
+
+Each argument is one document, as is each line of a file or of standard input (an empty line, too:
+there is one output line for every input line). Offsets in JSON count UTF-16 code units, as strings
+of JavaScript do. Colour is used on a terminal unless NO_COLOR is set.`;
+
+/** Defines the command. */
+export function extractCommand(program: Command): void {
+  const command = program.command("extract")
+    .description("find entities in text given as arguments, in files or on standard input")
+    .argument("[text...]", "documents")
+    .option(
+      "-f, --file <path>",
+      "read documents from a file, one a line; repeatable; - is stdin",
+      (path: string, paths: readonly string[] = []) => [...paths, path],
+    )
+    .addOption(
+      new Option("--format <name>", "text, or one JSON object a document")
+        .choices(["text", "jsonl"]).default("text"),
+    )
+    .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
+    .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
+    .addHelpText("after", EXAMPLES);
+  addModelOptions(command);
+  command.action((texts: string[], _: unknown, self: Command) => {
+    return extract(texts, self.optsWithGlobals<ExtractOptions>());
+  });
+}
+
+/** Size of a regular file, or undefined for pipes, devices and whatever cannot be asked. */
+function sizeOf(path: string): number | undefined {
+  try {
+    const stat = path === "-" ? fstatSync(0) : statSync(path);
+    return stat.isFile() ? stat.size : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function totalSize(paths: readonly string[]): number | undefined {
+  let total = 0;
+  for (const path of paths) {
+    const size = sizeOf(path);
+    if (size === undefined) return undefined;
+    total += size;
+  }
+  return total;
+}
+
+async function extract(texts: readonly string[], options: ExtractOptions): Promise<void> {
+  if (texts.length > 0 && options.file) throw new UsageError("give text or --file, not both");
+  const paths = options.file ?? (texts.length > 0 ? [] : ["-"]);
+  if (paths.filter((path) => path === "-").length > 1) {
+    throw new UsageError("standard input can be read only once");
+  }
+  if (!options.file && texts.length === 0 && process.stdin.isTTY) {
+    throw new UsageError("nothing to read; give text, --file, or pipe documents in");
+  }
+  // A wrong path must be said before the first of many files has been worked on for an hour.
+  for (const path of paths) {
+    if (path === "-") continue;
+    if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
+  }
+
+  const ner = await loadModel(options);
+  const progress = new Progress(totalSize(paths));
+  let bytes = 0;
+  let documents = 0;
+  async function* counted(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  }
+  function* sources(): Generator<AsyncIterable<Line[]>> {
+    if (texts.length > 0) yield argumentLines(texts);
+    for (const path of paths) {
+      const stream = path === "-" ? process.stdin : createReadStream(path);
+      const chunks = counted(stream as AsyncIterable<Uint8Array>);
+      yield readLines(chunks, path === "-" ? "standard input" : path, complain);
+    }
+  }
+  const render = renderer(ner, options);
+  try {
+    for (const source of sources()) {
+      for await (const lines of source) {
+        for (let i = 0; i < lines.length; i += options.batch) {
+          const batch = lines.slice(i, i + options.batch);
+          const results = await ner.extractBatch(batch.map(({ text }) => text));
+          const output = batch.map(({ text }, n) => {
+            const kept = results[n].filter(({ score }) => score >= options.minScore);
+            return render(text, kept) + "\n";
+          });
+          await print(output.join(""));
+          documents += batch.length;
+          progress.update(bytes, documents);
+        }
+      }
+    }
+  } finally {
+    progress.stop();
+    ner.close();
+  }
+}
+
+async function* argumentLines(texts: readonly string[]): AsyncGenerator<Line[]> {
+  yield texts.map((text, index) => ({ text, number: index + 1 }));
+}
+
+function renderer(ner: Ner, options: ExtractOptions): Render {
+  if (options.format === "jsonl") return toJson;
+  return colorWanted(options.color) ? highlighter(ner.info().types) : bracketed;
+}
+
+/** One object in one line; fields are listed so that their order is part of the format. */
+const toJson: Render = (text, entities) =>
+  JSON.stringify({
+    text,
+    entities: entities.map(({ type, text, start, end, score }) => ({
+      type,
+      text,
+      start,
+      end,
+      score,
+    })),
+  });

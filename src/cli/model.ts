@@ -1,0 +1,102 @@
+/**
+ * Options that every command with a model shares, and where the default model lies.
+ *
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+import { Ner } from "../../mod.ts";
+import { UsageError } from "./errors.ts";
+
+/** Which kernels run. */
+export type BackendName = "int8" | "fp32" | "reference";
+
+/** What {@link addModelOptions} parses to. */
+export interface ModelOptions {
+  readonly model?: string;
+  readonly backend?: BackendName;
+  readonly unconstrained?: boolean;
+  readonly allowStripAccents?: boolean;
+}
+
+/**
+ * The package's own file `path`, or undefined. It is looked for upwards, because a bundled program
+ * lies at another depth than its source.
+ */
+function packageFile(path: string): string | undefined {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (let depth = 0; depth < 4; depth++) {
+    const file = join(folder, path);
+    if (existsSync(file)) return file;
+    folder = dirname(folder);
+  }
+  return undefined;
+}
+
+/** The package's version, for `--version`. */
+export function packageVersion(): string {
+  const file = packageFile("package.json");
+  return file ? String(JSON.parse(readFileSync(file, "utf8")).version) : "unknown";
+}
+
+/** Adds `--model`, `--backend` and the options of `Ner.load`. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .option(
+      "-m, --model <path>",
+      "packed model, export folder or URL (default: the embedded model)",
+    )
+    .addOption(
+      new Option("-b, --backend <name>", "kernels to run (default: int8)")
+        .choices(["int8", "fp32", "reference"]),
+    )
+    .option("--unconstrained", "let the decoder use label sequences that the scheme forbids")
+    .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs");
+}
+
+/** The model that `--model` names, or else the one that comes with the package. */
+export function modelSource(model: string | undefined): string {
+  const source = model ?? packageFile("models/meder-int8.safetensors");
+  if (source === undefined) {
+    throw new UsageError("this copy has no embedded model; name one with --model");
+  }
+  return source;
+}
+
+/** Loads the model that the options name. */
+export function loadModel(options: ModelOptions): Promise<Ner> {
+  return Ner.load(modelSource(options.model), {
+    ...(options.backend && { backend: options.backend }),
+    ...(options.unconstrained && { constrained: false }),
+    ...(options.allowStripAccents && { allowStripAccents: true }),
+  });
+}
+
+/** Parser of an option that is a whole number from `low` to `high`. */
+export function integer(low: number, high: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    if (!(number >= low && number <= high)) {
+      throw new InvalidArgumentError(`Expected a whole number from ${low} to ${high}.`);
+    }
+    return number;
+  };
+}
+
+/** Parser of an option that is a number from `low` to `high`. */
+export function decimal(low: number, high: number): (value: string) => number {
+  return (value) => {
+    const number = value.trim() === "" ? NaN : Number(value);
+    if (!(number >= low && number <= high)) {
+      throw new InvalidArgumentError(
+        high === Infinity
+          ? `Expected a number of at least ${low}.`
+          : `Expected a number from ${low} to ${high}.`,
+      );
+    }
+    return number;
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Another engine's emissions to entity spans, by the plainest Viterbi there is.
+ *
+ * The pipeline decodes with kernels, block by block; this decodes with two loops over arrays of doubles,
+ * and shares with it only the reading of label names. So when `verify` says that the entities of
+ * ONNX Runtime's emissions and ours agree, the decoder has been checked as well as the encoder.
+ *
+ * Weak where: two paths of exactly equal score may be resolved differently from the kernels.
+ *
+ * @module
+ */
+import { mayFollow, parseTags, spansOf } from "../crf/scheme.ts";
+import type { TokenSpan } from "../crf/scheme.ts";
+import type { CrfWeights } from "../model/weights.ts";
+
+/**
+ * Spans of the best label path for emissions `[tokens, labels]`, row-major. Without `crf` every step
+ * costs nothing. If `constrained`, steps that the tag scheme does not know are forbidden.
+ * Throws a `RangeError` if the emissions are not whole rows.
+ */
+export function decodeSpans(
+  emissions: ArrayLike<number>,
+  labels: readonly string[],
+  crf?: CrfWeights,
+  constrained = true,
+): TokenSpan[] {
+  const tags = parseTags(labels);
+  const size = tags.length;
+  const tokens = emissions.length / size;
+  if (!Number.isInteger(tokens)) {
+    throw new RangeError(`${emissions.length} emissions are not rows of ${size} labels.`);
+  }
+  if (tokens === 0) return [];
+  const step = (from: number | undefined, to: number): number => {
+    if (constrained && !mayFollow(from === undefined ? undefined : tags[from], tags[to], tags)) {
+      return -Infinity;
+    }
+    if (!crf) return 0;
+    return from === undefined ? crf.start[to] : crf.transitions[from * size + to];
+  };
+  let scores = tags.map((_, to) => step(undefined, to) + emissions[to]);
+  /** Best predecessor of each label, for each token but the first. */
+  const back: number[][] = [];
+  for (let t = 1; t < tokens; t++) {
+    const best = new Array<number>(size);
+    scores = tags.map((_, to) => {
+      let from = 0;
+      for (let i = 1; i < size; i++) {
+        if (scores[i] + step(i, to) > scores[from] + step(from, to)) from = i;
+      }
+      best[to] = from;
+      return scores[from] + step(from, to) + emissions[t * size + to];
+    });
+    back.push(best);
+  }
+  const last = scores.map((score, label) => score + (crf?.end[label] ?? 0));
+  const path = [last.indexOf(Math.max(...last))];
+  for (const best of back.reverse()) path.unshift(best[path[0]]);
+  return spansOf(path, tags);
+}

@@ -1,0 +1,187 @@
+/**
+ * Strict span scores: an entity counts only if its type, start and end are all exactly right.
+ *
+ * These are the numbers of CoNLL's `conlleval` and of Python's seqeval (default mode), which the
+ * literature reports, computed over character spans instead of tag sequences. The two agree whenever
+ * spans come from tags; over characters there is no tag scheme to repair first, so there is nothing
+ * to choose. A span predicted twice counts once, as in seqeval.
+ *
+ * Macro averages run over the types seen in gold *or* prediction, as in seqeval: a type that exists
+ * only in predictions has F1 0 and lowers the mean. Where nothing can be divided the score is 0.
+ *
+ * Weak where: one mistake in a boundary costs twice (a miss and a false alarm), so a model with ragged
+ * boundaries looks worse than it reads. The confusion matrix says how many of those there are.
+ *
+ * @module
+ */
+
+/** What a score looks at in an entity. */
+export interface Span {
+  /** Entity type. */
+  readonly type: string;
+  /** First UTF-16 code unit. */
+  readonly start: number;
+  /** One past the last UTF-16 code unit. */
+  readonly end: number;
+}
+
+/** Scores of one type, or of all together. */
+export interface Score {
+  /** Share of the predicted spans that are correct, 0 to 1. */
+  readonly precision: number;
+  /** Share of the gold spans that were found, 0 to 1. */
+  readonly recall: number;
+  /** Harmonic mean of precision and recall; of `macro`, the mean of the types' F1. */
+  readonly f1: number;
+  /** Gold spans. */
+  readonly support: number;
+  /** Predicted spans. */
+  readonly predicted: number;
+  /** Spans that are in both. */
+  readonly correct: number;
+}
+
+/** What {@link scoreSpans} returns. */
+export interface SpanScores {
+  /** How many documents were compared. */
+  readonly documents: number;
+  /** Types in alphabetical order. */
+  readonly types: Readonly<Record<string, Score>>;
+  /** All spans thrown together. */
+  readonly micro: Score;
+  /** Plain mean over the types; its counts are sums. */
+  readonly macro: Score;
+}
+
+/** Spans by type: for each gold type (row) what was predicted on exactly the same characters. */
+export interface Confusion {
+  /** Types in alphabetical order. */
+  readonly types: readonly string[];
+  /**
+   * `counts[g][p]`, one more row and column than there are types. The last column is "nothing with
+   * these boundaries", the last row "no gold span with these boundaries".
+   */
+  readonly counts: readonly (readonly number[])[];
+  /** Gold spans that no prediction matches, though one of the same type overlaps them. */
+  readonly boundaryErrors: number;
+}
+
+const key = (span: Span): string => `${span.start}:${span.end}:${span.type}`;
+
+/** A prototype-free record, so that a type called `__proto__` is only a name. */
+function emptyRecord<T>(): Record<string, T> {
+  return Object.create(null);
+}
+
+/** Distinct spans of one document, by {@link key}. */
+function distinct(spans: readonly Span[]): Map<string, Span> {
+  return new Map(spans.map((span) => [key(span), span]));
+}
+
+function checkLengths(gold: readonly unknown[], predicted: readonly unknown[]): void {
+  if (gold.length !== predicted.length) {
+    throw new RangeError(
+      `${gold.length} gold documents and ${predicted.length} predicted ones; ` +
+        "both lists must name the same documents in the same order.",
+    );
+  }
+}
+
+function allTypes(documents: readonly (readonly Span[])[]): Set<string> {
+  const types = new Set<string>();
+  for (const spans of documents) for (const span of spans) types.add(span.type);
+  return types;
+}
+
+function divide(a: number, b: number): number {
+  return b === 0 ? 0 : a / b;
+}
+
+function score(correct: number, predicted: number, support: number): Score {
+  const precision = divide(correct, predicted);
+  const recall = divide(correct, support);
+  const f1 = divide(2 * precision * recall, precision + recall);
+  return { precision, recall, f1, support, predicted, correct };
+}
+
+/**
+ * Strict precision, recall and F1 of predicted spans against gold ones, document by document.
+ * Throws a `RangeError` if the two lists differ in length.
+ */
+export function scoreSpans(
+  gold: readonly (readonly Span[])[],
+  predicted: readonly (readonly Span[])[],
+): SpanScores {
+  checkLengths(gold, predicted);
+  const names = [...new Set([...allTypes(gold), ...allTypes(predicted)])].sort();
+  const counts = new Map(names.map((name) => [name, { correct: 0, predicted: 0, support: 0 }]));
+  const sum = { correct: 0, predicted: 0, support: 0 };
+  for (let i = 0; i < gold.length; i++) {
+    const wanted = distinct(gold[i]);
+    for (const span of wanted.values()) {
+      counts.get(span.type)!.support++;
+      sum.support++;
+    }
+    for (const [id, span] of distinct(predicted[i])) {
+      const hit = wanted.has(id) ? 1 : 0;
+      const count = counts.get(span.type)!;
+      count.predicted++;
+      count.correct += hit;
+      sum.predicted++;
+      sum.correct += hit;
+    }
+  }
+  const types = emptyRecord<Score>();
+  for (const [name, c] of counts) types[name] = score(c.correct, c.predicted, c.support);
+  const scores = Object.values(types);
+  const mean = (field: "precision" | "recall" | "f1"): number =>
+    divide(scores.reduce((total, s) => total + s[field], 0), scores.length);
+  return {
+    documents: gold.length,
+    types,
+    micro: score(sum.correct, sum.predicted, sum.support),
+    macro: { precision: mean("precision"), recall: mean("recall"), f1: mean("f1"), ...sum },
+  };
+}
+
+/**
+ * Which types are taken for which, on spans whose boundaries are right, and how often only the
+ * boundaries are wrong. If several spans share their boundaries, equal types are paired first.
+ * Throws a `RangeError` if the two lists differ in length.
+ */
+export function confusionMatrix(
+  gold: readonly (readonly Span[])[],
+  predicted: readonly (readonly Span[])[],
+): Confusion {
+  checkLengths(gold, predicted);
+  const types = [...new Set([...allTypes(gold), ...allTypes(predicted)])].sort();
+  const column = new Map(types.map((type, index) => [type, index]));
+  const none = types.length;
+  const counts = Array.from({ length: none + 1 }, () => new Array<number>(none + 1).fill(0));
+  let boundaryErrors = 0;
+  for (let i = 0; i < gold.length; i++) {
+    const open = distinct(predicted[i]);
+    const missed: Span[] = [];
+    for (const [id, span] of distinct(gold[i])) {
+      if (open.delete(id)) counts[column.get(span.type)!][column.get(span.type)!]++;
+      else missed.push(span);
+    }
+    // Only what no equal type claimed may be a confusion.
+    for (const span of missed) {
+      const row = counts[column.get(span.type)!];
+      const other = [...open].find(([, p]) => p.start === span.start && p.end === span.end);
+      if (other) {
+        row[column.get(other[1].type)!]++;
+        open.delete(other[0]);
+        continue;
+      }
+      row[none]++;
+      const overlaps = predicted[i].some((p) =>
+        p.type === span.type && p.start < span.end && span.start < p.end
+      );
+      if (overlaps) boundaryErrors++;
+    }
+    for (const span of open.values()) counts[none][column.get(span.type)!]++;
+  }
+  return { types, counts, boundaryErrors };
+}

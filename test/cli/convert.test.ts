@@ -1,0 +1,188 @@
+/**
+ * `edge-ner convert` and `inspect`: an export to a package and what is in it.
+ *
+ * @module
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readPackage } from "../../mod.ts";
+import { replaceFile } from "../../src/cli/convert.ts";
+import { cli, fixture, scratch } from "./run.ts";
+import type { Run } from "./run.ts";
+
+const TINY = fixture("tiny-torchscript");
+const TEXT = "জ্বর ও ব্যথায় প্যারাসিটামল, ডায়াবেটিসে মেটফরমিন ও ইনসুলিন দেওয়া হয়।";
+const path = scratch();
+
+async function ok(args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(args);
+  assert.is(stderr, "");
+  assert.is(code, 0);
+  return stdout;
+}
+
+function refused({ code, stdout, stderr }: Run, message: RegExp): void {
+  assert.is(stdout, "");
+  assert.match(stderr, /^edge-ner: [^\n]+\n$/);
+  assert.match(stderr, message);
+  assert.is(code, 2);
+}
+
+test("convert, inspect, extract: the package gives what the export gives", async () => {
+  const output = path("tiny.safetensors");
+  const report = await ok(["convert", TINY, "-o", output]);
+  assert.match(report, /total\s+32,178/);
+  assert.match(report, /Relative error of a quantized matrix/);
+  assert.match(report, /emissions differ by a relative L2 of 0\.0\d+/);
+
+  const info = JSON.parse(await ok(["inspect", output, "--json"]));
+  assert.is(info.kind, "package");
+  assert.is(info.dtype, "int8");
+  assert.is(info.bytes, readFileSync(output).length);
+  assert.is(info.parameters, 32_178);
+  assert.is(info.architecture.layers, 2);
+  assert.equal(info.labels.slice(0, 3), ["O", "B-MED", "I-MED"]);
+  assert.is(info.tokenizer.vocabSize, 300);
+  assert.equal(info.tokenizer.cls, { id: 2, piece: "[CLS]" });
+  const word = info.tensors.find((t: { name: string }) => t.name === "embeddings.word.weight");
+  assert.equal(word, {
+    name: "embeddings.word.weight",
+    dtype: "I8",
+    shape: [300, 36],
+    bytes: 10_800,
+  });
+  const sum = info.parts.reduce((total: number, part: { bytes: number }) => total + part.bytes, 0);
+  assert.is(sum, info.bytes);
+
+  const extract = (model: string): Promise<string> =>
+    ok(["extract", "--model", model, "--format", "jsonl", TEXT]);
+  assert.is(await extract(output), await extract(TINY));
+});
+
+test("--dtype f32 keeps every bit, and can be packed to int8 later", async () => {
+  const [f32, one, two] = [path("f32.safetensors"), path("one"), path("two")];
+  const report = await ok(["convert", TINY, "-o", f32, "--dtype", "f32"]);
+  assert.match(report, /relative L2 of 0, at most 0;/);
+  await ok(["convert", f32, "-o", one]);
+  await ok(["convert", TINY, "-o", two]);
+  assert.equal(readFileSync(one), readFileSync(two));
+  refused(
+    await cli(["convert", one, "-o", path("three"), "--dtype", "f32"]),
+    /is int8 already/,
+  );
+});
+
+test("an .onnx file of any name is converted with what lies beside it", async () => {
+  const folder = path("renamed");
+  cpSync(TINY, folder, { recursive: true });
+  writeFileSync(`${folder}/student.onnx`, readFileSync(`${folder}/model.onnx`));
+  rmSync(`${folder}/model.onnx`);
+  await ok(["convert", `${folder}/student.onnx`, "-o", path("renamed.safetensors")]);
+  await ok(["convert", folder, "-o", path("renamed-2.safetensors")]);
+  assert.equal(
+    readFileSync(path("renamed.safetensors")),
+    readFileSync(path("renamed-2.safetensors")),
+  );
+});
+
+test("an existing output is left alone without --force", async () => {
+  const output = path("kept");
+  writeFileSync(output, "precious");
+  refused(await cli(["convert", TINY, "-o", output]), /kept: exists already; --force/);
+  assert.is(readFileSync(output, "utf8"), "precious");
+  await ok(["convert", TINY, "-o", output, "--force"]);
+  readPackage(new Uint8Array(readFileSync(output)));
+});
+
+test("a failed conversion leaves nothing behind, and an old output as it was", async () => {
+  const folder = path("cut");
+  const out = path("out");
+  cpSync(TINY, folder, { recursive: true });
+  const onnx = readFileSync(`${folder}/model.onnx`);
+  writeFileSync(`${folder}/model.onnx`, onnx.subarray(0, onnx.length >> 1));
+  mkdirSync(out);
+  writeFileSync(`${out}/old`, "old");
+  refused(await cli(["convert", folder, "-o", `${out}/new`]), /onnx/);
+  refused(await cli(["convert", folder, "-o", `${out}/old`, "--force"]), /onnx/);
+  assert.equal(readdirSync(out), ["old"]);
+  assert.is(readFileSync(`${out}/old`, "utf8"), "old");
+});
+
+test("a result that fails its check never gets its name, and is removed", async () => {
+  const folder = path("checked");
+  mkdirSync(folder);
+  writeFileSync(`${folder}/old`, "old");
+  for (const [name, force] of [["new", false], ["old", true]] as const) {
+    let seen: Uint8Array | undefined;
+    try {
+      await replaceFile(`${folder}/${name}`, Uint8Array.of(1, 2, 3), force, (copy) => {
+        seen = copy;
+        return Promise.reject(new Error("broken"));
+      });
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as Error).message, "broken");
+    }
+    assert.equal([...seen!], [1, 2, 3]);
+    assert.equal(readdirSync(folder), ["old"]);
+    assert.is(readFileSync(`${folder}/old`, "utf8"), "old");
+  }
+});
+
+test("a file that appears meanwhile is not overwritten", async () => {
+  const output = path("raced");
+  try {
+    await replaceFile(output, Uint8Array.of(1), false, () => {
+      writeFileSync(output, "theirs");
+      return Promise.resolve();
+    });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /exists already/);
+  }
+  assert.is(readFileSync(output, "utf8"), "theirs");
+});
+
+test("outputs that cannot be written are refused before any work", async () => {
+  mkdirSync(path("dir"), { recursive: true });
+  refused(await cli(["convert", TINY]), /required option '-o, --output <file>'/);
+  refused(await cli(["convert", TINY, "-o", path("dir")]), /is a folder/);
+  refused(await cli(["convert", TINY, "-o", path("none/x")]), /none is not a folder/);
+  refused(await cli(["convert", TINY, "-o", "/dev/null/x"]), /is not a folder/);
+  refused(await cli(["convert", TINY, "-o", path("x"), "--dtype", "int4"]), /int4.*int8, f32/);
+  assert.not(existsSync(path("x")));
+});
+
+test("what is no export is refused", async () => {
+  const folder = path("incomplete");
+  cpSync(TINY, folder, { recursive: true });
+  for (const command of [["convert", "-o", path("never")], ["inspect"]]) {
+    const run = (source: string): Promise<Run> => cli([...command, source]);
+    refused(await run("no-such-folder"), /no-such-folder: no such file/);
+    refused(await run(path("dir")), /holds no ONNX file/);
+    refused(await run(fixture("tokenizer-cases.json")), /safetensors/);
+    rmSync(`${folder}/config.json`, { force: true });
+    refused(await run(folder), /no config\.json/);
+  }
+  assert.not(existsSync(path("never")));
+});
+
+test("inspect shows an export: its files, architecture, labels and tensors", async () => {
+  const shown = await ok(["inspect", TINY]);
+  for (const part of [/model\.onnx, \d/, /hiddenSize\s+36/, /B-MED/, /CRF/, /\[CLS\] = 2/]) {
+    assert.match(shown, part);
+  }
+  assert.match(shown, /layers\.1\.feed_forward\.up\.weight +F32 +52 x 36 +7,488\n/);
+  assert.is(JSON.parse(await ok(["inspect", "--json", TINY])).kind, "export");
+});
+
+test.run();

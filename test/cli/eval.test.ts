@@ -1,0 +1,81 @@
+/**
+ * `edge-ner eval`: a model's scores on documents with known entities.
+ *
+ * @module
+ */
+import { writeFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { cli, fixture, scratch } from "./run.ts";
+
+const MODEL = ["--model", fixture("tiny-torchscript")];
+const TEXT = "জ্বর ও ব্যথায় প্যারাসিটামল, ডায়াবেটিসে মেটফরমিন ও ইনসুলিন দেওয়া হয়।";
+const path = scratch();
+
+test("a model agrees with itself, and less so when gold is changed", async () => {
+  const found = await cli(["extract", ...MODEL, "--format", "jsonl", TEXT, "", TEXT.slice(20)]);
+  writeFileSync(path("gold.jsonl"), found.stdout + "\n");
+  const run = await cli(["eval", path("gold.jsonl"), ...MODEL, "--json"]);
+  assert.is(run.code, 0);
+  const scores = JSON.parse(run.stdout);
+  assert.is(scores.documents, 3);
+  assert.is(scores.micro.f1, 1);
+  assert.is(scores.macro.f1, 1);
+  assert.is(scores.confusion.boundaryErrors, 0);
+
+  const documents = found.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  const [dropped] = documents[0].entities.splice(0, 1);
+  writeFileSync(path("less.jsonl"), documents.map((d) => JSON.stringify(d)).join("\r\n"));
+  const less = JSON.parse((await cli(["eval", path("less.jsonl"), ...MODEL, "--json"])).stdout);
+  assert.is(less.micro.recall, 1);
+  assert.is(less.micro.correct, scores.micro.correct - 1);
+  assert.is(less.types[dropped.type].predicted, scores.types[dropped.type].predicted);
+});
+
+test("the table has a row a type, micro and macro; --confusion adds the matrix", async () => {
+  const entities = [{ type: "MED", start: 0, end: 4 }, { type: "XYZ", start: 5, end: 6 }];
+  writeFileSync(path("two.jsonl"), JSON.stringify({ text: TEXT, entities }));
+  const { code, stdout, stderr } = await cli(["eval", path("two.jsonl"), ...MODEL, "--confusion"]);
+  assert.is(code, 0);
+  assert.match(stdout, /^type +precision +recall +F1 +gold +predicted +correct\n/);
+  assert.match(stdout, /\nXYZ +0\.00 +0\.00 +0\.00 +1 +0 +0\n/);
+  assert.match(stdout, /\nmicro .*\nmacro /);
+  assert.match(stdout, /gold \\ predicted/);
+  assert.match(stderr, /warning: the model has no type XYZ; it knows MED, ORG, DIS\n$/);
+});
+
+const BAD: readonly (readonly [string, string, RegExp])[] = [
+  ["not JSON", "nope", /line 1: not JSON/],
+  ["no text", "{}", /"text" is missing/],
+  ["null", "null", /"text" is missing/],
+  ["no entities", '{"text":"a"}', /"entities" is missing/],
+  ["no type", '{"text":"a","entities":[{"start":0,"end":1}]}', /entity 1 has no "type"/],
+  ["null entity", '{"text":"a","entities":[null]}', /entity 1 has no "type"/],
+  ["fractions", '{"text":"a","entities":[{"type":"X","start":0.5,"end":1}]}', /whole numbers/],
+  [
+    "beyond the end",
+    '{"text":"a","entities":[{"type":"X","start":0,"end":2}]}',
+    /0\.\.2 in a text/,
+  ],
+  ["backwards", '{"text":"ab","entities":[{"type":"X","start":1,"end":1}]}', /1\.\.1/],
+  [
+    "offsets of another kind",
+    '{"text":"😀ab","entities":[{"type":"X","start":1,"end":2,"text":"a"}]}',
+    /"a", but 1\.\.2 selects .* UTF-16/,
+  ],
+  ["a later line", '{"text":"a","entities":[]}\n{"text":1}', /line 2: "text"/],
+  ["no documents", "\n \n", /holds no documents/],
+];
+
+for (const [name, content, message] of BAD) {
+  test(`a gold file is refused: ${name}`, async () => {
+    writeFileSync(path("bad.jsonl"), content);
+    const { code, stdout, stderr } = await cli(["eval", path("bad.jsonl"), ...MODEL]);
+    assert.is(stdout, "");
+    assert.match(stderr, /^edge-ner: [^\n]+\n$/);
+    assert.match(stderr, message);
+    assert.is(code, 2);
+  });
+}
+
+test.run();

@@ -1,0 +1,87 @@
+/**
+ * Checks on weights that no file format can make: shapes against the configuration, and values.
+ *
+ * They run on what is written and on what is read, so a package that was written can be read, and a
+ * damaged one cannot give a model that computes nonsense.
+ *
+ * @module
+ */
+import { ModelError } from "../errors.ts";
+import type { CrfWeights, Matrix } from "../model/weights.ts";
+import { checkConfig, type ModelConfig } from "../model/config.ts";
+
+/** Throws a {@link ModelError} `model/weights` that names a tensor. */
+export function badTensor(name: string, what: string): never {
+  throw new ModelError("model/weights", `Tensor ${JSON.stringify(name)}: ${what}.`);
+}
+
+/** The values unchanged, or a {@link ModelError} `model/weights` that names the first non-finite one. */
+export function checkFinite(name: string, values: Float32Array): Float32Array {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i]!)) badTensor(name, `element ${i} is ${values[i]}`);
+  }
+  return values;
+}
+
+/** A vector of this size with finite values; throws {@link ModelError} `model/weights`. */
+export function checkVector(name: string, size: number, values: Float32Array): Float32Array {
+  if (values.length !== size) badTensor(name, `${values.length} elements, expected ${size}`);
+  return checkFinite(name, values);
+}
+
+/**
+ * A matrix of this shape: float32 values finite, int8 values never -128, scales finite and not negative.
+ * Throws {@link ModelError} `model/weights`.
+ */
+export function checkMatrix(name: string, rows: number, columns: number, matrix: Matrix): Matrix {
+  if (matrix.rows !== rows || matrix.columns !== columns) {
+    badTensor(name, `[${matrix.rows}, ${matrix.columns}], expected [${rows}, ${columns}]`);
+  }
+  if (matrix.data.length !== rows * columns) {
+    badTensor(name, `${matrix.data.length} elements, expected ${rows * columns}`);
+  }
+  if (matrix.type === "f32") {
+    checkFinite(name, matrix.data);
+    return matrix;
+  }
+  const worst = matrix.data.indexOf(-128);
+  if (worst >= 0) badTensor(name, `element ${worst} is -128; int8 weights are -127 to 127`);
+  checkVector(`${name}.scale`, rows, matrix.scales);
+  const negative = matrix.scales.findIndex((scale) => scale < 0);
+  if (negative >= 0) badTensor(`${name}.scale`, `row ${negative} is ${matrix.scales[negative]}`);
+  return matrix;
+}
+
+/** A CRF over this many labels with finite scores; throws {@link ModelError} `model/weights`. */
+export function checkCrf(crf: CrfWeights, labels: number): CrfWeights {
+  checkVector("start_transitions", labels, crf.start);
+  checkVector("end_transitions", labels, crf.end);
+  checkVector("transitions", labels * labels, crf.transitions);
+  return crf;
+}
+
+/** {@link checkConfig}, and label names that are distinct, not empty and strings. */
+export function checkLabels(config: ModelConfig): ModelConfig {
+  checkConfig(config);
+  const seen = new Set<string>();
+  for (const label of config.labels) {
+    if (typeof label !== "string" || label === "" || seen.has(label)) {
+      throw new ModelError(
+        "model/config",
+        `labels has ${JSON.stringify(label)}; expected distinct names.`,
+      );
+    }
+    seen.add(label);
+  }
+  return config;
+}
+
+/** Throws {@link ModelError} `model/mismatch` when a tokenizer gives ids that have no embedding. */
+export function checkVocabulary(tokenizerSize: number, config: ModelConfig): void {
+  if (tokenizerSize <= config.vocabSize) return;
+  throw new ModelError(
+    "model/mismatch",
+    `The tokenizer has ids up to ${tokenizerSize - 1}, but the word embedding has ` +
+      `${config.vocabSize} rows: tokenizer and model do not belong together.`,
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * An export folder, as its files' bytes, to a model.
+ *
+ * A folder from `torch.onnx.export` with Hugging Face's files beside it: `model.onnx` (and its external
+ * data), `config.json`, `tokenizer.json` or `vocab.txt` with `tokenizer_config.json`, and the CRF's
+ * `crf.safetensors`. The caller reads the files and says which is which; nothing here opens one.
+ *
+ * @module
+ */
+import { InputError } from "../errors.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import { tokenizerFromJson, tokenizerFromVocab } from "../tokenizer/load.ts";
+import type { Tokenizer, TokenizerOptions, VocabConfig } from "../tokenizer/types.ts";
+import { checkVocabulary } from "./check.ts";
+import { crfFromSafetensors } from "./crf.ts";
+import { readHfConfig } from "./huggingface.ts";
+import { decodeUtf8, parseJsonObject } from "./json.ts";
+import { readBertGraph } from "./onnx/bert.ts";
+import { decodeOnnx } from "./onnx/decode.ts";
+
+/** An export folder's files by role; text files as bytes or as text. */
+export interface ExportFiles {
+  /** `model.onnx`. */
+  readonly model: Uint8Array;
+  /** Files that `model.onnx` keeps its weights in, by the name that it gives them. */
+  readonly external?: ReadonlyMap<string, Uint8Array>;
+  /** `config.json`. */
+  readonly config: Uint8Array | string;
+  /** `tokenizer.json`; it wins over `vocab`. */
+  readonly tokenizer?: Uint8Array | string;
+  /** `vocab.txt`. */
+  readonly vocab?: Uint8Array | string;
+  /** `tokenizer_config.json`, which says how to use `vocab.txt`. */
+  readonly tokenizerConfig?: Uint8Array | string;
+  /** `crf.safetensors`; absent for a softmax head. */
+  readonly crf?: Uint8Array;
+}
+
+function textOf(file: Uint8Array | string, name: string): string {
+  return typeof file === "string" ? file : decodeUtf8(file, "input/utf8", name);
+}
+
+function readTokenizer(files: ExportFiles, options?: TokenizerOptions): Tokenizer {
+  if (files.tokenizer !== undefined) {
+    const name = "tokenizer.json";
+    return tokenizerFromJson(
+      parseJsonObject(textOf(files.tokenizer, name), "tokenizer/json", name),
+      options,
+    );
+  }
+  if (files.vocab === undefined) {
+    throw new InputError(
+      "input/tokenizer",
+      "The export has neither tokenizer.json nor vocab.txt; one of them is needed.",
+    );
+  }
+  const name = "tokenizer_config.json";
+  const config = files.tokenizerConfig === undefined
+    ? {}
+    : parseJsonObject(textOf(files.tokenizerConfig, name), "tokenizer/json", name);
+  return tokenizerFromVocab(textOf(files.vocab, "vocab.txt"), config as VocabConfig, options);
+}
+
+/**
+ * Reads an export. The weights are float32 and, where the stored order allows, views into `files.model`.
+ *
+ * Throws what {@link decodeOnnx}, {@link readBertGraph}, {@link readHfConfig}, {@link crfFromSafetensors}
+ * and the tokenizer throw; ModelError `model/mismatch` when the tokenizer has more ids than the word
+ * embedding has rows; InputError `input/tokenizer` when there is no tokenizer file.
+ */
+export function bundleFromExport(files: ExportFiles, options?: TokenizerOptions): ModelBundle {
+  const config = readHfConfig(textOf(files.config, "config.json"));
+  const weights = readBertGraph(decodeOnnx(files.model, files.external), config);
+  const crf = files.crf && crfFromSafetensors(files.crf, config.labels.length);
+  const tokenizer = readTokenizer(files, options);
+  checkVocabulary(tokenizer.vocabSize, weights.config);
+  return { weights, crf, tokenizer };
+}

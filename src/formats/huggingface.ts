@@ -1,0 +1,143 @@
+/**
+ * Hugging Face's `config.json`: label names, and what a graph does not say.
+ *
+ * Every field but the labels is optional, since the graph of a model is the authority on its sizes;
+ * a field that is there is compared with the graph by the reader of the graph. DistilBERT's names for
+ * the same things (`dim`, `n_layers`, `n_heads`, `hidden_dim`, `activation`) are read too.
+ *
+ * Weak: `label2id` is ignored; `id2label` decides.
+ *
+ * @module
+ */
+import { FormatError, ModelError } from "../errors.ts";
+import { parseJsonObject } from "./json.ts";
+
+/** What config.json says about an encoder; undefined where it is silent. */
+export interface HfConfig {
+  /** For instance `bert`; undefined when absent. */
+  readonly modelType: string | undefined;
+  /** Label names by emission column. */
+  readonly labels: readonly string[];
+  /** Width of a token vector: `hidden_size`. */
+  readonly hiddenSize: number | undefined;
+  /** Number of layers: `num_hidden_layers`. */
+  readonly layers: number | undefined;
+  /** Attention heads: `num_attention_heads`. */
+  readonly heads: number | undefined;
+  /** Width of the feed-forward network: `intermediate_size`. */
+  readonly feedForwardSize: number | undefined;
+  /** Rows of the word embedding: `vocab_size`. */
+  readonly vocabSize: number | undefined;
+  /** Rows of the position embedding: `max_position_embeddings`. */
+  readonly maxPositions: number | undefined;
+  /** Rows of the token-type embedding: `type_vocab_size`. */
+  readonly typeVocabSize: number | undefined;
+  /** Hugging Face's name of the activation, for instance `gelu_new`. */
+  readonly hiddenAct: string | undefined;
+  /** Epsilon under the root of every LayerNorm: `layer_norm_eps`. */
+  readonly layerNormEpsilon: number | undefined;
+}
+
+function fail(what: string): never {
+  throw new FormatError("config/field", `config.json: ${what}.`);
+}
+
+/** A parsed JSON object. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The first of these fields that is there, as an integer. */
+function size(fields: Fields, ...names: string[]): number | undefined {
+  for (const name of names) {
+    const value = fields[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+      fail(`${name} is ${JSON.stringify(value)}; expected an integer`);
+    }
+    return value;
+  }
+  return undefined;
+}
+
+function text(fields: Fields, ...names: string[]): string | undefined {
+  for (const name of names) {
+    const value = fields[name];
+    if (value === undefined || value === null) continue;
+    if (typeof value !== "string") fail(`${name} is not a string`);
+    return value;
+  }
+  return undefined;
+}
+
+/** `{"0": "O", "1": "B-X"}` in any order, to names by id. */
+function readLabels(value: unknown): string[] {
+  if (value === undefined || value === null) {
+    fail('there is no id2label; expected an object like {"0": "O", "1": "B-X"}');
+  }
+  if (typeof value !== "object" || Array.isArray(value)) fail("id2label is not an object");
+  const entries = Object.entries(value as Record<string, unknown>);
+  if (entries.length === 0) fail("id2label is empty");
+  const labels = new Array<string | undefined>(entries.length);
+  const seen = new Set<string>();
+  for (const [key, name] of entries) {
+    // "01" or "1.0" would name an id twice.
+    const id = /^(0|[1-9]\d{0,8})$/.test(key) ? Number(key) : -1;
+    if (id < 0 || id >= entries.length) {
+      fail(
+        `id2label has the id ${JSON.stringify(key)}; expected 0 to ${
+          entries.length - 1
+        }, each once`,
+      );
+    }
+    if (typeof name !== "string" || name === "") fail(`id2label[${key}] is not a name`);
+    if (seen.has(name)) fail(`id2label names ${JSON.stringify(name)} twice`);
+    seen.add(name);
+    labels[id] = name;
+  }
+  return labels as string[];
+}
+
+/**
+ * Reads `config.json`, given as its text or as the parsed object.
+ *
+ * Throws {@link FormatError} `config/json` when it is not a JSON object, `config/field` when a field is
+ * wrong, and {@link ModelError} `config/unsupported` for a decoder or for relative positions.
+ */
+export function readHfConfig(config: string | Fields): HfConfig {
+  const fields = typeof config === "string"
+    ? parseJsonObject(config, "config/json", "config.json")
+    : config;
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
+    throw new FormatError("config/json", "config.json is not a JSON object.");
+  }
+  if (fields["is_decoder"] === true) {
+    throw new ModelError(
+      "config/unsupported",
+      "config.json: is_decoder is true; expected an encoder.",
+    );
+  }
+  const positions = fields["position_embedding_type"] ?? "absolute";
+  if (positions !== "absolute") {
+    throw new ModelError(
+      "config/unsupported",
+      `config.json: position_embedding_type is ${JSON.stringify(positions)}; ` +
+        'only "absolute" is supported.',
+    );
+  }
+  const epsilon = fields["layer_norm_eps"] ?? undefined;
+  if (epsilon !== undefined && !(typeof epsilon === "number" && epsilon >= 0 && epsilon < 1)) {
+    fail(`layer_norm_eps is ${JSON.stringify(epsilon)}; expected a number from 0 to 1`);
+  }
+  return {
+    modelType: text(fields, "model_type"),
+    labels: readLabels(fields["id2label"]),
+    hiddenSize: size(fields, "hidden_size", "dim"),
+    layers: size(fields, "num_hidden_layers", "n_layers"),
+    heads: size(fields, "num_attention_heads", "n_heads"),
+    feedForwardSize: size(fields, "intermediate_size", "hidden_dim"),
+    vocabSize: size(fields, "vocab_size"),
+    maxPositions: size(fields, "max_position_embeddings"),
+    typeVocabSize: size(fields, "type_vocab_size"),
+    hiddenAct: text(fields, "hidden_act", "activation"),
+    layerNormEpsilon: epsilon as number | undefined,
+  };
+}

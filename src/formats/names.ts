@@ -1,0 +1,89 @@
+/**
+ * Names of an encoder's tensors by role: the single table that a package and a report go by.
+ *
+ * | name                                 | shape          | role                             |
+ * | ------------------------------------ | -------------- | -------------------------------- |
+ * | `embeddings.word.weight`             | `[V, H]`       | word embedding                   |
+ * | `embeddings.position.weight`         | `[P, H]`       | position embedding               |
+ * | `embeddings.type.weight`             | `[T, H]`       | token-type embedding, if any     |
+ * | `embeddings.norm.{weight,bias}`      | `[H]`          | LayerNorm of the embeddings' sum |
+ * | `layers.N.attention.qkv.{…}`         | `[3H, H]`      | query, key and value, stacked    |
+ * | `layers.N.attention.output.{…}`      | `[H, H]`       | projection of the context        |
+ * | `layers.N.attention.norm.{…}`        | `[H]`          | LayerNorm after attention        |
+ * | `layers.N.feed_forward.up.{…}`       | `[F, H]`       | first half                       |
+ * | `layers.N.feed_forward.down.{…}`     | `[H, F]`       | second half                      |
+ * | `layers.N.feed_forward.norm.{…}`     | `[H]`          | LayerNorm after it               |
+ * | `classifier.{weight,bias}`           | `[L, H]`       | emissions                        |
+ *
+ * A linear map has `weight` (one row per output) and `bias` (one per row); a LayerNorm has `weight`
+ * (gamma) and `bias` (beta). An int8 `weight` has `weight.scale` beside it, one per row.
+ *
+ * @module
+ */
+import type { ModelConfig } from "../model/config.ts";
+import type {
+  EncoderWeights,
+  LayerWeights,
+  LinearWeights,
+  Matrix,
+  NormWeights,
+} from "../model/weights.ts";
+
+/** Reads or writes each part of an encoder, given its name and shape; what a table is walked with. */
+export interface Visitor {
+  /** A matrix `[rows, columns]`; `part` is undefined when the encoder is being put together. */
+  matrix(name: string, rows: number, columns: number, part?: Matrix): Matrix;
+  /** A float32 vector `[size]`. */
+  vector(name: string, size: number, part?: Float32Array): Float32Array;
+}
+
+/**
+ * Visits every tensor of an encoder of this configuration, in the order of the forward pass, and puts
+ * together an encoder from what the visitor returns. With `weights`, the visitor is given their parts.
+ */
+export function visitEncoder(
+  config: ModelConfig,
+  visitor: Visitor,
+  weights?: EncoderWeights,
+): EncoderWeights {
+  const { hiddenSize: H, feedForwardSize: F } = config;
+  const linear = (name: string, rows: number, columns: number, part?: LinearWeights) => ({
+    weight: visitor.matrix(`${name}.weight`, rows, columns, part?.weight),
+    bias: visitor.vector(`${name}.bias`, rows, part?.bias),
+  });
+  const norm = (name: string, part?: NormWeights): NormWeights => ({
+    gamma: visitor.vector(`${name}.weight`, H, part?.gamma),
+    beta: visitor.vector(`${name}.bias`, H, part?.beta),
+  });
+  const table = (name: string, rows: number, part?: Matrix): Matrix =>
+    visitor.matrix(`embeddings.${name}.weight`, rows, H, part);
+
+  const types = config.typeVocabSize;
+  const wordEmbedding = table("word", config.vocabSize, weights?.wordEmbedding);
+  const positionEmbedding = table("position", config.maxPositions, weights?.positionEmbedding);
+  const typeEmbedding = types === 0 ? undefined : table("type", types, weights?.typeEmbedding);
+  const embeddingNorm = norm("embeddings.norm", weights?.embeddingNorm);
+  const layers: LayerWeights[] = [];
+  for (let i = 0; i < config.layers; i++) {
+    const part = weights?.layers[i];
+    const name = `layers.${i}`;
+    layers.push({
+      qkv: linear(`${name}.attention.qkv`, 3 * H, H, part?.qkv),
+      attentionOutput: linear(`${name}.attention.output`, H, H, part?.attentionOutput),
+      attentionNorm: norm(`${name}.attention.norm`, part?.attentionNorm),
+      up: linear(`${name}.feed_forward.up`, F, H, part?.up),
+      down: linear(`${name}.feed_forward.down`, H, F, part?.down),
+      feedForwardNorm: norm(`${name}.feed_forward.norm`, part?.feedForwardNorm),
+    });
+  }
+  const classifier = linear("classifier", config.labels.length, H, weights?.classifier);
+  return {
+    config,
+    wordEmbedding,
+    positionEmbedding,
+    typeEmbedding,
+    embeddingNorm,
+    layers,
+    classifier,
+  };
+}

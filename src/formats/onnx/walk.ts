@@ -1,0 +1,338 @@
+/**
+ * Looking at an ONNX graph from its outputs backwards.
+ *
+ * Exporters rename initializers, transpose them, fold constants and insert Identity, Cast and Reshape
+ * nodes as they please; what they cannot change is what the graph computes. So weights are recognised
+ * by what is done with them. This file has the steps that every recogniser needs: who produces a value,
+ * which nodes change nothing, which values are constant, and which values are added up.
+ *
+ * Weak: nothing here infers shapes. A Reshape between two weight multiplications is passed over, which
+ * is safe because the last dimension is pinned by the weights on both sides.
+ *
+ * @module
+ */
+import { ModelError } from "../../errors.ts";
+import { nodeLabel, type OnnxAttribute, type OnnxGraph, type OnnxNode } from "./decode.ts";
+import { type OnnxTensor, tensorFloats, tensorNumbers } from "./tensor.ts";
+
+/** Small constants are folded up to this many elements: shapes, axes, scalars. */
+const MAX_FOLDED = 64;
+/** Folding, and passing over nodes that change nothing, goes at most this deep. */
+const MAX_DEPTH = 64;
+/** An activation sum in an encoder has at most: product, bias, residual, and a few embeddings. */
+const MAX_TERMS = 16;
+
+/** A constant matrix, perhaps to be read transposed. */
+export interface ConstantMatrix {
+  readonly tensor: OnnxTensor;
+  /** Rows and columns as the graph sees them, after the transposition. */
+  readonly rows: number;
+  readonly columns: number;
+  /** True when the stored tensor is `[columns, rows]`. */
+  readonly transposed: boolean;
+}
+
+/** Whether a matrix is stored in half precision, where the graph's constants are rounded too. */
+export function isHalf(matrix: ConstantMatrix): boolean {
+  return matrix.tensor.type === "float16" || matrix.tensor.type === "bfloat16";
+}
+
+/** A value with what was passed over on the way to it. */
+export interface Peeled {
+  readonly value: string;
+  /** Product of the scalars that the value was multiplied with. */
+  readonly scale: number;
+  /** Permutations of the Transposes, outermost first. */
+  readonly transposes: readonly (readonly number[])[];
+  /** Reshape nodes, outermost first. */
+  readonly reshapes: readonly OnnxNode[];
+}
+
+/** Throws the error for a graph that is valid ONNX but not an encoder that can be read. */
+export function unsupported(message: string): never {
+  throw new ModelError("onnx/unsupported", message);
+}
+
+/** A graph with its producers indexed, and the small questions that recognisers ask. */
+export class Walk {
+  readonly graph: OnnxGraph;
+  readonly #producers = new Map<string, OnnxNode>();
+  readonly #folded = new Map<string, readonly number[] | undefined>();
+
+  /** Indexes the graph's producers. */
+  constructor(graph: OnnxGraph) {
+    this.graph = graph;
+    for (const node of graph.nodes) {
+      for (const output of node.outputs) if (output !== "") this.#producers.set(output, node);
+    }
+  }
+
+  /** The node that produces a value; undefined for inputs and initializers. */
+  producer(value: string): OnnxNode | undefined {
+    return this.#producers.get(value);
+  }
+
+  /** The node that produces a value if it is one of ONNX's own operators named `op`. */
+  op(value: string, ...ops: string[]): OnnxNode | undefined {
+    const node = this.#producers.get(value);
+    return node !== undefined && node.domain === "" && ops.includes(node.op) ? node : undefined;
+  }
+
+  /** What a value is, for messages: the node that produces it, or its name. */
+  describe(value: string): string {
+    const node = this.#producers.get(value);
+    return node === undefined ? `value ${JSON.stringify(value)}` : nodeLabel(node);
+  }
+
+  /** A numeric attribute, or its default. */
+  number(node: OnnxNode, name: string, fallback: number): number {
+    const value: OnnxAttribute | undefined = node.attributes.get(name);
+    return typeof value === "number" ? value : fallback;
+  }
+
+  /** A list attribute. */
+  list(node: OnnxNode, name: string): readonly number[] | undefined {
+    const value = node.attributes.get(name);
+    return Array.isArray(value) ? value : undefined;
+  }
+
+  /** A tensor that is stored, whole, under this value: an initializer or a Constant node. */
+  stored(value: string): OnnxTensor | undefined {
+    let at = value;
+    for (let i = 0; i < MAX_DEPTH; i++) {
+      const tensor = this.graph.initializers.get(at);
+      if (tensor !== undefined) return tensor;
+      const constant = this.op(at, "Constant")?.attributes.get("value");
+      if (constant !== undefined && constant !== null && typeof constant === "object") {
+        return Array.isArray(constant) ? undefined : constant as OnnxTensor;
+      }
+      // A cast between float types is undone by reading the weights as float32.
+      const same = this.op(at, "Identity", "Cast", "CastLike");
+      if (same === undefined) return undefined;
+      at = same.inputs[0]!;
+    }
+    return undefined;
+  }
+
+  /** A stored float matrix, seen through Transpose, Identity and Cast. */
+  matrix(value: string): ConstantMatrix | undefined {
+    let at = value;
+    let transposed = false;
+    for (let i = 0; i < MAX_DEPTH; i++) {
+      const tensor = this.stored(at);
+      if (tensor !== undefined) {
+        if (tensor.dims.length !== 2 || !/float/.test(tensor.type)) return undefined;
+        const [a, b] = tensor.dims as [number, number];
+        return { tensor, rows: transposed ? b : a, columns: transposed ? a : b, transposed };
+      }
+      const node = this.op(at, "Transpose", "Identity", "Cast");
+      if (node === undefined) return undefined;
+      if (node.op === "Transpose") {
+        const perm = this.list(node, "perm") ?? [1, 0];
+        if (perm.length !== 2) return undefined;
+        if (perm[0] === 1 && perm[1] === 0) transposed = !transposed;
+      }
+      at = node.inputs[0]!;
+    }
+    return undefined;
+  }
+
+  /** A stored float vector of at least two elements; leading dimensions of 1 are dropped. */
+  vector(value: string): Float32Array | undefined {
+    const tensor = this.stored(value);
+    if (tensor === undefined || tensor.dims.length === 0) return undefined;
+    return tensor.size === tensor.dims[tensor.dims.length - 1] ? tensorFloats(tensor) : undefined;
+  }
+
+  /** A constant scalar: one element, folded if it is computed from constants. */
+  scalar(value: string): number | undefined {
+    const values = this.fold(value);
+    return values?.length === 1 ? values[0] : undefined;
+  }
+
+  /** Elements of a small constant, folded through the few operators that exporters leave around them. */
+  fold(value: string, depth = 0): readonly number[] | undefined {
+    if (this.#folded.has(value)) return this.#folded.get(value);
+    if (depth > MAX_DEPTH) return undefined;
+    const values = this.#fold(value, depth);
+    this.#folded.set(value, values);
+    return values;
+  }
+
+  #fold(value: string, depth: number): readonly number[] | undefined {
+    const tensor = this.graph.initializers.get(value);
+    if (tensor !== undefined) return tensor.size > MAX_FOLDED ? undefined : tensorNumbers(tensor);
+    const node = this.#producers.get(value);
+    if (node === undefined || node.domain !== "") return undefined;
+    const input = (i: number): readonly number[] | undefined =>
+      node.inputs[i] ? this.fold(node.inputs[i], depth + 1) : undefined;
+    const pair = (f: (a: number, b: number) => number): readonly number[] | undefined => {
+      const a = input(0);
+      const b = input(1);
+      if (a === undefined || b === undefined) return undefined;
+      if (a.length !== b.length && a.length !== 1 && b.length !== 1) return undefined;
+      const size = a.length === 0 || b.length === 0 ? 0 : Math.max(a.length, b.length);
+      return Array.from(
+        { length: size },
+        (_, i) => f(a[a.length === 1 ? 0 : i]!, b[b.length === 1 ? 0 : i]!),
+      );
+    };
+    switch (node.op) {
+      case "Constant": {
+        for (const item of node.attributes.values()) {
+          if (typeof item === "number") return [item];
+          if (Array.isArray(item)) return item.length > MAX_FOLDED ? undefined : item;
+          if (item !== null && typeof item === "object") {
+            const constant = item as OnnxTensor;
+            return constant.size > MAX_FOLDED ? undefined : tensorNumbers(constant);
+          }
+        }
+        return undefined;
+      }
+      case "Identity":
+      case "Cast":
+      case "CastLike":
+      case "Reshape":
+      case "Squeeze":
+      case "Unsqueeze":
+        return input(0);
+      case "Sqrt":
+        return input(0)?.map(Math.sqrt);
+      case "Reciprocal":
+        return input(0)?.map((x) => 1 / x);
+      case "Neg":
+        return input(0)?.map((x) => -x);
+      case "Add":
+        return pair((a, b) => a + b);
+      case "Sub":
+        return pair((a, b) => a - b);
+      case "Mul":
+        return pair((a, b) => a * b);
+      case "Div":
+        return pair((a, b) => a / b);
+      case "Pow":
+        return pair((a, b) => a ** b);
+      case "Concat": {
+        const parts = node.inputs.map((_, i) => input(i));
+        if (!parts.every((part) => part !== undefined)) return undefined;
+        const all = parts.flat() as number[];
+        return all.length > MAX_FOLDED ? undefined : all;
+      }
+      case "Slice":
+      case "Gather": {
+        // The last element of a shape: PyTorch's exporter computes 1 / sqrt(head size) from it.
+        const shape = this.op(node.inputs[0] ?? "", "Shape");
+        const at = input(1)?.[0];
+        const last = at === -1 || at === 3;
+        const whole = node.op === "Gather" || (input(2)?.[0] ?? 0) > 3;
+        if (shape === undefined || shape.attributes.size > 0 || !last || !whole) return undefined;
+        const size = this.#lastDimension(shape.inputs[0]!, depth);
+        return size === undefined ? undefined : [size];
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** The last dimension of a value whose Reshape says it. */
+  #lastDimension(value: string, depth: number): number | undefined {
+    let at = value;
+    for (let i = 0; i < MAX_DEPTH; i++) {
+      const node = this.op(at, "Transpose", "Identity", "Cast", "Reshape");
+      if (node === undefined) return undefined;
+      if (node.op === "Reshape") {
+        const size = this.shape(node.inputs[1] ?? "", depth + 1)?.at(-1);
+        return size !== undefined && size > 0 ? size : undefined;
+      }
+      const perm = node.op === "Transpose" ? this.list(node, "perm") : undefined;
+      if (perm !== undefined && perm.at(-1) !== perm.length - 1) return undefined;
+      at = node.inputs[0]!;
+    }
+    return undefined;
+  }
+
+  /** A shape's elements, as far as they are constant: undefined for a dimension known only at run time. */
+  shape(value: string, depth = 0): readonly (number | undefined)[] | undefined {
+    const whole = this.fold(value, depth);
+    if (whole !== undefined) return whole;
+    const node = this.op(value, "Concat");
+    if (node === undefined) return undefined;
+    // Each part that is not constant is one dimension: exporters concatenate shapes element by element.
+    return node.inputs.flatMap<number | undefined>((input) =>
+      this.fold(input, depth) ?? [undefined]
+    );
+  }
+
+  /** Passes over nodes that leave every element as it is and in its order. */
+  through(value: string): string {
+    return this.peel(value, false).value;
+  }
+
+  /**
+   * Passes over nodes that leave elements as they are (Identity, Cast, Reshape, inference's Dropout)
+   * and, with `all`, also over Transposes and products with a scalar, which it notes.
+   */
+  peel(value: string, all = true): Peeled {
+    let at = value;
+    let scale = 1;
+    const transposes: (readonly number[])[] = [];
+    const reshapes: OnnxNode[] = [];
+    for (;;) {
+      const node = this.#producers.get(at);
+      if (node === undefined || node.domain !== "") break;
+      const [first, second] = node.inputs;
+      if (node.outputs[0] !== at || !first) break;
+      if (node.op === "Reshape") reshapes.push(node);
+      else if (all && node.op === "Transpose") {
+        transposes.push(this.list(node, "perm") ?? []);
+      } else if (all && (node.op === "Mul" || node.op === "Div") && second) {
+        const right = this.scalar(second);
+        const left = this.scalar(first);
+        if (right !== undefined) {
+          scale = node.op === "Mul" ? scale * right : scale / right;
+        } else if (left !== undefined && node.op === "Mul") {
+          scale *= left;
+          at = second;
+          continue;
+        } else break;
+      } else if (
+        !["Identity", "Cast", "CastLike", "Dropout", "Squeeze", "Unsqueeze", "Flatten"].includes(
+          node.op,
+        )
+      ) break;
+      at = first;
+    }
+    return { value: at, scale, transposes, reshapes };
+  }
+
+  /**
+   * The terms of a sum, however the Adds are nested; values for which `stop` holds are not opened.
+   * Undefined when there are implausibly many.
+   */
+  addends(value: string, stop: (value: string) => boolean = () => false): string[] | undefined {
+    const terms: string[] = [];
+    const open = [value];
+    while (open.length > 0) {
+      const at = this.through(open.pop()!);
+      const add = stop(at) ? undefined : this.op(at, "Add", "Sum");
+      if (add === undefined) terms.push(at);
+      else open.push(...add.inputs.toReversed());
+      if (terms.length + open.length > MAX_TERMS) return undefined;
+    }
+    return terms;
+  }
+
+  /** All nodes whose elements a value is computed from; a Shape depends on no element. */
+  ancestors(value: string): Set<OnnxNode> {
+    const found = new Set<OnnxNode>();
+    const open = [value];
+    while (open.length > 0) {
+      const node = this.#producers.get(open.pop()!);
+      if (node === undefined || found.has(node)) continue;
+      found.add(node);
+      if (node.op === "Shape" || node.op === "Size") continue;
+      for (const input of node.inputs) if (input !== "") open.push(input);
+    }
+    return found;
+  }
+}

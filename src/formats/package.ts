@@ -1,0 +1,210 @@
+/**
+ * The one-file package: a model in a standard safetensors file that any tool can list.
+ *
+ * Tensors are named as `names.ts` says, int8 with `.scale` beside them or float32; a CRF adds
+ * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The rest is in `__metadata__`:
+ *
+ * | key         | value                                      |
+ * | ----------- | ------------------------------------------ |
+ * | `format`    | `edge-ner`                                 |
+ * | `version`   | `1`                                        |
+ * | `config`    | JSON of {@link ModelConfig}                |
+ * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
+ *
+ * Writing the same model twice gives the same bytes. Reading copies nothing large: weights are views
+ * into the file's bytes, which therefore must not be changed afterwards.
+ *
+ * Weak: there is no checksum; a flipped bit within a weight is a different model, not an error.
+ *
+ * @module
+ */
+import { FormatError } from "../errors.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { Matrix } from "../model/weights.ts";
+import { tokenizerFromJson } from "../tokenizer/load.ts";
+import type { TokenizerOptions } from "../tokenizer/types.ts";
+import { checkCrf, checkLabels, checkMatrix, checkVector, checkVocabulary } from "./check.ts";
+import { crfFromTensors } from "./crf.ts";
+import { parseJsonObject } from "./json.ts";
+import { visitEncoder } from "./names.ts";
+import { readSafetensors, safetensorFloats } from "./safetensors/read.ts";
+import type { SafeTensor } from "./safetensors/read.ts";
+import { writeSafetensors } from "./safetensors/write.ts";
+
+/** `__metadata__.format` of a package. */
+export const PACKAGE_FORMAT = "edge-ner";
+/** `__metadata__.version` of the packages that this code writes, and the only one that it reads. */
+export const PACKAGE_VERSION = "1";
+
+function bytesOf(array: Float32Array | Int8Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** The fields of a ModelConfig and nothing else, so that equal models give equal bytes. */
+function plainConfig(config: ModelConfig): ModelConfig {
+  return {
+    hiddenSize: config.hiddenSize,
+    layers: config.layers,
+    heads: config.heads,
+    feedForwardSize: config.feedForwardSize,
+    vocabSize: config.vocabSize,
+    maxPositions: config.maxPositions,
+    typeVocabSize: config.typeVocabSize,
+    activation: config.activation,
+    layerNormEpsilon: config.layerNormEpsilon,
+    labels: [...config.labels],
+  };
+}
+
+/**
+ * Writes a model as a package.
+ *
+ * Throws ModelError `model/weights` for a weight that does not fit the configuration or is not finite,
+ * `model/config` for a configuration that cannot run, `model/mismatch` for a tokenizer with more ids
+ * than embeddings.
+ */
+export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
+  const { weights, crf, tokenizer } = bundle;
+  const config = plainConfig(checkLabels(weights.config));
+  checkVocabulary(tokenizer.vocabSize, config);
+  const tensors = new Map<string, SafeTensor>();
+  const add = (name: string, shape: number[], array: Float32Array | Int8Array): void => {
+    const dtype = array instanceof Int8Array ? "I8" : "F32";
+    tensors.set(name, { dtype, shape, data: bytesOf(array) });
+  };
+  const missing = (name: string): never => {
+    throw new FormatError("package/tensor", `The model has no ${JSON.stringify(name)}.`);
+  };
+  visitEncoder(config, {
+    matrix(name, rows, columns, part) {
+      const matrix = checkMatrix(name, rows, columns, part ?? missing(name));
+      add(name, [rows, columns], matrix.data);
+      if (matrix.type === "i8") add(`${name}.scale`, [rows], matrix.scales);
+      return matrix;
+    },
+    vector(name, size, part) {
+      const vector = checkVector(name, size, part ?? missing(name));
+      add(name, [size], vector);
+      return vector;
+    },
+  }, weights);
+  if (crf !== undefined) {
+    const labels = config.labels.length;
+    checkCrf(crf, labels);
+    add("crf.start_transitions", [labels], crf.start);
+    add("crf.end_transitions", [labels], crf.end);
+    add("crf.transitions", [labels, labels], crf.transitions);
+  }
+  return writeSafetensors(tensors, {
+    format: PACKAGE_FORMAT,
+    version: PACKAGE_VERSION,
+    config: JSON.stringify(config),
+    tokenizer: JSON.stringify(tokenizer.toJSON()),
+  });
+}
+
+/** The configuration in a package's metadata, its fields' types checked. */
+function readConfig(json: string): ModelConfig {
+  const fields = parseJsonObject(json, "package/metadata", "The package's config");
+  const labels = fields["labels"];
+  if (!Array.isArray(labels)) {
+    throw new FormatError("package/metadata", "The package's config has no list of labels.");
+  }
+  // null would pass for 0 in a comparison; checkConfig checks the other fields, whatever their types.
+  if (typeof fields["layerNormEpsilon"] !== "number") {
+    throw new FormatError("package/metadata", "The package's config has no layerNormEpsilon.");
+  }
+  return plainConfig(checkLabels(fields as unknown as ModelConfig));
+}
+
+/**
+ * Reads a package. Weights are views into `bytes`.
+ *
+ * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
+ * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
+ * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
+ * `model/mismatch` for values that cannot be; TokenizerError for its tokenizer.
+ */
+export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
+  const file = readSafetensors(bytes);
+  const { tensors, metadata } = file;
+  const format = metadata.get("format");
+  if (format !== PACKAGE_FORMAT) {
+    throw new FormatError(
+      "package/format",
+      `This safetensors file is not a model package: its format is ${JSON.stringify(format)}, ` +
+        `expected ${
+          JSON.stringify(PACKAGE_FORMAT)
+        }. A package is made from an export by this library.`,
+    );
+  }
+  const version = metadata.get("version");
+  if (version !== PACKAGE_VERSION) {
+    throw new FormatError(
+      "package/format",
+      `The package has version ${JSON.stringify(version)}, this library reads ` +
+        `${JSON.stringify(PACKAGE_VERSION)}; convert the model again, or update the library.`,
+    );
+  }
+  const text = (key: string): string => {
+    const value = metadata.get(key);
+    if (value !== undefined) return value;
+    throw new FormatError("package/metadata", `The package has no ${key} in its metadata.`);
+  };
+  const config = readConfig(text("config"));
+
+  const unread = new Set(tensors.keys());
+  const take = (name: string, shape: readonly number[]): SafeTensor => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) {
+      throw new FormatError("package/tensor", `The package has no tensor ${JSON.stringify(name)}.`);
+    }
+    if (tensor.shape.join() !== shape.join()) {
+      throw new FormatError(
+        "package/tensor",
+        `Tensor ${JSON.stringify(name)} has shape [${tensor.shape}], expected [${shape}].`,
+      );
+    }
+    unread.delete(name);
+    return tensor;
+  };
+  const vector = (name: string, size: number): Float32Array =>
+    checkVector(name, size, safetensorFloats(take(name, [size]), name));
+  const weights = visitEncoder(config, {
+    matrix(name, rows, columns) {
+      const tensor = take(name, [rows, columns]);
+      const matrix: Matrix = tensor.dtype === "I8"
+        ? {
+          type: "i8",
+          rows,
+          columns,
+          data: new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length),
+          scales: vector(`${name}.scale`, rows),
+        }
+        : { type: "f32", rows, columns, data: safetensorFloats(tensor, name) };
+      return checkMatrix(name, rows, columns, matrix);
+    },
+    vector,
+  });
+
+  const crfNames = [...unread].filter((name) => name.startsWith("crf."));
+  const crf = crfNames.length === 0
+    ? undefined
+    : crfFromTensors(file, config.labels.length, "crf.");
+  for (const name of ["start_transitions", "end_transitions", "transitions"]) {
+    unread.delete(`crf.${name}`);
+  }
+  const [extra] = unread;
+  if (extra !== undefined) {
+    throw new FormatError(
+      "package/tensor",
+      `The package has a tensor ${
+        JSON.stringify(extra)
+      }, which its configuration does not ask for.`,
+    );
+  }
+  const tokenizer = tokenizerFromJson(text("tokenizer"), options);
+  checkVocabulary(tokenizer.vocabSize, config);
+  return { weights, crf, tokenizer };
+}

@@ -1,0 +1,187 @@
+/**
+ * Reading safetensors: a JSON header, then tensors back to back.
+ *
+ * The format (https://huggingface.co/docs/safetensors, crate safetensors 0.8): eight bytes with the
+ * header's length, little-endian; the header, a JSON object from names to `dtype`, `shape` and
+ * `data_offsets`; then the data. `__metadata__` may map strings to strings. Every tensor is a view.
+ *
+ * All that the reference checks is checked, and keys that occur twice are refused as well: the data have
+ * no holes and no overlaps and end with the file, so that one tensor's bytes are never another's.
+ *
+ * Weak: types narrower than a byte (F4, F6) are not known. Assumes a little-endian host.
+ *
+ * @module
+ */
+import { FormatError, InputError } from "../../errors.ts";
+import { decodeUtf8, parseJsonObject } from "../json.ts";
+
+/** Types by the reference's order, and their bytes per element; a writer sorts by this order, last first. */
+export const DTYPES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  C64: 8,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+} as const;
+
+/** Name of an element type. */
+export type Dtype = keyof typeof DTYPES;
+
+/** One tensor: row-major, little-endian. */
+export interface SafeTensor {
+  /** Type of an element. */
+  readonly dtype: Dtype;
+  /** Dimensions; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** As many bytes as the shape and the type need. */
+  readonly data: Uint8Array;
+}
+
+/** A file's tensors by name, and its metadata. */
+export interface SafeTensors {
+  /** In the header's order. */
+  readonly tensors: ReadonlyMap<string, SafeTensor>;
+  /** `__metadata__`; empty when there is none. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** The reference's limit on the header. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/** Throws a {@link FormatError} `safetensors/<what>`. */
+function fail(what: string, message: string): never {
+  throw new FormatError(`safetensors/${what}`, `safetensors: ${message}.`);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A list of integers of at least 0 that are exact in a double. */
+function sizes(value: unknown, where: string): number[] {
+  if (!Array.isArray(value) || !value.every((n) => Number.isSafeInteger(n) && n >= 0)) {
+    fail("tensor", `${where} is ${JSON.stringify(value)}; expected integers of at least 0`);
+  }
+  return value;
+}
+
+function readMetadata(value: unknown): Map<string, string> {
+  const metadata = new Map<string, string>();
+  if (value === undefined) return metadata;
+  if (!isObject(value)) fail("header", "__metadata__ is not an object");
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string") {
+      fail("header", `__metadata__ has ${JSON.stringify(key)} that is not a string`);
+    }
+    metadata.set(key, text);
+  }
+  return metadata;
+}
+
+/**
+ * Reads a safetensors file. Tensors are views into `bytes`.
+ *
+ * Throws {@link FormatError}: `safetensors/truncated` when the header or the data end early,
+ * `safetensors/header` when the header is not what the format asks for, `safetensors/tensor` when a
+ * tensor's type, shape and offsets contradict each other or the file, `safetensors/layout` when data
+ * overlap or leave holes; {@link InputError} `input/bytes` when `bytes` is not a Uint8Array.
+ */
+export function readSafetensors(bytes: Uint8Array): SafeTensors {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new InputError("input/bytes", "readSafetensors: expected the bytes as a Uint8Array.");
+  }
+  if (bytes.length < 8) fail("truncated", `${bytes.length} bytes, expected at least 8`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerLength = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (headerLength > MAX_HEADER_BYTES) {
+    fail(
+      "header",
+      `the header claims ${headerLength} bytes; at most ${MAX_HEADER_BYTES} are allowed`,
+    );
+  }
+  const dataStart = 8 + headerLength;
+  if (dataStart > bytes.length) {
+    fail(
+      "truncated",
+      `the header claims ${headerLength} bytes, but only ${bytes.length - 8} follow`,
+    );
+  }
+  const what = "The safetensors header";
+  const json = decodeUtf8(bytes.subarray(8, dataStart), "safetensors/header", what);
+  if (json[0] !== "{") fail("header", "the header does not start with `{`");
+  const header = parseJsonObject(json, "safetensors/header", what);
+
+  const data = bytes.subarray(dataStart);
+  const tensors = new Map<string, SafeTensor>();
+  const spans: [number, number, string][] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const where = `tensor ${JSON.stringify(name)}`;
+    if (!isObject(entry)) fail("tensor", `${where} is not an object`);
+    const dtype = entry["dtype"];
+    if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
+      fail("tensor", `${where} has the dtype ${JSON.stringify(dtype)}, which is not known`);
+    }
+    const shape = sizes(entry["shape"], `${where}'s shape`);
+    const offsets = sizes(entry["data_offsets"], `${where}'s data_offsets`);
+    if (offsets.length !== 2) fail("tensor", `${where} has ${offsets.length} offsets, expected 2`);
+    const [start, end] = offsets as [number, number];
+    if (start > end) fail("tensor", `${where} starts at ${start} and ends at ${end}`);
+    if (end > data.length) {
+      fail("truncated", `${where} ends at ${end}, but there are ${data.length} bytes of data`);
+    }
+    let need: number = DTYPES[dtype as Dtype];
+    for (const dim of shape) {
+      need *= dim;
+      if (!Number.isSafeInteger(need)) fail("tensor", `${where}'s shape [${shape}] overflows`);
+    }
+    if (need !== end - start) {
+      fail("tensor", `${where} has ${end - start} bytes, but [${shape}] of ${dtype} needs ${need}`);
+    }
+    tensors.set(name, { dtype: dtype as Dtype, shape, data: data.subarray(start, end) });
+    spans.push([start, end, name]);
+  }
+
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  let at = 0;
+  for (const [start, end, name] of spans) {
+    if (start !== at) {
+      fail(
+        "layout",
+        `tensor ${JSON.stringify(name)} starts at ${start}, but the data before it end at ${at}`,
+      );
+    }
+    at = end;
+  }
+  if (at !== data.length) fail("layout", `${data.length - at} bytes follow the last tensor`);
+  return { tensors, metadata: readMetadata(header["__metadata__"]) };
+}
+
+/**
+ * An F32 tensor's elements: a view where its bytes are aligned to four (a file's are, when the file's
+ * own bytes start at a multiple of four), a copy where they are not.
+ *
+ * Throws {@link FormatError} `safetensors/tensor` for another type.
+ */
+export function safetensorFloats(tensor: SafeTensor, name: string): Float32Array {
+  if (tensor.dtype !== "F32") {
+    fail("tensor", `tensor ${JSON.stringify(name)} is ${tensor.dtype}, expected F32`);
+  }
+  const { data } = tensor;
+  return data.byteOffset % 4 === 0
+    ? new Float32Array(data.buffer, data.byteOffset, data.length / 4)
+    // The constructor copies; slice() would not, where the bytes are a Node Buffer.
+    : new Float32Array(new Uint8Array(data).buffer);
+}

@@ -1,0 +1,519 @@
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type HfConfig, readHfConfig } from "../../src/formats/huggingface.ts";
+import { readBertGraph } from "../../src/formats/onnx/bert.ts";
+import { decodeOnnx, type OnnxGraph, type OnnxNode } from "../../src/formats/onnx/decode.ts";
+import {
+  float16ToNumber,
+  type OnnxTensor,
+  tensorFloats,
+  tensorNumbers,
+} from "../../src/formats/onnx/tensor.ts";
+import { readSafetensors, safetensorFloats } from "../../src/formats/safetensors/read.ts";
+import {
+  floatsOf,
+  local,
+  returnsOrTyped,
+  sameBits,
+  shared,
+  textOf,
+  throwsCode,
+} from "./helpers.ts";
+
+const CONFIG = readHfConfig(textOf(local("config.json")));
+/** The configuration without its activation, for exports of the same weights with another one. */
+const ANY: HfConfig = { ...CONFIG, hiddenAct: undefined };
+
+const read = (name: string, config: HfConfig = ANY) =>
+  readBertGraph(decodeOnnx(local(`${name}.onnx`)), config);
+
+/** What PyTorch saved, by role. */
+function saved(): Record<string, Float32Array> {
+  const file = readSafetensors(local("model.safetensors"));
+  const get = (name: string): Float32Array => safetensorFloats(file.tensors.get(name)!, name);
+  const join = (parts: Float32Array[]): Float32Array =>
+    Float32Array.from(parts.flatMap((p) => [...p]));
+  const all: Record<string, Float32Array> = {
+    word: get("bert.embeddings.word_embeddings.weight"),
+    position: get("bert.embeddings.position_embeddings.weight"),
+    type: get("bert.embeddings.token_type_embeddings.weight"),
+    "embeddings.gamma": get("bert.embeddings.LayerNorm.weight"),
+    "embeddings.beta": get("bert.embeddings.LayerNorm.bias"),
+  };
+  for (let i = 0; i < 2; i++) {
+    const at = `bert.encoder.layer.${i}`;
+    for (const part of ["weight", "bias"]) {
+      all[`${i}.qkv.${part}`] = join(
+        ["query", "key", "value"].map((name) => get(`${at}.attention.self.${name}.${part}`)),
+      );
+      all[`${i}.attention.${part}`] = get(`${at}.attention.output.dense.${part}`);
+      all[`${i}.up.${part}`] = get(`${at}.intermediate.dense.${part}`);
+      all[`${i}.down.${part}`] = get(`${at}.output.dense.${part}`);
+      const norm = part === "weight" ? "gamma" : "beta";
+      all[`${i}.attention.norm.${norm}`] = get(`${at}.attention.output.LayerNorm.${part}`);
+      all[`${i}.down.norm.${norm}`] = get(`${at}.output.LayerNorm.${part}`);
+    }
+  }
+  all["classifier.weight"] = get("classifier.weight");
+  all["classifier.bias"] = get("classifier.bias");
+  return all;
+}
+
+const EXACT = [
+  "torchscript-12",
+  "torchscript-sdpa",
+  "torchscript-unfolded",
+  "torchscript-ids-only",
+  "torchscript-computed-scale",
+  "dynamo-18",
+  "dynamo-sdpa",
+  "dynamo-attention-op",
+  "dynamo-unoptimized",
+  "dynamo-no-types",
+];
+const BY_TANH = ["dynamo-tanh", "dynamo-tanh-unoptimized", "torchscript-tanh-op"];
+
+for (const name of [...EXACT, ...BY_TANH]) {
+  test(`${name}: the weights that PyTorch saved, bit for bit`, () => {
+    const weights = read(name);
+    sameBits(floatsOf(weights), saved());
+    assert.equal(weights.config, {
+      hiddenSize: 12,
+      layers: 2,
+      heads: 3,
+      feedForwardSize: 20,
+      vocabSize: 11,
+      maxPositions: 9,
+      typeVocabSize: 2,
+      activation: BY_TANH.includes(name) ? "gelu_tanh" : "gelu",
+      layerNormEpsilon: Math.fround(1e-12),
+      labels: ["O", "B-MED", "I-MED"],
+    });
+  });
+}
+
+test("both exports of the shared fixtures give the same weights", () => {
+  const [script, dynamo] = ["torchscript", "dynamo"].map((kind) =>
+    readBertGraph(
+      decodeOnnx(shared(`tiny-${kind}/model.onnx`)),
+      readHfConfig(textOf(shared(`tiny-${kind}/config.json`))),
+    )
+  );
+  sameBits(floatsOf(script!), floatsOf(dynamo!));
+  assert.equal(script!.config, dynamo!.config);
+  const tanh = readBertGraph(
+    decodeOnnx(shared("tiny-tanh/model.onnx")),
+    readHfConfig(textOf(shared("tiny-tanh/config.json"))),
+  );
+  assert.is(tanh.config.activation, "gelu_tanh");
+});
+
+test("an encoder without token types, whose mask is a Where, is read as well", () => {
+  const weights = readBertGraph(
+    decodeOnnx(local("distilbert.onnx")),
+    readHfConfig(textOf(local("distilbert.json"))),
+  );
+  assert.is(weights.typeEmbedding, undefined);
+  assert.is(weights.config.typeVocabSize, 0);
+  assert.is(weights.config.heads, 3);
+  assert.is(weights.layers.length, 1);
+});
+
+test("what the encoder does not compute is refused by name", () => {
+  throwsCode(() => read("torchscript-relu"), "onnx/activation", /relu/);
+  throwsCode(() => read("torchscript-silu"), "onnx/activation", /silu/);
+  const one = { ...ANY, layers: 1 };
+  throwsCode(() => read("roberta", one), "model/positions", /RoBERTa/);
+  throwsCode(() => read("electra", one), "onnx/unsupported", /projected from 8 to 12.*ELECTRA/);
+});
+
+test("graph and config.json must agree, and the error names both values", () => {
+  const fails = (change: Partial<HfConfig>, message: RegExp): void =>
+    throwsCode(() => read("dynamo-18", { ...CONFIG, ...change }), "model/mismatch", message);
+  fails({ hiddenSize: 24 }, /hidden size is 12, but config\.json says 24/);
+  fails({ layers: 3 }, /layers is 2, but config\.json says 3/);
+  fails({ heads: 4 }, /3 heads.*config\.json says 4 heads/);
+  fails({ feedForwardSize: 48 }, /feed-forward size is 20, but config\.json says 48/);
+  fails({ vocabSize: 12 }, /vocabulary size is 11, but config\.json says 12/);
+  fails({ maxPositions: 512 }, /positions is 9, but config\.json says 512/);
+  fails({ typeVocabSize: 1 }, /token types is 2, but config\.json says 1/);
+  fails({ labels: ["O", "B-MED"] }, /labels is 3, but config\.json says 2/);
+  fails({ hiddenAct: "gelu_new" }, /activation is gelu, but config\.json says gelu_tanh/);
+  fails({ hiddenAct: "constructor" }, /config\.json says constructor/);
+  fails({ layerNormEpsilon: 1e-5 }, /epsilon/);
+});
+
+test("a config.json that says nothing but the labels is enough", () => {
+  const config = readHfConfig({ id2label: { 0: "O", 1: "B-MED", 2: "I-MED" } });
+  for (const name of EXACT) sameBits(floatsOf(read(name, config)), saved());
+});
+
+/** A graph with some nodes and initializers replaced. */
+function changed(
+  graph: OnnxGraph,
+  change: (node: OnnxNode) => Partial<OnnxNode> | undefined,
+  tensors: Readonly<Record<string, OnnxTensor>> = {},
+): OnnxGraph {
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) => ({ ...node, ...change(node) })),
+    initializers: new Map([...graph.initializers, ...Object.entries(tensors)]),
+  };
+}
+
+function floatTensor(name: string, dims: number[], values: Float32Array): OnnxTensor {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { name, type: "float32", dims, size: values.length, bytes };
+}
+
+const GRAPH = decodeOnnx(local("dynamo-18.onnx"));
+const nodesOf = (op: string): OnnxNode[] => GRAPH.nodes.filter((node) => node.op === op);
+
+test("Gemm with transB, alpha and beta gives the weights that it multiplies with", () => {
+  const product = nodesOf("MatMul").at(-1)!;
+  const add = GRAPH.nodes.find(({ inputs }) => inputs.includes(product.outputs[0]!))!;
+  const bias = add.inputs.find((input) => input !== product.outputs[0])!;
+  const weight = GRAPH.initializers.get(product.inputs[1]!)!;
+  const original = tensorFloats(weight)!;
+  // [12, 3] to [3, 12], halved, since alpha doubles it; the bias is doubled, since beta halves it.
+  const flipped = new Float32Array(36);
+  for (let r = 0; r < 12; r++) {
+    for (let c = 0; c < 3; c++) flipped[c * 12 + r] = original[r * 3 + c]! / 2;
+  }
+  const twice = tensorFloats(GRAPH.initializers.get(bias)!)!.map((x) => x * 2);
+  const graph = changed(
+    GRAPH,
+    (node) =>
+      node.index === product.index
+        ? { op: "Identity", inputs: [product.inputs[0]!] }
+        : node.index === add.index
+        ? {
+          op: "Gemm",
+          inputs: [product.outputs[0]!, "flipped", "twice"],
+          attributes: new Map([["transB", 1], ["alpha", 2], ["beta", 0.5]]),
+        }
+        : undefined,
+    {
+      flipped: floatTensor("flipped", [3, 12], flipped),
+      twice: floatTensor("twice", [3], twice),
+    },
+  );
+  sameBits(floatsOf(readBertGraph(graph, CONFIG)), saved());
+});
+
+test("an explicit Transpose and a Cast in front of a weight change nothing", () => {
+  const product = nodesOf("MatMul").at(-1)!;
+  const original = tensorFloats(GRAPH.initializers.get(product.inputs[1]!)!)!;
+  const flipped = new Float32Array(36);
+  for (let r = 0; r < 12; r++) {
+    for (let c = 0; c < 3; c++) flipped[c * 12 + r] = original[r * 3 + c]!;
+  }
+  const extra = (op: string, input: string, output: string): OnnxNode => ({
+    index: -1,
+    name: "",
+    op,
+    domain: "",
+    inputs: [input],
+    outputs: [output],
+    attributes: new Map<string, number | number[]>([["perm", [1, 0]], ["to", 1]]),
+  });
+  const graph = changed(
+    GRAPH,
+    (node) => node === product ? { inputs: [product.inputs[0]!, "cast"] } : undefined,
+    { flipped: floatTensor("flipped", [3, 12], flipped) },
+  );
+  const nodes = [extra("Transpose", "flipped", "turned"), extra("Cast", "turned", "cast")];
+  const config = CONFIG;
+  sameBits(
+    floatsOf(readBertGraph({ ...graph, nodes: [...nodes, ...graph.nodes] }, config)),
+    saved(),
+  );
+});
+
+test("attention scores must be scaled by 1 / sqrt(head size), wherever the scale is", () => {
+  const products = new Set(nodesOf("MatMul").map(({ outputs }) => outputs[0]!));
+  const scaled = (op: string, value: number): OnnxGraph =>
+    changed(GRAPH, (node) => {
+      const scores = node.op === "Mul"
+        ? node.inputs.find((input) => products.has(input))
+        : undefined;
+      return scores === undefined ? undefined : { op, inputs: [scores, "scale"] };
+    }, { scale: floatTensor("scale", [], Float32Array.of(value)) });
+  throwsCode(
+    () => readBertGraph(scaled("Mul", 1), CONFIG),
+    "model/scale",
+    /scaled by 1; expected 1 \/ sqrt\(head size\) = 0\.5 for 3 heads/,
+  );
+  throwsCode(() => readBertGraph(scaled("Mul", NaN), CONFIG), "model/scale");
+  sameBits(floatsOf(readBertGraph(scaled("Mul", 0.5), CONFIG)), saved());
+  sameBits(floatsOf(readBertGraph(scaled("Div", 2), CONFIG)), saved());
+});
+
+test("another head count in the graph than in config.json is refused before the scale is", () => {
+  throwsCode(
+    () => read("torchscript-sdpa", { ...CONFIG, heads: 6 }),
+    "model/mismatch",
+    /3 heads.*6/,
+  );
+});
+
+test("query, key and value must be split into heads and permuted as attention's are", () => {
+  let seen = 0;
+  for (const transpose of nodesOf("Transpose")) {
+    const perm = transpose.attributes.get("perm") as readonly number[];
+    const turned = changed(
+      GRAPH,
+      (node) =>
+        node === transpose
+          ? {
+            attributes: new Map([[
+              "perm",
+              perm.join() === "0,2,1,3" ? [0, 2, 3, 1] : [0, 2, 1, 3],
+            ]]),
+          }
+          : undefined,
+    );
+    throwsCode(() => readBertGraph(turned, CONFIG), "onnx/unsupported");
+    seen++;
+  }
+  assert.is(seen, 8);
+});
+
+test("each part must read its own layer", () => {
+  const norms = nodesOf("LayerNormalization").map(({ outputs }) => outputs[0]!);
+  const readers = nodesOf("MatMul").filter(({ inputs }) => norms.indexOf(inputs[0]!) >= 2);
+  // Query, key, value and the first half of the feed-forward network of the second layer.
+  assert.is(readers.length, 4);
+  for (const reader of readers) {
+    const other = norms[norms.indexOf(reader.inputs[0]!) - 1]!;
+    const crossed = changed(
+      GRAPH,
+      (node) => node === reader ? { inputs: [other, reader.inputs[1]!] } : undefined,
+    );
+    throwsCode(() => readBertGraph(crossed, CONFIG), "onnx/unsupported", /does not read/);
+  }
+});
+
+/** Bits of a number cut to half precision; too small ones become 0. */
+function halfBits(value: number): number {
+  const [bits] = new Uint32Array(Float32Array.of(value).buffer) as unknown as [number];
+  const exponent = ((bits >>> 23) & 255) - 112;
+  const sign = (bits >>> 16) & 0x8000;
+  if (exponent <= 0) return sign;
+  return exponent > 30 ? sign | 0x7c00 : sign | exponent << 10 | (bits >>> 13) & 1023;
+}
+
+test("a model in half precision, its constants rounded too, is widened exactly", () => {
+  for (const name of ["dynamo-18", "dynamo-sdpa", "dynamo-tanh"]) {
+    const graph = decodeOnnx(local(`${name}.onnx`));
+    const halves = [...graph.initializers.values()].filter(({ type }) => type === "float32").map(
+      (tensor): OnnxTensor => {
+        const bits = Uint16Array.from(tensorFloats(tensor)!, halfBits);
+        return { ...tensor, type: "float16", bytes: new Uint8Array(bits.buffer) };
+      },
+    );
+    const half = changed(
+      graph,
+      () => undefined,
+      Object.fromEntries(halves.map((tensor) => [tensor.name, tensor])),
+    );
+    const weights = readBertGraph(half, ANY);
+    const expected = Object.entries(saved()).map(([key, values]) =>
+      [key, values.map((value) => float16ToNumber(halfBits(value)))] as const
+    );
+    sameBits(floatsOf(weights), Object.fromEntries(expected));
+    assert.is(weights.config.activation, name === "dynamo-tanh" ? "gelu_tanh" : "gelu");
+  }
+});
+
+test("positions must start at 0", () => {
+  const ids = [...GRAPH.initializers.values()].find(({ dims }) => dims.join() === "1,9")!;
+  assert.equal(tensorNumbers(ids), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  const bytes = new Uint8Array(72);
+  for (let i = 0; i < 9; i++) bytes[i * 8] = i + 2;
+  const shifted = changed(GRAPH, () => undefined, { [ids.name]: { ...ids, bytes } });
+  throwsCode(() => readBertGraph(shifted, CONFIG), "model/positions", /start at 2/);
+  const odd = bytes.slice();
+  odd[8] = 77;
+  const mixed = changed(GRAPH, () => undefined, { [ids.name]: { ...ids, bytes: odd } });
+  throwsCode(() => readBertGraph(mixed, CONFIG), "onnx/unsupported", /looks up/);
+
+  const slice = nodesOf("Slice")[0]!;
+  const start = (value: number): OnnxGraph =>
+    changed(
+      GRAPH,
+      (node) => node === slice ? { inputs: node.inputs.with(1, "start") } : undefined,
+      {
+        start: floatTensor("start", [1], Float32Array.of(value)),
+      },
+    );
+  throwsCode(() => readBertGraph(start(3), CONFIG), "model/positions", /start at 3/);
+  throwsCode(() => readBertGraph(start(-3), CONFIG), "onnx/unsupported", /positions 0, 1, 2/);
+  sameBits(floatsOf(readBertGraph(start(0), CONFIG)), saved());
+});
+
+test("what differs from layer to layer is refused", () => {
+  const last = nodesOf("LayerNormalization").at(-1)!;
+  const graph = changed(
+    GRAPH,
+    (node) =>
+      node.index === last.index
+        ? { attributes: new Map([...node.attributes, ["epsilon", 1e-5]]) }
+        : undefined,
+  );
+  throwsCode(() => readBertGraph(graph, CONFIG), "onnx/unsupported", /epsilon differs/);
+});
+
+test("graphs that were optimised or quantized say what to do", () => {
+  const last = nodesOf("LayerNormalization").at(-1)!;
+  const fused = changed(
+    GRAPH,
+    (node) =>
+      node.index === last.index
+        ? { op: "SkipLayerNormalization", domain: "com.microsoft" }
+        : undefined,
+  );
+  throwsCode(
+    () => readBertGraph(fused, CONFIG),
+    "onnx/unsupported",
+    /com\.microsoft\.SkipLayerNormalization.*export it without optimisation/,
+  );
+  const product = nodesOf("MatMul").at(-1)!;
+  const weight: OnnxNode = {
+    index: -1,
+    name: "w",
+    op: "DequantizeLinear",
+    domain: "",
+    inputs: [product.inputs[1]!],
+    outputs: ["dequantized"],
+    attributes: new Map(),
+  };
+  const quantized = changed(
+    GRAPH,
+    (node) =>
+      node.index === product.index ? { inputs: [product.inputs[0]!, "dequantized"] } : undefined,
+  );
+  throwsCode(
+    () => readBertGraph({ ...quantized, nodes: [weight, ...quantized.nodes] }, CONFIG),
+    "onnx/unsupported",
+    /quantized weight; export the float model/,
+  );
+});
+
+test("masks that are causal or learned are refused", () => {
+  const [compare] = nodesOf("GreaterOrEqual");
+  const causal = changed(
+    GRAPH,
+    (node) => node === compare ? { inputs: [node.inputs[0]!, node.inputs[0]!] } : undefined,
+  );
+  throwsCode(() => readBertGraph(causal, CONFIG), "onnx/unsupported", /causal/);
+  const [where] = nodesOf("Where");
+  const learned = changed(
+    GRAPH,
+    (node) => node === where ? { inputs: [node.inputs[0]!, "table", node.inputs[2]!] } : undefined,
+    { table: floatTensor("table", [3, 1, 1], new Float32Array(3)) },
+  );
+  throwsCode(() => readBertGraph(learned, CONFIG), "onnx/unsupported", /biased by a table/);
+});
+
+test("several outputs: the classifier is taken by its usual names, or the choice is refused", () => {
+  const hidden = nodesOf("LayerNormalization").at(-1)!.outputs[0]!;
+  const both = { ...GRAPH, outputs: [hidden, "emissions"] };
+  sameBits(floatsOf(readBertGraph(both, CONFIG)), saved());
+  throwsCode(
+    () => readBertGraph({ ...GRAPH, outputs: [hidden, hidden] }, CONFIG),
+    "onnx/unsupported",
+    /outputs/,
+  );
+  throwsCode(
+    () => readBertGraph({ ...GRAPH, outputs: [hidden] }, CONFIG),
+    "onnx/unsupported",
+    /linear classifier/,
+  );
+});
+
+test("sizes are checked before anything is allocated from them", () => {
+  // A word embedding of no rows and 4e9 columns takes no bytes.
+  const gather = nodesOf("Gather").find(({ inputs }) => inputs[1] === "input_ids")!;
+  const table = GRAPH.initializers.get(gather.inputs[0]!)!;
+  const empty = { ...table, dims: [0, 4e9], size: 0, bytes: new Uint8Array(0) };
+  const graph = changed(GRAPH, () => undefined, { [table.name]: empty });
+  throwsCode(
+    () => readBertGraph(graph, readHfConfig({ id2label: { 0: "O", 1: "B", 2: "I" } })),
+    "model/config",
+  );
+});
+
+test("a rewired graph gives weights or a typed error", () => {
+  const graphs = ["dynamo-18", "torchscript-12", "dynamo-sdpa", "distilbert"].map((name) =>
+    decodeOnnx(local(`${name}.onnx`))
+  );
+  const ops = [
+    "Add",
+    "Mul",
+    "Div",
+    "MatMul",
+    "Gemm",
+    "Identity",
+    "Transpose",
+    "Reshape",
+    "Gather",
+    "Where",
+    "Softmax",
+    "LayerNormalization",
+    "Constant",
+    "constructor",
+    "Attention",
+    "Concat",
+    "Slice",
+  ];
+  let read = 0;
+  fc.assert(
+    fc.property(
+      fc.nat(graphs.length - 1),
+      fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(4)), { minLength: 1, maxLength: 3 }),
+      (which, edits) => {
+        const graph = graphs[which]!;
+        const names = [...graph.initializers.keys(), ...graph.inputs];
+        const earlier = (index: number): string[] => [
+          ...names,
+          ...graph.nodes.slice(0, index).flatMap(({ outputs }) => outputs),
+        ];
+        const nodes = graph.nodes.slice();
+        for (const [at, a, b, kind] of edits) {
+          const index = at % nodes.length;
+          const node = nodes[index]!;
+          const inputs = node.inputs.slice();
+          const choice = earlier(index);
+          if (kind === 0) inputs[a % Math.max(1, inputs.length)] = choice[b % choice.length]!;
+          if (kind === 1) inputs.pop();
+          if (kind === 2) inputs.reverse();
+          nodes[index] = {
+            ...node,
+            inputs,
+            op: kind === 3 ? ops[a % ops.length]! : node.op,
+            attributes: kind === 4 ? new Map() : node.attributes,
+          };
+        }
+        if (returnsOrTyped(() => readBertGraph({ ...graph, nodes }, ANY))) read++;
+      },
+    ),
+    { numRuns: 400 },
+  );
+  assert.ok(read > 0, "some edits leave the encoder as it is");
+});
+
+test("flipped bytes of a file give weights or a typed error", () => {
+  const file = local("dynamo-18.onnx");
+  fc.assert(
+    fc.property(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), (at, mask) => {
+      const damaged = file.slice();
+      damaged[at]! ^= mask;
+      returnsOrTyped(() => readBertGraph(decodeOnnx(damaged), CONFIG));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test.run();

@@ -46,6 +46,7 @@ export function normal(next: () => number, size: number, deviation: number): Flo
 export function configOf(parts: Partial<ModelConfig>): ModelConfig {
   return {
     hiddenSize: 32,
+    embeddingSize: parts.hiddenSize ?? 32,
     layers: 2,
     heads: 2,
     feedForwardSize: 64,
@@ -59,16 +60,10 @@ export function configOf(parts: Partial<ModelConfig>): ModelConfig {
   };
 }
 
-/**
- * Float32 weights of an encoder, random; large enough that every part shows in the result. An embedding
- * width other than the hidden size adds a projection.
- */
-export function randomWeights(
-  config: ModelConfig,
-  seed: number,
-  embeddingSize: number = config.hiddenSize,
-): EncoderWeights {
-  const next = random(seed), { hiddenSize: h, feedForwardSize: f } = config, e = embeddingSize;
+/** Float32 weights of an encoder, random; large enough that every part shows in the result. */
+export function randomWeights(config: ModelConfig, seed: number): EncoderWeights {
+  const next = random(seed);
+  const { hiddenSize: h, embeddingSize: e, feedForwardSize: f } = config;
   const matrix = (rows: number, columns: number, deviation = 1 / Math.sqrt(columns)) => ({
     type: "f32" as const,
     rows,

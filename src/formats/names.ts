@@ -3,10 +3,11 @@
  *
  * | name                                 | shape          | role                             |
  * | ------------------------------------ | -------------- | -------------------------------- |
- * | `embeddings.word.weight`             | `[V, H]`       | word embedding                   |
- * | `embeddings.position.weight`         | `[P, H]`       | position embedding               |
- * | `embeddings.type.weight`             | `[T, H]`       | token-type embedding, if any     |
- * | `embeddings.norm.{weight,bias}`      | `[H]`          | LayerNorm of the embeddings' sum |
+ * | `embeddings.word.weight`             | `[V, E]`       | word embedding                   |
+ * | `embeddings.position.weight`         | `[P, E]`       | position embedding               |
+ * | `embeddings.type.weight`             | `[T, E]`       | token-type embedding, if any     |
+ * | `embeddings.norm.{weight,bias}`      | `[E]`          | LayerNorm of the embeddings' sum |
+ * | `embeddings.projection.{…}`          | `[H, E]`       | to the hidden size, if E is not H |
  * | `layers.N.attention.qkv.{…}`         | `[3H, H]`      | query, key and value, stacked    |
  * | `layers.N.attention.output.{…}`      | `[H, H]`       | projection of the context        |
  * | `layers.N.attention.norm.{…}`        | `[H]`          | LayerNorm after attention        |
@@ -46,23 +47,26 @@ export function visitEncoder(
   visitor: Visitor,
   weights?: EncoderWeights,
 ): EncoderWeights {
-  const { hiddenSize: H, feedForwardSize: F } = config;
+  const { hiddenSize: H, embeddingSize: E, feedForwardSize: F } = config;
   const linear = (name: string, rows: number, columns: number, part?: LinearWeights) => ({
     weight: visitor.matrix(`${name}.weight`, rows, columns, part?.weight),
     bias: visitor.vector(`${name}.bias`, rows, part?.bias),
   });
-  const norm = (name: string, part?: NormWeights): NormWeights => ({
-    gamma: visitor.vector(`${name}.weight`, H, part?.gamma),
-    beta: visitor.vector(`${name}.bias`, H, part?.beta),
+  const norm = (name: string, part?: NormWeights, width = H): NormWeights => ({
+    gamma: visitor.vector(`${name}.weight`, width, part?.gamma),
+    beta: visitor.vector(`${name}.bias`, width, part?.beta),
   });
   const table = (name: string, rows: number, part?: Matrix): Matrix =>
-    visitor.matrix(`embeddings.${name}.weight`, rows, H, part);
+    visitor.matrix(`embeddings.${name}.weight`, rows, E, part);
 
   const types = config.typeVocabSize;
   const wordEmbedding = table("word", config.vocabSize, weights?.wordEmbedding);
   const positionEmbedding = table("position", config.maxPositions, weights?.positionEmbedding);
   const typeEmbedding = types === 0 ? undefined : table("type", types, weights?.typeEmbedding);
-  const embeddingNorm = norm("embeddings.norm", weights?.embeddingNorm);
+  const embeddingNorm = norm("embeddings.norm", weights?.embeddingNorm, E);
+  const embeddingProjection = E === H
+    ? undefined
+    : linear("embeddings.projection", H, E, weights?.embeddingProjection);
   const layers: LayerWeights[] = [];
   for (let i = 0; i < config.layers; i++) {
     const part = weights?.layers[i];
@@ -83,6 +87,7 @@ export function visitEncoder(
     positionEmbedding,
     typeEmbedding,
     embeddingNorm,
+    embeddingProjection,
     layers,
     classifier,
   };

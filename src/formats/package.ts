@@ -45,6 +45,7 @@ function bytesOf(array: Float32Array | Int8Array): Uint8Array {
 function plainConfig(config: ModelConfig): ModelConfig {
   return {
     hiddenSize: config.hiddenSize,
+    embeddingSize: config.embeddingSize,
     layers: config.layers,
     heads: config.heads,
     feedForwardSize: config.feedForwardSize,

@@ -16,6 +16,11 @@ export type Activation = "gelu" | "gelu_tanh";
 export interface ModelConfig {
   /** Width of a token's vector between layers. */
   readonly hiddenSize: number;
+  /**
+   * Width of the embeddings. Where it differs from `hiddenSize`, a linear projection follows the embeddings'
+   * LayerNorm (ELECTRA, ALBERT).
+   */
+  readonly embeddingSize: number;
   /** Number of transformer layers. */
   readonly layers: number;
   /** Attention heads; divides `hiddenSize`. */
@@ -41,6 +46,7 @@ export const MAX_INNER_SIZE = 66_000;
 
 const SIZES = [
   ["hiddenSize", 1, MAX_INNER_SIZE],
+  ["embeddingSize", 1, MAX_INNER_SIZE],
   ["layers", 1, 256],
   ["heads", 1, 4096],
   ["feedForwardSize", 1, MAX_INNER_SIZE],

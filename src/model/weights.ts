@@ -75,7 +75,7 @@ export interface LayerWeights {
 export interface EncoderWeights {
   /** All sizes, and the label names. */
   readonly config: ModelConfig;
-  /** `[vocabSize, embeddingSize]`; the embedding's width is the hidden size unless there is a projection. */
+  /** `[vocabSize, embeddingSize]`. */
   readonly wordEmbedding: Matrix;
   /** `[maxPositions, embeddingSize]`, row 0 for a sequence's first token. */
   readonly positionEmbedding: Matrix;
@@ -83,11 +83,8 @@ export interface EncoderWeights {
   readonly typeEmbedding: Matrix | undefined;
   /** Norm of the sum of a token's embeddings. */
   readonly embeddingNorm: NormWeights;
-  /**
-   * From the embedding's width to the hidden size, `[hiddenSize, embeddingSize]`, where they differ (ELECTRA,
-   * ALBERT). Applied after the embedding's LayerNorm.
-   */
-  readonly embeddingProjection?: LinearWeights;
+  /** `[hiddenSize, embeddingSize]`, after the embeddings' LayerNorm; absent where the two are equal. */
+  readonly embeddingProjection: LinearWeights | undefined;
   /** From the input to the output. */
   readonly layers: readonly LayerWeights[];
   /** Emissions: `[labels, hiddenSize]`. */

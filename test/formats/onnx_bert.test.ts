@@ -80,6 +80,7 @@ for (const name of [...EXACT, ...BY_TANH]) {
     sameBits(floatsOf(weights), saved());
     assert.equal(weights.config, {
       hiddenSize: 12,
+      embeddingSize: 12,
       layers: 2,
       heads: 3,
       feedForwardSize: 20,

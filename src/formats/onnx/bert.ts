@@ -290,6 +290,7 @@ export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeight
   // Before anything is allocated from these sizes.
   const checked = checkConfig({
     hiddenSize: hidden,
+    embeddingSize: hidden,
     layers: found.length,
     heads,
     feedForwardSize,
@@ -330,6 +331,7 @@ export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeight
     positionEmbedding: table(tables.position, "position")!,
     typeEmbedding: table(tables.type, "type"),
     embeddingNorm: normOf(embeddingNorm, hidden),
+    embeddingProjection: undefined,
     layers,
     classifier: linearOf(classifier, labels, hidden, "Classifier"),
   };

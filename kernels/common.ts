@@ -10,7 +10,7 @@ export {
   crf_prepare,
   crf_viterbi,
 } from "./crf";
-export { embed_f32, embed_int8 } from "./embed";
+export { embed_f32, embed_int4, embed_int8 } from "./embed";
 export { f32_gemm, f32_pack_panel } from "./gemm-f32";
 export { add_norm } from "./norm";
 

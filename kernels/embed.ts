@@ -1,15 +1,14 @@
 /**
  * Embedding lookup: x = LayerNorm(word[id] + position[p]), the token type's row being added to every
- * position when the table is loaded. The word table stays int8 with a scale per row, or float32.
+ * position when the table is loaded. The word table stays int8 or int4 with a scale per row, or float32.
  */
 import { padded } from "./layout";
 import { normalizeRow } from "./norm";
 
-/** Adds 8 columns of int8, scaled, to 8 floats. */
+/** Eight int16 columns, scaled, plus eight floats of the position table. */
 // @ts-ignore: decorator
 @inline
-function addScaled8(x: usize, word: usize, position: usize, scale: v128): void {
-  const w = v128.load_ext<i8>(word);
+function addScaled8(x: usize, w: v128, position: usize, scale: v128): void {
   const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(w));
   const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(w));
   v128.store(x, f32x4.add(f32x4.mul(low, scale), v128.load(position)));
@@ -42,7 +41,48 @@ export function embed_int8(
     const position = positionTable + <usize> load<u32>(positions + (<usize> r << 2)) * row;
     const target = x + <usize> r * row;
     for (let i: usize = 0; i < columns; i += 8) {
-      addScaled8(target + (i << 2), word + i, position + (i << 2), scale);
+      addScaled8(target + (i << 2), v128.load_ext<i8>(word + i), position + (i << 2), scale);
+    }
+    normalizeRow(target, n, gamma, beta, epsilon);
+  }
+}
+
+/**
+ * The same with an int4 table, two columns a byte, the even one in the low half, each stored as q + 8.
+ * Rows are `padded(n) / 2` bytes; padding columns hold q = 0.
+ */
+export function embed_int4(
+  x: usize,
+  n: i32,
+  ids: usize,
+  positions: usize,
+  words: usize,
+  scales: usize,
+  positionTable: usize,
+  gamma: usize,
+  beta: usize,
+  epsilon: f32,
+  r0: i32,
+  r1: i32,
+): void {
+  const columns = <usize> padded(n), row = columns << 2;
+  const low = i8x16.splat(15), offset = i8x16.splat(8);
+  for (let r = r0; r < r1; r++) {
+    const id = <usize> load<u32>(ids + (<usize> r << 2));
+    const word = words + id * (columns >> 1);
+    const scale = v128.load32_splat(scales + (id << 2));
+    const position = positionTable + <usize> load<u32>(positions + (<usize> r << 2)) * row;
+    const target = x + <usize> r * row;
+    for (let i: usize = 0; i < columns; i += 16) {
+      const pairs = v128.load64_zero(word + (i >> 1));
+      const even = v128.and(pairs, low), odd = i8x16.shr_u(pairs, 4);
+      const q = i8x16.sub(
+        v128.shuffle<i8>(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+        offset,
+      );
+      const out = target + (i << 2), add = position + (i << 2);
+      addScaled8(out, i16x8.extend_low_i8x16_s(q), add, scale);
+      addScaled8(out + 32, i16x8.extend_high_i8x16_s(q), add + 32, scale);
     }
     normalizeRow(target, n, gamma, beta, epsilon);
   }

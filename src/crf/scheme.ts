@@ -18,8 +18,11 @@ export interface Tag {
 
 /** A labelled run of tokens: first and last are token indices, both included. */
 export interface TokenSpan {
+  /** Entity type, a label without its prefix. */
   readonly type: string;
+  /** Index of the first token. */
   readonly first: number;
+  /** Index of the last token. */
   readonly last: number;
 }
 

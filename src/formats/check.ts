@@ -7,7 +7,7 @@
  * @module
  */
 import { ModelError } from "../errors.ts";
-import type { CrfWeights, Matrix } from "../model/weights.ts";
+import type { CrfWeights, I4Matrix, Matrix } from "../model/weights.ts";
 import { checkConfig, type ModelConfig } from "../model/config.ts";
 
 /** Throws a {@link ModelError} `model/weights` that names a tensor. */
@@ -30,26 +30,46 @@ export function checkVector(name: string, size: number, values: Float32Array): F
 }
 
 /**
- * A matrix of this shape: float32 values finite, int8 values never -128, scales finite and not negative.
+ * A matrix of this shape: float32 values finite, int8 values never -128, int4 values never -8, scales finite
+ * and not negative.
  * Throws {@link ModelError} `model/weights`.
  */
 export function checkMatrix(name: string, rows: number, columns: number, matrix: Matrix): Matrix {
   if (matrix.rows !== rows || matrix.columns !== columns) {
     badTensor(name, `[${matrix.rows}, ${matrix.columns}], expected [${rows}, ${columns}]`);
   }
-  if (matrix.data.length !== rows * columns) {
-    badTensor(name, `${matrix.data.length} elements, expected ${rows * columns}`);
+  const stored = matrix.type === "i4" ? Math.ceil(columns / 2) : columns;
+  if (matrix.data.length !== rows * stored) {
+    badTensor(name, `${matrix.data.length} elements, expected ${rows * stored}`);
   }
   if (matrix.type === "f32") {
     checkFinite(name, matrix.data);
     return matrix;
   }
-  const worst = matrix.data.indexOf(-128);
-  if (worst >= 0) badTensor(name, `element ${worst} is -128; int8 weights are -127 to 127`);
+  if (matrix.type === "i4") checkInt4(name, matrix);
+  else {
+    const worst = matrix.data.indexOf(-128);
+    if (worst >= 0) badTensor(name, `element ${worst} is -128; int8 weights are -127 to 127`);
+  }
   checkVector(`${name}.scale`, rows, matrix.scales);
   const negative = matrix.scales.findIndex((scale) => scale < 0);
   if (negative >= 0) badTensor(`${name}.scale`, `row ${negative} is ${matrix.scales[negative]}`);
   return matrix;
+}
+
+/** No half byte may be 0 (q = -8), and what an odd width leaves over must be 8 (q = 0). */
+function checkInt4(name: string, { data, rows, columns }: I4Matrix): void {
+  for (let i = 0; i < data.length; i++) {
+    if (data[i]! < 16 || (data[i]! & 15) === 0) {
+      badTensor(name, `byte ${i} is ${data[i]}; int4 weights are -7 to 7, stored as 1 to 15`);
+    }
+  }
+  const width = Math.ceil(columns / 2);
+  for (let row = 0; columns % 2 === 1 && row < rows; row++) {
+    if (data[(row + 1) * width - 1]! >> 4 !== 8) {
+      badTensor(name, `row ${row} has a column too many`);
+    }
+  }
 }
 
 /** A CRF over this many labels with finite scores; throws {@link ModelError} `model/weights`. */

@@ -17,7 +17,8 @@
  * | `classifier.{weight,bias}`           | `[L, H]`       | emissions                        |
  *
  * A linear map has `weight` (one row per output) and `bias` (one per row); a LayerNorm has `weight`
- * (gamma) and `bias` (beta). An int8 `weight` has `weight.scale` beside it, one per row.
+ * (gamma) and `bias` (beta). An int8 `weight` has `weight.scale` beside it, one per row. An int4 word embedding
+ * is U8 `[V, ceil(E / 2)]`, two columns a byte, with its scales beside it as well.
  *
  * @module
  */

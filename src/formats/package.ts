@@ -37,8 +37,13 @@ export const PACKAGE_FORMAT = "edge-ner";
 /** `__metadata__.version` of the packages that this code writes, and the only one that it reads. */
 export const PACKAGE_VERSION = "1";
 
-function bytesOf(array: Float32Array | Int8Array): Uint8Array {
+function bytesOf(array: Float32Array | Int8Array | Uint8Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Elements of a stored row: two columns of an int4 matrix share a byte. */
+function storedColumns(type: Matrix["type"], columns: number): number {
+  return type === "i4" ? Math.ceil(columns / 2) : columns;
 }
 
 /** The fields of a ModelConfig and nothing else, so that equal models give equal bytes. */
@@ -70,8 +75,12 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
   const config = plainConfig(checkLabels(weights.config));
   checkVocabulary(tokenizer.vocabSize, config);
   const tensors = new Map<string, SafeTensor>();
-  const add = (name: string, shape: number[], array: Float32Array | Int8Array): void => {
-    const dtype = array instanceof Int8Array ? "I8" : "F32";
+  const add = (
+    name: string,
+    shape: number[],
+    array: Float32Array | Int8Array | Uint8Array,
+  ): void => {
+    const dtype = array instanceof Int8Array ? "I8" : array instanceof Uint8Array ? "U8" : "F32";
     tensors.set(name, { dtype, shape, data: bytesOf(array) });
   };
   const missing = (name: string): never => {
@@ -80,8 +89,8 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
   visitEncoder(config, {
     matrix(name, rows, columns, part) {
       const matrix = checkMatrix(name, rows, columns, part ?? missing(name));
-      add(name, [rows, columns], matrix.data);
-      if (matrix.type === "i8") add(`${name}.scale`, [rows], matrix.scales);
+      add(name, [rows, storedColumns(matrix.type, columns)], matrix.data);
+      if (matrix.type !== "f32") add(`${name}.scale`, [rows], matrix.scales);
       return matrix;
     },
     vector(name, size, part) {
@@ -174,16 +183,21 @@ export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): Mode
     checkVector(name, size, safetensorFloats(take(name, [size]), name));
   const weights = visitEncoder(config, {
     matrix(name, rows, columns) {
-      const tensor = take(name, [rows, columns]);
-      const matrix: Matrix = tensor.dtype === "I8"
-        ? {
-          type: "i8",
-          rows,
-          columns,
-          data: new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length),
-          scales: vector(`${name}.scale`, rows),
-        }
-        : { type: "f32", rows, columns, data: safetensorFloats(tensor, name) };
+      const type = name === "embeddings.word.weight" && tensors.get(name)?.dtype === "U8"
+        ? "i4"
+        : tensors.get(name)?.dtype === "I8"
+        ? "i8"
+        : "f32";
+      const tensor = take(name, [rows, storedColumns(type, columns)]);
+      if (type === "f32") {
+        const data = safetensorFloats(tensor, name);
+        return checkMatrix(name, rows, columns, { type, rows, columns, data });
+      }
+      const { buffer, byteOffset, length } = tensor.data;
+      const scales = vector(`${name}.scale`, rows);
+      const matrix: Matrix = type === "i8"
+        ? { type, rows, columns, data: new Int8Array(buffer, byteOffset, length), scales }
+        : { type, rows, columns, data: tensor.data, scales };
       return checkMatrix(name, rows, columns, matrix);
     },
     vector,

@@ -3,8 +3,8 @@
  *
  * Matrices are stored as they are multiplied, one row per *output* (the transpose of ONNX's MatMul
  * weights), row-major and unpacked; a backend packs them for its kernels when it loads them. A matrix
- * is either float32, or int8 with one symmetric scale per row (`value = data * scale`), which is how a
- * package holds it. Roles, not tensor names, so that an exporter's naming never leaves `formats/`.
+ * is float32, or int8 (an embedding: also int4) with one symmetric scale per row (`value = q * scale`),
+ * which is how a package holds it. Roles, not tensor names, so that an exporter's naming never leaves `formats/`.
  *
  * @module
  */
@@ -36,8 +36,22 @@ export interface I8Matrix {
   readonly scales: Float32Array;
 }
 
+/**
+ * An int4 matrix `[rows, columns]`: row r stands for `q * scales[r]`, q from -7 to 7. Two columns a byte, the
+ * even one in the low half, each stored as q + 8; a row takes `ceil(columns / 2)` bytes, and the half byte
+ * that an odd width leaves over holds q = 0. Only the word embedding may be int4.
+ */
+export interface I4Matrix {
+  readonly type: "i4";
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Uint8Array;
+  /** One non-negative scale per row. */
+  readonly scales: Float32Array;
+}
+
 /** A weight matrix, one row per output channel (or per id, for an embedding). */
-export type Matrix = F32Matrix | I8Matrix;
+export type Matrix = F32Matrix | I8Matrix | I4Matrix;
 
 /** `y = x W^T + b`: weight `[outputs, inputs]`, bias `[outputs]`. */
 export interface LinearWeights {

@@ -99,9 +99,13 @@ export interface NerInfo {
   maxTokens: number;
   /** Longest sequence of the encoder, its two special tokens included; longer texts go in windows. */
   maxPositions: number;
+  /** Width of a token's vector. */
   hiddenSize: number;
+  /** Transformer layers. */
   layers: number;
+  /** Attention heads of each layer. */
   heads: number;
+  /** Rows of the word embedding. */
   vocabSize: number;
 }
 

@@ -11,8 +11,8 @@
  */
 import { visitEncoder } from "../formats/names.ts";
 import { ModelError } from "../errors.ts";
-import type { EncoderWeights, F32Matrix, I8Matrix } from "../model/weights.ts";
-import { quantizeMatrix } from "./matrix.ts";
+import type { EncoderWeights, F32Matrix, I4Matrix, I8Matrix } from "../model/weights.ts";
+import { dequantizeMatrix, expandRow, quantizeMatrix, quantizeMatrix4 } from "./matrix.ts";
 
 /** What quantizing one matrix cost. */
 export interface TensorReport {
@@ -24,7 +24,7 @@ export interface TensorReport {
   readonly columns: number;
   /** Bytes as float32. */
   readonly bytesBefore: number;
-  /** Bytes as int8, scales included. */
+  /** Bytes as int8 or int4, scales included. */
   readonly bytesAfter: number;
   /** Root of the squared error's sum over the root of the squares' sum; 0 for a matrix of zeros. */
   readonly relativeError: number;
@@ -49,19 +49,24 @@ function ratio(error: number, signal: number): number {
 }
 
 /** Compares a matrix with its quantized form. */
-export function reportMatrix(name: string, before: F32Matrix, after: I8Matrix): TensorReport {
+export function reportMatrix(
+  name: string,
+  before: F32Matrix,
+  after: I8Matrix | I4Matrix,
+): TensorReport {
   const { rows, columns } = before;
   let error = 0;
   let signal = 0;
   let worstRow = 0;
   let worstRowError = 0;
+  const stored = new Float32Array(columns);
   for (let row = 0; row < rows; row++) {
-    const scale = after.scales[row]!;
+    expandRow(after, row, stored, 0);
     let rowError = 0;
     let rowSignal = 0;
-    for (let i = row * columns; i < (row + 1) * columns; i++) {
-      const value = before.data[i]!;
-      const difference = value - after.data[i]! * scale;
+    for (let c = 0; c < columns; c++) {
+      const value = before.data[row * columns + c]!;
+      const difference = value - stored[c]!;
       rowError += difference * difference;
       rowSignal += value * value;
     }
@@ -77,11 +82,17 @@ export function reportMatrix(name: string, before: F32Matrix, after: I8Matrix): 
     rows,
     columns,
     bytesBefore: rows * columns * 4,
-    bytesAfter: rows * columns + rows * 4,
+    bytesAfter: after.data.byteLength + after.scales.byteLength,
     relativeError: ratio(error, signal),
     worstRow,
     worstRowError,
   };
+}
+
+/** How an encoder is quantized. */
+export interface QuantizeOptions {
+  /** Bits of the word embedding; an embedding that has fewer bits already keeps them. Default `int8`. */
+  readonly embeddings?: "int8" | "int4";
 }
 
 /**
@@ -93,6 +104,7 @@ export function reportMatrix(name: string, before: F32Matrix, after: I8Matrix): 
  */
 export function quantizeEncoder(
   weights: EncoderWeights,
+  options: QuantizeOptions = {},
 ): { weights: EncoderWeights; report: QuantizeReport } {
   const tensors: TensorReport[] = [];
   let bytesBefore = 0;
@@ -103,14 +115,17 @@ export function quantizeEncoder(
   const quantizedWeights = visitEncoder(weights.config, {
     matrix(name, _rows, _columns, part) {
       const before = part ?? missing(name);
-      const kept = before.data.byteLength + (before.type === "i8" ? before.scales.byteLength : 0);
+      const kept = before.data.byteLength +
+        (before.type === "f32" ? 0 : before.scales.byteLength);
       bytesBefore += kept;
-      if (before.type === "i8") {
+      const int4 = options.embeddings === "int4" && before === weights.wordEmbedding;
+      if (before.type === "i4" || before.type === "i8" && !int4) {
         bytesAfter += kept;
         return before;
       }
-      const after = quantizeMatrix(before, name);
-      const report = reportMatrix(name, before, after);
+      const full = dequantizeMatrix(before);
+      const after = int4 ? quantizeMatrix4(full, name) : quantizeMatrix(full, name);
+      const report = reportMatrix(name, full, after);
       tensors.push(report);
       bytesAfter += report.bytesAfter;
       return after;

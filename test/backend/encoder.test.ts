@@ -17,6 +17,7 @@ import { InputError, type ModelError } from "../../src/errors.ts";
 import { encode } from "../../src/model/encoder.ts";
 import type { EncoderWeights } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import {
   batchOf,
   bits,
@@ -82,6 +83,24 @@ test("an embedding of another width than the hidden state is projected", async (
       const want = await emissions(new ReferenceBackend(weights, MAX), batch);
       const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
       assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("an int4 word embedding gives what its expanded form gives, whatever its width", async () => {
+  await fc.assert(
+    fc.asyncProperty(shape, fc.integer({ min: 1, max: 50 }), lengths, async (base, e, sizes) => {
+      const config = { ...base, embeddingSize: e }, batch = batchOf(config, sizes, e);
+      const { weights } = quantizeEncoder(randomWeights(config, e), { embeddings: "int4" });
+      assert.is(weights.wordEmbedding.type, "i4");
+      const expanded = { ...weights, wordEmbedding: dequantizeMatrix(weights.wordEmbedding) };
+      const want = await emissions(new ReferenceBackend(expanded, MAX), batch);
+      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      assert.ok(relativeL2(got, want) <= 1e-5, `fp32: relative L2 ${relativeL2(got, want)}`);
+      const int8 = await emissions(await WasmBackend.create(baseline, weights, true, MAX), batch);
+      if (config.hiddenSize < 8) return;
+      assert.ok(relativeL2(int8, want) <= 0.06, `int8: relative L2 ${relativeL2(int8, want)}`);
     }),
     { numRuns: 30 },
   );

@@ -11,9 +11,9 @@ import type {
   EncoderWeights,
   LayerWeights,
   LinearWeights,
-  Matrix,
   NormWeights,
 } from "../../model/weights.ts";
+import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { Backend, LayerHandles, PackedBatch, Workspace } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { erf } from "./erf.ts";
@@ -34,18 +34,13 @@ interface RefNorm extends NormWeights {
   readonly width: number;
 }
 
-function toF32(matrix: Matrix): Float32Array {
-  if (matrix.type === "f32") return matrix.data;
-  const { rows, columns, data, scales } = matrix;
-  const out = new Float32Array(rows * columns);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[r * columns + c] = data[r * columns + c] * scales[r];
-  }
-  return out;
-}
-
 function linearOf({ weight, bias }: LinearWeights): RefLinear {
-  return { inputs: weight.columns, outputs: weight.rows, weight: toF32(weight), bias };
+  return {
+    inputs: weight.columns,
+    outputs: weight.rows,
+    weight: dequantizeMatrix(weight).data,
+    bias,
+  };
 }
 
 function normOf(norm: NormWeights): RefNorm {
@@ -98,10 +93,10 @@ export class ReferenceBackend implements Backend {
     this.layers = weights.layers.map(layerOf);
     this.classifier = linearOf(weights.classifier);
     this.#embedding = {
-      word: toF32(weights.wordEmbedding),
-      position: toF32(weights.positionEmbedding),
+      word: dequantizeMatrix(weights.wordEmbedding).data,
+      position: dequantizeMatrix(weights.positionEmbedding).data,
       type: weights.typeEmbedding
-        ? toF32(weights.typeEmbedding)
+        ? dequantizeMatrix(weights.typeEmbedding).data
         : new Float32Array(weights.wordEmbedding.columns),
       norm: normOf(weights.embeddingNorm),
     };

@@ -37,6 +37,8 @@ export interface Kernels {
   // deno-fmt-ignore
   embed_int8(x: number, n: number, ids: number, positions: number, words: number, scales: number, positionTable: number, gamma: number, beta: number, epsilon: number, r0: number, r1: number): void;
   // deno-fmt-ignore
+  embed_int4(x: number, n: number, ids: number, positions: number, words: number, scales: number, positionTable: number, gamma: number, beta: number, epsilon: number, r0: number, r1: number): void;
+  // deno-fmt-ignore
   embed_f32(x: number, n: number, ids: number, positions: number, words: number, positionTable: number, gamma: number, beta: number, epsilon: number, r0: number, r1: number): void;
   crf_bytes(labels: number): number;
   crf_prepare(crf: number, labels: number): void;

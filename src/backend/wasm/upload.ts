@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
+import type { I4Matrix, I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
+import { expandRow } from "../../quantize/matrix.ts";
 import type { Kernels } from "./kernels.ts";
 import { padded, PANEL, PANEL_PARAMS, type WasmLinear, type WasmNorm } from "./layout.ts";
 
@@ -21,17 +22,6 @@ export interface Views {
 export function viewsOf(memory: WebAssembly.Memory): Views {
   const { buffer } = memory;
   return { i8: new Int8Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
-}
-
-/** Copies row `r` of a matrix, as float32, to `target[at ...]`; int8 rows are expanded. */
-function copyRowF32(matrix: Matrix, r: number, target: Float32Array, at: number): void {
-  const { columns, data } = matrix;
-  if (matrix.type === "f32") {
-    target.set(matrix.data.subarray(r * columns, (r + 1) * columns), at);
-    return;
-  }
-  const scale = matrix.scales[r];
-  for (let c = 0; c < columns; c++) target[at + c] = data[r * columns + c] * scale;
 }
 
 /** Source row of every place, -1 for padding. */
@@ -98,7 +88,7 @@ export function uploadF32Linear(
     for (let lane = 0; lane < PANEL; lane++) {
       const r = rows[p * PANEL + lane];
       if (r < 0) continue;
-      copyRowF32(weight, r, row, 0);
+      expandRow(weight, r, row, 0);
       spread(row, linear.columnPlaces, f32, stage + lane * k);
       f32[(linear.columns >> 2) + p * PANEL + lane] = bias[r];
     }
@@ -116,27 +106,35 @@ export function uploadNorm(views: Views, norm: WasmNorm, { gamma, beta }: NormWe
 export function uploadTable(views: Views, address: number, table: Matrix, extra?: Matrix): void {
   const { rows, columns } = table, stride = padded(columns);
   const first = new Float32Array(columns);
-  if (extra) copyRowF32(extra, 0, first, 0);
+  if (extra) expandRow(extra, 0, first, 0);
   for (let r = 0; r < rows; r++) {
     const at = (address >> 2) + r * stride;
-    copyRowF32(table, r, views.f32, at);
+    expandRow(table, r, views.f32, at);
     if (extra) { for (let c = 0; c < columns; c++) views.f32[at + c] += first[c]; }
   }
 }
 
-/** Copies an int8 embedding table, rows of padded width, and its scales. */
-export function uploadInt8Table(
-  views: Views,
+/** Bytes of a row of an embedding table in memory. */
+export function tableRowBytes(type: Matrix["type"], columns: number): number {
+  return padded(columns) * (type === "f32" ? 4 : 1) / (type === "i4" ? 2 : 1);
+}
+
+/** Copies an int8 or int4 embedding table, rows of padded width, and its scales. */
+export function uploadQuantizedTable(
+  { i8, f32 }: Views,
   address: number,
   scales: number,
-  table: I8Matrix,
+  table: I8Matrix | I4Matrix,
 ): void {
-  const { rows, columns, data } = table, stride = padded(columns);
-  views.f32.set(table.scales, scales >> 2);
-  if (stride === columns) views.i8.set(data, address);
+  const { rows, columns, type, data } = table, stride = tableRowBytes(type, columns);
+  const stored = type === "i4" ? Math.ceil(columns / 2) : columns;
+  f32.set(table.scales, scales >> 2);
+  if (stride === stored) i8.set(data, address);
   else {
+    // The padding of an int4 row holds q = 0, which is stored as 8.
+    if (type === "i4") i8.fill(0x88, address, address + rows * stride);
     for (let r = 0; r < rows; r++) {
-      views.i8.set(data.subarray(r * columns, (r + 1) * columns), address + r * stride);
+      i8.set(data.subarray(r * stored, (r + 1) * stored), address + r * stride);
     }
   }
 }

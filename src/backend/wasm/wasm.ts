@@ -37,10 +37,11 @@ import {
 } from "./layout.ts";
 import {
   stagingBytes,
+  tableRowBytes,
   uploadF32Linear,
   uploadInt8Linear,
-  uploadInt8Table,
   uploadNorm,
+  uploadQuantizedTable,
   uploadTable,
   type Views,
   viewsOf,
@@ -68,6 +69,7 @@ interface Plan {
   readonly layers: ReadonlyMap<LayerWeights, WasmLayer>;
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
+  readonly wordType: Matrix["type"];
   readonly words: number;
   readonly wordScales: number;
   readonly positions: number;
@@ -95,7 +97,8 @@ function plan(
 ): Plan {
   const { config } = weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
-  const wide = heads * paddedHead(config), e = weights.wordEmbedding.columns;
+  const wide = heads * paddedHead(config), e = config.embeddingSize;
+  const words = int8 ? weights.wordEmbedding.type : "f32";
   const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
   const contextColumns = { count: wide, places: headPlaces(config, 1) };
   // A layer that occurs more than once (ALBERT) takes memory once.
@@ -119,7 +122,8 @@ function plan(
     layers,
     classifier: placeLinear(arena, int8, labels, h),
     embeddingNorm: placeNorm(arena, e),
-    words: arena.take(config.vocabSize * padded(e) * (int8 ? 1 : 4)),
+    wordType: words,
+    words: arena.take(config.vocabSize * tableRowBytes(words, e)),
     wordScales: int8 ? arena.take(config.vocabSize * 4) : 0,
     positions: arena.take(config.maxPositions * padded(e) * 4),
     workspace: {
@@ -165,8 +169,11 @@ function upload(kernels: Kernels, views: Views, plan: Plan, weights: EncoderWeig
   uploadNorm(views, plan.embeddingNorm, weights.embeddingNorm);
   uploadTable(views, plan.positions, weights.positionEmbedding, weights.typeEmbedding);
   const words = weights.wordEmbedding;
-  if (plan.int8) uploadInt8Table(views, plan.words, plan.wordScales, int8Of(words));
-  else uploadTable(views, plan.words, words);
+  if (!plan.int8) uploadTable(views, plan.words, words);
+  else {
+    const table = words.type === "i4" ? words : int8Of(words);
+    uploadQuantizedTable(views, plan.words, plan.wordScales, table);
+  }
 }
 
 /** {@link Backend} on a kernel module. */
@@ -248,9 +255,14 @@ export class WasmBackend implements Backend {
   embed(out: WasmTensor): void {
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
     const { gamma, beta } = embeddingNorm, n = out.width, epsilon = this.config.layerNormEpsilon;
+    if (this.#plan.wordType === "f32") {
+      // deno-fmt-ignore
+      this.#run.embed_f32(out.address, n, ids, positionIds, words, positions, gamma, beta, epsilon, 0, this.#tokens);
+      return;
+    }
+    const embed = this.#plan.wordType === "i4" ? this.#run.embed_int4 : this.#run.embed_int8;
     // deno-fmt-ignore
-    if (this.#plan.int8) this.#run.embed_int8(out.address, n, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, 0, this.#tokens);
-    else this.#run.embed_f32(out.address, n, ids, positionIds, words, positions, gamma, beta, epsilon, 0, this.#tokens);
+    embed(out.address, n, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, 0, this.#tokens);
   }
 
   linear(x: WasmTensor, weights: WasmLinear, out: WasmTensor): void {

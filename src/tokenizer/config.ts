@@ -1,0 +1,94 @@
+/**
+ * Reading a tokenizer file: typed access to JSON that may hold anything.
+ *
+ * Every reader says where it is (`normalizer.normalizers[1].lowercase`), what it expected and what it found.
+ * A missing field is an error and never a default, since a default would be a guess about how the model was
+ * trained; the reference library's reader is as strict.
+ *
+ * @module
+ */
+
+import { TokenizerError } from "../errors.ts";
+
+/** A JSON object whose fields are not known yet. */
+export type Fields = { readonly [name: string]: unknown };
+
+/** Sequences may nest, a little; a file of a million brackets must not exhaust the stack. */
+export const MAX_DEPTH = 16;
+
+/** The file contradicts itself or its form. */
+export function invalid(where: string, message: string): TokenizerError {
+  return new TokenizerError("tokenizer/invalid", `${where}: ${message}`);
+}
+
+/** The file asks for something that is not built here. */
+export function unsupported(where: string, what: string, supported: string): TokenizerError {
+  return new TokenizerError(
+    "tokenizer/unsupported",
+    `${where}: ${what} is not supported; supported: ${supported}`,
+  );
+}
+
+/** A value as an error message shows it: its type, or a short literal. */
+export function show(value: unknown): string {
+  if (value === null || value === undefined || typeof value === "boolean") return String(value);
+  if (typeof value === "number") return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "string") {
+    return typeof value === "object" ? "an object" : `a ${typeof value}`;
+  }
+  return JSON.stringify(value.length > 40 ? value.slice(0, 40) + "..." : value);
+}
+
+/** An object, and not an array. */
+export function readObject(value: unknown, where: string): Fields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw invalid(where, `expected an object, got ${show(value)}`);
+}
+
+/** An array. */
+export function readArray(value: unknown, where: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw invalid(where, `expected an array, got ${show(value)}`);
+}
+
+/** A boolean. */
+export function readBoolean(fields: Fields, name: string, where: string): boolean {
+  const value = fields[name];
+  if (typeof value === "boolean") return value;
+  throw invalid(`${where}.${name}`, `expected true or false, got ${show(value)}`);
+}
+
+/** A string in which every surrogate has its other half, as UTF-8 can hold it. */
+export function readString(fields: Fields, name: string, where: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") {
+    throw invalid(`${where}.${name}`, `expected a string, got ${show(value)}`);
+  }
+  if (!isWellFormed(value)) throw invalid(`${where}.${name}`, "has a lone surrogate");
+  return value;
+}
+
+/** An integer from 0 to `max`. */
+export function readInteger(value: unknown, where: string, max: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max) {
+    return value;
+  }
+  throw invalid(where, `expected an integer from 0 to ${max}, got ${show(value)}`);
+}
+
+/** The `type` of a component. */
+export function readType(fields: Fields, where: string): string {
+  return readString(fields, "type", where);
+}
+
+/** Whether every surrogate is half of a pair (`String.prototype.isWellFormed` is too new to rely on). */
+export function isWellFormed(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if ((unit & 0xf800) !== 0xd800) continue;
+    if (unit >= 0xdc00 || (text.charCodeAt(i + 1) & 0xfc00) !== 0xdc00) return false;
+    i++;
+  }
+  return true;
+}

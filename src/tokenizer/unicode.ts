@@ -1,0 +1,201 @@
+/**
+ * Character classes: what kind of character a code point is, to the tokenizer.
+ *
+ * `\p{...}` is not used: its answers change with the engine's Unicode version, so the same text would give
+ * other ids in another runtime, and neither would be those the model was trained with. The tables in
+ * `unicode_tables.ts` are what Hugging Face tokenizers does, code point by code point.
+ *
+ * A lookup in the basic plane is one load from a 64k table, built on first use (about a millisecond). The
+ * other planes are a sorted list of the places where the class changes, found by bisection: slower, but
+ * emoji are rare beside letters and a table for them all would be a megabyte.
+ *
+ * @module
+ */
+
+import * as data from "./unicode_tables.ts";
+
+/** White space. */
+export const SPACE = 1;
+/** Punctuation that stands alone. */
+export const PUNCTUATION = 2;
+/** A character of `\w`. */
+export const WORD = 4;
+/** Deleted by clean_text. */
+export const CONTROL = 8;
+/** An ideograph that becomes a word. */
+export const CJK = 16;
+/** Nonspacing mark, Mn. */
+export const NONSPACING = 32;
+/** Any mark: Mn, Mc, Me. */
+export const MARK = 64;
+/** Half of a surrogate pair: look up the code point instead. */
+export const SURROGATE = 128;
+
+/** Normalization: canonical combining class above 0, or may combine with what precedes. */
+export const JOINS = 1;
+/** Normalization: may compose with a joining character after it. */
+export const FIRST = 2;
+/** Normalization: changed by NFC, by NFD, by NFKC when alone. */
+export const CHANGES_C = 4;
+export const CHANGES_D = 8;
+export const CHANGES_K = 16;
+/** Normalization: half of a surrogate pair. */
+export const HALF = 32;
+/** Normalization: the canonical combining class is the flags shifted right by this. */
+export const CLASS_SHIFT = 8;
+
+/** Flags of every code point: an array for the basic plane, and steps for the rest. */
+export interface CharTable {
+  /** Flags by UTF-16 code unit, 65,536 of them. */
+  readonly bmp: Uint16Array;
+  /** Sorted code points >= 0x10000 at which the flags change. */
+  readonly steps: Int32Array;
+  /** The flags from that step on, parallel to `steps`. */
+  readonly flags: Uint16Array;
+}
+
+/** Numbers of a table string: base64 digits, five bits each, least first, the sixth bit says "more". */
+function decode(text: string): number[] {
+  const numbers: number[] = [];
+  let value = 0, shift = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    // A-Z a-z 0-9 + /
+    const digit = c > 96 ? c - 71 : c > 64 ? c - 65 : c > 47 ? c + 4 : c === 43 ? 62 : 63;
+    value |= (digit & 31) << shift;
+    shift += 5;
+    if (digit < 32) {
+      numbers.push(value);
+      value = shift = 0;
+    }
+  }
+  return numbers;
+}
+
+/** Flags are added, so the runs of one flag must not overlap; they never do, each being one table. */
+class Builder {
+  private readonly bmp = new Uint16Array(0x10000);
+  private readonly changes = new Map<number, number>();
+
+  add(first: number, end: number, flag: number): void {
+    for (let c = first; c < end && c < 0x10000; c++) this.bmp[c] += flag;
+    if (end <= 0x10000) return;
+    first = Math.max(first, 0x10000);
+    this.changes.set(first, (this.changes.get(first) ?? 0) + flag);
+    this.changes.set(end, (this.changes.get(end) ?? 0) - flag);
+  }
+
+  addRanges(table: string, flag: number): this {
+    const numbers = decode(table);
+    for (let i = 0, at = 0; i < numbers.length; i += 2) {
+      const first = at + numbers[i];
+      at = first + numbers[i + 1] + 1;
+      this.add(first, at, flag);
+    }
+    return this;
+  }
+
+  done(): CharTable {
+    const steps = Int32Array.from(this.changes.keys()).sort();
+    const flags = new Uint16Array(steps.length);
+    for (let i = 0, sum = 0; i < steps.length; i++) {
+      sum += this.changes.get(steps[i])!;
+      flags[i] = sum;
+    }
+    return { bmp: this.bmp, steps, flags };
+  }
+}
+
+let classTable: CharTable | undefined;
+
+/** The table of {@link SPACE} ... {@link SURROGATE}. */
+export function classes(): CharTable {
+  if (classTable) return classTable;
+  const builder = new Builder()
+    .addRanges(data.SPACE, SPACE)
+    .addRanges(data.PUNCTUATION, PUNCTUATION)
+    .addRanges(data.WORD, WORD)
+    .addRanges(data.CONTROL, CONTROL)
+    .addRanges(data.CJK, CJK)
+    .addRanges(data.NONSPACING, NONSPACING)
+    .addRanges(data.MARK, MARK);
+  builder.add(0xd800, 0xe000, SURROGATE);
+  return classTable = builder.done();
+}
+
+let formTable: CharTable | undefined;
+
+/** The table of {@link JOINS} ... {@link HALF}, with the canonical combining class above them. */
+export function formClasses(): CharTable {
+  if (formTable) return formTable;
+  const builder = new Builder()
+    .addRanges(data.JOINS, JOINS)
+    .addRanges(data.FIRST, FIRST)
+    .addRanges(data.CHANGES_C, CHANGES_C)
+    .addRanges(data.CHANGES_D, CHANGES_D)
+    .addRanges(data.CHANGES_K, CHANGES_K);
+  const runs = decode(data.CLASSES);
+  for (let i = 0, at = 0; i < runs.length; i += 3) {
+    const first = at + runs[i];
+    at = first + runs[i + 1] + 1;
+    builder.add(first, at, JOINS + (runs[i + 2] << CLASS_SHIFT));
+  }
+  builder.add(0xd800, 0xe000, HALF);
+  return formTable = builder.done();
+}
+
+/** Flags of a code point beyond the basic plane. */
+export function flagsAbove(table: CharTable, codePoint: number): number {
+  const steps = table.steps;
+  let low = 0, high = steps.length;
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (steps[mid] <= codePoint) low = mid + 1;
+    else high = mid;
+  }
+  return low === 0 ? 0 : table.flags[low - 1];
+}
+
+/** Flags of any code point. */
+export function flagsOf(table: CharTable, codePoint: number): number {
+  return codePoint < 0x10000 ? table.bmp[codePoint] : flagsAbove(table, codePoint);
+}
+
+/** The code point of two surrogates. */
+export function joinSurrogates(high: number, low: number): number {
+  return ((high - 0xd800) << 10) + (low - 0xdc00) + 0x10000;
+}
+
+/** Small letters: by code unit in the basic plane, by code point above it. */
+export interface LowerTable {
+  /** The lower-case code unit of each code unit; itself where there is none. */
+  readonly bmp: Uint16Array;
+  /** The few above the basic plane; no letter crosses its border. */
+  readonly above: ReadonlyMap<number, number>;
+}
+
+let lowerTable: LowerTable | undefined;
+
+/**
+ * Lower-casing of single characters, as Rust's `char::to_lowercase`. `String.prototype.toLowerCase` would
+ * differ: it looks around (a final sigma) and follows the engine's Unicode version. U+0130 is not in the
+ * table: it becomes two characters.
+ */
+export function lowercase(): LowerTable {
+  if (lowerTable) return lowerTable;
+  const bmp = new Uint16Array(0x10000);
+  for (let c = 0; c < 0x10000; c++) bmp[c] = c;
+  const above = new Map<number, number>();
+  const runs = decode(data.LOWERCASE);
+  for (let i = 0, at = 0; i < runs.length; i += 3) {
+    const step = 1 + (runs[i + 1] & 1), count = 1 + (runs[i + 1] >> 1);
+    const delta = runs[i + 2] & 1 ? -(runs[i + 2] >> 1) : runs[i + 2] >> 1;
+    let c = at + runs[i];
+    for (let k = 0; k < count; k++, c += step) {
+      if (c < 0x10000) bmp[c] = c + delta;
+      else above.set(c, c + delta);
+    }
+    at = c - step + 1;
+  }
+  return lowerTable = { bmp, above };
+}

@@ -1,0 +1,75 @@
+/**
+ * Named-entity recognition at the edge.
+ *
+ * ```ts
+ * import { Ner } from "edge-ner";
+ *
+ * const ner = await Ner.load("models/meder-int8.safetensors");
+ * for (const { type, text, start, end, score } of await ner.extract("জ্বরে প্যারাসিটামল খাওয়া যায়।")) {
+ *   console.log(type, text, start, end, score);
+ * }
+ * ```
+ *
+ * {@link Ner.load} reads a packed model or an export folder where the runtime can read one;
+ * {@link Ner.fromBytes} takes a packed model's bytes everywhere. All errors are {@link NerError}s with a
+ * stable `code`.
+ *
+ * @module
+ */
+export { defaultKernels, loadBundle, type LoadOptions, Ner } from "./src/runtime/ner.ts";
+export type { ModelSource } from "./src/runtime/source.ts";
+export type {
+  Emissions,
+  Entity,
+  KernelOptions,
+  Ner as NerCore,
+  NerInfo,
+  NerOptions,
+  Token,
+} from "./src/ner/ner.ts";
+export {
+  FormatError,
+  InputError,
+  ModelError,
+  NerError,
+  RuntimeError,
+  TokenizerError,
+} from "./src/errors.ts";
+
+// Models in memory: reading exports, quantizing, writing packages.
+export type { ModelBundle } from "./src/model/bundle.ts";
+export type { Activation, ModelConfig } from "./src/model/config.ts";
+export type {
+  CrfWeights,
+  EncoderWeights,
+  F32Matrix,
+  I8Matrix,
+  LayerWeights,
+  LinearWeights,
+  Matrix,
+  NormWeights,
+} from "./src/model/weights.ts";
+export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
+export { bundleFromExport, type ExportFiles } from "./src/formats/export.ts";
+export { readPackage, writePackage } from "./src/formats/package.ts";
+export {
+  type Dtype,
+  DTYPES,
+  readSafetensors,
+  type SafeTensor,
+  type SafeTensors,
+} from "./src/formats/safetensors/read.ts";
+export { quantizeEncoder, type QuantizeReport, type TensorReport } from "./src/quantize/encoder.ts";
+
+// Judging a model: strict span scores, and agreement with another engine.
+export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
+export { decodeSpans } from "./src/eval/decode.ts";
+export type { TokenSpan } from "./src/crf/scheme.ts";
+export {
+  type Confusion,
+  confusionMatrix,
+  type Score,
+  scoreSpans,
+  type Span,
+  type SpanScores,
+} from "./src/eval/spans.ts";

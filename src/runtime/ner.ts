@@ -1,0 +1,119 @@
+/**
+ * The recogniser as users import it: the core's, which takes bytes and compiled kernels, plus what a
+ * runtime can do about finding both.
+ *
+ * The core stays free of files, URLs and import tricks; this class adds {@link Ner.load} and default
+ * kernels, and nothing about recognition. How is decided by `#platform`, a subpath import that package.json
+ * maps by condition (`workerd`, `edge-light`, `browser`, `default`), so that no runtime ever parses another
+ * one's imports.
+ *
+ * @module
+ */
+import { platform } from "#platform";
+import { RuntimeError } from "../errors.ts";
+import { bundleFromExport, type ExportFiles } from "../formats/export.ts";
+import { readPackage } from "../formats/package.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import { Ner as Core, type NerOptions } from "../ner/ner.ts";
+import { readFolder } from "./folder.ts";
+import type { ModelSource } from "./source.ts";
+
+/** Options of {@link Ner.load} and of the other ways to make a recogniser. */
+export interface LoadOptions extends NerOptions {
+  /** Compiled kernel modules in order of preference. Default: this package's own. */
+  kernels?: readonly WebAssembly.Module[];
+}
+
+/**
+ * Reads a model without making a recogniser of it: for converting, inspecting and comparing.
+ *
+ * @param source as {@link Ner.load} takes it.
+ * @throws what {@link Ner.load} throws while it reads.
+ */
+export async function loadBundle(
+  source: ModelSource,
+  options: Pick<NerOptions, "allowStripAccents"> = {},
+): Promise<ModelBundle> {
+  if (/\.onnx$/i.test(String(source))) {
+    throw new RuntimeError(
+      "runtime/source",
+      `${source} is an ONNX file alone, without labels and tokenizer; expected the folder that holds it ` +
+        "together with config.json and tokenizer.json.",
+    );
+  }
+  const { allowStripAccents } = options;
+  const opened = await platform.open(source);
+  if (opened instanceof Uint8Array) return readPackage(opened, { allowStripAccents });
+  const content = await readFolder(opened);
+  return "package" in content
+    ? readPackage(content.package, { allowStripAccents })
+    : bundleFromExport(content.export, { allowStripAccents });
+}
+
+/** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
+export class Ner extends Core {
+  /**
+   * Loads a model.
+   *
+   * @param source a packed model's path (Deno, Bun, Node) or URL; or the path of a folder that holds
+   * exactly one packed model, or an export: `model.onnx` with any external data, `config.json`,
+   * `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`. In a browser a relative
+   * URL counts from the page.
+   * @throws {RuntimeError} when it cannot be read: `runtime/not-found`, `runtime/permission`,
+   * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/read`, `runtime/folder`,
+   * `runtime/source`, or `runtime/unsupported` for what this runtime has no way to do; and when no kernel
+   * can run: `runtime/no-wasm`, `runtime/no-simd`, `runtime/wasm-blocked`, `runtime/kernels`.
+   * @throws {FormatError}, {ModelError} or {TokenizerError} when what was read is no model that can run.
+   */
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<Ner> {
+    // Kernels compile while the model is read; where they cannot, nothing is downloaded in vain.
+    const [bundle, ready] = await Promise.all([loadBundle(source, options), withKernels(options)]);
+    return await super.fromBundle(bundle, ready);
+  }
+
+  /**
+   * Makes a recogniser from a packed model's bytes, which must not be changed afterwards.
+   *
+   * @throws {FormatError} if they are damaged or of another kind
+   * @throws {TokenizerError} if the tokenizer is
+   * @throws {RuntimeError} if no kernel module can run here, or memory is refused
+   */
+  static override async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
+    return await super.fromBytes(bytes, await withKernels(options));
+  }
+
+  /**
+   * Makes a recogniser from a model in memory.
+   *
+   * @throws {ModelError} if its parts do not fit together
+   */
+  static override async fromBundle(bundle: ModelBundle, options: LoadOptions = {}): Promise<Ner> {
+    return await super.fromBundle(bundle, await withKernels(options));
+  }
+
+  /**
+   * Makes a recogniser from an export whose files were read (or fetched) by the caller.
+   *
+   * @throws what {@link Ner.load} throws for a folder that it could read
+   */
+  static async fromExport(files: ExportFiles, options: LoadOptions = {}): Promise<Ner> {
+    const { allowStripAccents } = options;
+    return await Ner.fromBundle(bundleFromExport(files, { allowStripAccents }), options);
+  }
+}
+
+async function withKernels(
+  options: LoadOptions,
+): Promise<NerOptions & { kernels: readonly WebAssembly.Module[] }> {
+  return { ...options, kernels: options.kernels ?? await platform.kernels() };
+}
+
+/**
+ * This package's compiled kernel modules, the fastest first: to hand to workers, or back to
+ * {@link LoadOptions}.
+ *
+ * @throws {RuntimeError} `runtime/no-wasm`, `runtime/no-simd` or `runtime/wasm-blocked`
+ */
+export function defaultKernels(): Promise<readonly WebAssembly.Module[]> {
+  return platform.kernels();
+}

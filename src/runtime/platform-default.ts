@@ -1,0 +1,76 @@
+/**
+ * Deno, Bun and Node: files through `node:fs/promises`, which all three have, and `fetch`.
+ *
+ * @module
+ */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { RuntimeError } from "../errors.ts";
+import { embeddedKernels } from "./kernels.ts";
+import {
+  asUrl,
+  fetchModel,
+  type Folder,
+  ioError,
+  isFetchable,
+  type ModelSource,
+  type Platform,
+  shortUrl,
+} from "./source.ts";
+
+/** Deno, Bun and Node. */
+export const platform: Platform = { kernels: embeddedKernels, open };
+
+/** Reads a file or a URL, or lists a folder. See {@link Platform.open}. */
+async function open(source: ModelSource): Promise<Uint8Array | Folder> {
+  const url = asUrl(source);
+  if (url !== undefined && isFetchable(url)) return await fetchModel(url);
+  if (url !== undefined && url.protocol !== "file:") {
+    throw new RuntimeError(
+      "runtime/unsupported",
+      `Cannot read ${shortUrl(url)}; expected a path, or a file:, http:, https: or data: URL.`,
+    );
+  }
+  const path = url === undefined ? source as string : pathOf(url);
+  const kind = await attempt(path, () => stat(path));
+  if (kind.isFile()) return await readBytes(path);
+  if (!kind.isDirectory()) {
+    throw new RuntimeError("runtime/read", `${path} is neither a file nor a folder.`);
+  }
+  const entries = await attempt(path, () => readdir(path, { withFileTypes: true }));
+  // A Hugging Face cache links its files, so links are listed as well as regular files.
+  const names = entries.filter((e) => e.isFile() || e.isSymbolicLink()).map((e) => e.name).sort();
+  return {
+    location: path,
+    names,
+    async read(name): Promise<Uint8Array> {
+      if (!names.includes(name)) throw ioError("read", join(path, name), { code: "ENOENT" });
+      return await readBytes(join(path, name));
+    },
+  };
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new RuntimeError("runtime/source", `${shortUrl(url)} is not a path on this machine.`, {
+      cause,
+    });
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  const buffer = await attempt(path, () => readFile(path));
+  // A plain view: Node's Buffer changes what `slice` means.
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+async function attempt<T>(path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    throw ioError("read", path, cause);
+  }
+}

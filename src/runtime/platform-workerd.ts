@@ -1,0 +1,37 @@
+/**
+ * workerd (Cloudflare Workers) and Vercel's edge runtime: kernels as imported modules, no files.
+ *
+ * A model comes from a binding, an imported data module, a bucket or the network; the first three give
+ * bytes to `Ner.fromBytes`.
+ *
+ * @module
+ */
+import { RuntimeError } from "../errors.ts";
+import {
+  asUrl,
+  fetchModel,
+  type Folder,
+  isFetchable,
+  type ModelSource,
+  type Platform,
+} from "./source.ts";
+import { modules } from "../../wasm/modules.ts";
+
+/** workerd and the like. */
+export const platform: Platform = { kernels: () => Promise.resolve(modules), open };
+
+/** Fetches an absolute URL. See {@link Platform.open}. */
+async function open(source: ModelSource): Promise<Uint8Array | Folder> {
+  const url = asUrl(source);
+  if (url === undefined || !isFetchable(url)) {
+    throw new RuntimeError(
+      "runtime/unsupported",
+      `${
+        JSON.stringify(String(source).slice(0, 200))
+      } is not an http(s) URL, and this runtime has ` +
+        "no files. Bind the model to the worker (an asset, a bucket, a data module) and call " +
+        "Ner.fromBytes.",
+    );
+  }
+  return await fetchModel(url);
+}

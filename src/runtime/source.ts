@@ -1,0 +1,144 @@
+/**
+ * What a caller names as a model, and the part of fetching it that is the same on every runtime.
+ *
+ * A platform (`platform-*.ts`) turns a {@link ModelSource} into bytes, or into a {@link Folder} where the
+ * runtime has folders. A folder can only be asked for names that it listed itself, so a name that was read
+ * in a file never becomes a path.
+ *
+ * @module
+ */
+import { RuntimeError } from "../errors.ts";
+
+/** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
+export type ModelSource = string | URL;
+
+/** A folder's regular files. */
+export interface Folder {
+  /** Where it is, for messages. */
+  readonly location: string;
+  /** Names of the files that lie directly in it, sorted. */
+  readonly names: readonly string[];
+  /** Reads one of `names`; anything else is refused. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+/** What every `platform-*.ts` exports under the name `platform`. */
+export interface Platform {
+  /** The default kernel modules, the fastest first. */
+  kernels(): Promise<readonly WebAssembly.Module[]>;
+  /** Reads a model's bytes, or opens a folder. */
+  open(source: ModelSource): Promise<Uint8Array | Folder>;
+}
+
+/**
+ * The URL that `source` is, or `undefined` for a string that is not absolute, that is, a path.
+ * A scheme has two letters or more, so that `C:\model` stays a path.
+ */
+export function asUrl(source: ModelSource): URL | undefined {
+  if (source instanceof URL) return source;
+  if (typeof source !== "string" || source === "") {
+    throw new RuntimeError(
+      "runtime/source",
+      `A model's source is ${source === "" ? "an empty string" : describe(source)}; ` +
+        "expected a path, a URL string or a URL. For bytes in memory there is Ner.fromBytes(bytes).",
+    );
+  }
+  if (!/^[a-z][a-z0-9+.-]+:/i.test(source)) return undefined;
+  try {
+    return new URL(source);
+  } catch (cause) {
+    throw new RuntimeError("runtime/source", `${JSON.stringify(source)} is not a valid URL.`, {
+      cause,
+    });
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "bytes";
+  return `a value of type ${typeof value}`;
+}
+
+/** Whether `fetch` may be asked for this URL. */
+export function isFetchable(url: URL): boolean {
+  return ["http:", "https:", "data:", "blob:"].includes(url.protocol);
+}
+
+/** A URL short enough for a message: a `data:` URL can be the whole model. */
+export function shortUrl(url: URL): string {
+  return url.href.length > 200 ? `${url.href.slice(0, 200)}...` : url.href;
+}
+
+/**
+ * Downloads a model.
+ *
+ * @throws RuntimeError `runtime/http-status` for an answer other than 2xx, `runtime/http-body` for an HTML
+ * page (what a development server answers for a file that it does not have), `runtime/permission` where
+ * Deno lacks `--allow-net`, `runtime/fetch` when no answer came or it broke off.
+ */
+export async function fetchModel(url: URL): Promise<Uint8Array> {
+  if (url.pathname.endsWith("/") && url.protocol.startsWith("http")) {
+    throw new RuntimeError(
+      "runtime/unsupported",
+      `${
+        shortUrl(url)
+      } names a folder, and HTTP cannot list one. Give the URL of a packed model, ` +
+        "or fetch the export's files and hand them to Ner.fromExport(files).",
+    );
+  }
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw ioError("fetch", shortUrl(url), cause);
+  }
+  if (!response.ok) {
+    // An unread body keeps its connection open.
+    await response.body?.cancel();
+    throw new RuntimeError(
+      "runtime/http-status",
+      `${shortUrl(url)} answered ${response.status} ${response.statusText}`.trimEnd() +
+        "; expected 200 and a packed model.",
+    );
+  }
+  const type = response.headers.get("content-type") ?? "";
+  if (type.startsWith("text/html")) {
+    await response.body?.cancel();
+    throw new RuntimeError(
+      "runtime/http-body",
+      `${shortUrl(url)} answered an HTML page; expected a packed model. ` +
+        "Servers of single-page applications answer so for a file that is not there.",
+    );
+  }
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw ioError("fetch", shortUrl(url), cause);
+  }
+}
+
+const EXPECTED = "expected a packed model (.safetensors or .ner), or a folder with an exported one";
+
+/** The typed error for a failure of the operating system or of the network, whichever runtime reports it. */
+export function ioError(action: "read" | "fetch", location: string, cause: unknown): RuntimeError {
+  const error = cause as { name?: unknown; code?: unknown; message?: unknown } | null | undefined;
+  const reason = typeof error?.message === "string" ? error.message : String(cause);
+  // Deno and Node name the same failures differently; Deno's Node layer sets either.
+  const is = (...names: string[]): boolean =>
+    names.includes(String(error?.name)) || names.includes(String(error?.code));
+  if (is("NotFound", "ENOENT", "ENOTDIR")) {
+    return new RuntimeError("runtime/not-found", `Nothing is at ${location}; ${EXPECTED}.`, {
+      cause,
+    });
+  }
+  if (is("NotCapable", "PermissionDenied", "EACCES", "EPERM", "ERR_ACCESS_DENIED")) {
+    return new RuntimeError(
+      "runtime/permission",
+      `May not ${action} ${location}: ${reason}`,
+      { cause },
+    );
+  }
+  return new RuntimeError(`runtime/${action}`, `Could not ${action} ${location}: ${reason}`, {
+    cause,
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * The cases in Deno, from source with no more permissions than they need, and on the packed package:
+ * `deno task test:deno`.
+ *
+ * `--write` first renews `expected.json` from this run, which makes Deno the reference of all others.
+ *
+ * @module
+ */
+import { bundle } from "../bundle.ts";
+import {
+  expectedUrl,
+  finish,
+  installPackage,
+  makeFolder,
+  modelUrl,
+  path,
+  readExpected,
+  record,
+  root,
+  runCommand,
+  startServer,
+  step,
+} from "../harness.ts";
+import { compileKernel, MODULES } from "../../../tools/kernels.ts";
+import {
+  type Expected,
+  type ExpectedEntity,
+  fingerprint,
+  type Result,
+  sha256,
+  TEXTS,
+} from "../shared.ts";
+
+async function write(): Promise<void> {
+  const { Ner } = await import("../../../mod.ts");
+  const model = await Deno.readFile(modelUrl);
+  const ner = await Ner.fromBytes(model);
+  const fp32 = await Ner.fromBytes(model, { backend: "fp32" });
+  const entities: ExpectedEntity[][] = [];
+  for (const text of TEXTS) {
+    const found = await ner.extract(text);
+    entities.push(
+      found.map(({ text, ...rest }) => ({ ...rest, text: text.toWellFormed() })),
+    );
+  }
+  const expected: Expected = {
+    model: "meder-int8.safetensors",
+    modelSha256: await sha256(model),
+    emissionsSha256: { int8: await fingerprint(ner), fp32: await fingerprint(fp32) },
+    entities,
+  };
+  await Deno.writeTextFile(expectedUrl, JSON.stringify(expected, undefined, 2) + "\n");
+  console.log(`wrote ${path(expectedUrl)}`);
+}
+
+async function denied(): Promise<Result[]> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "test/runtime/deno/denied.ts"],
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = new Response(child.stdout).text();
+  // A child that ends early breaks the pipe; its exit code says so better.
+  await (await Deno.open(modelUrl)).readable.pipeTo(child.stdin).catch(() => {});
+  const results: Result[] = (await output).split("\n").filter((line) => line.startsWith('{"name":'))
+    .map((line) => JSON.parse(line));
+  const { code } = await child.status;
+  if (code !== 0) {
+    results.push({ name: "the program ends well", ok: false, note: `exited with ${code}` });
+  }
+  return results;
+}
+
+/**
+ * The relaxed kernel, compiled with what engines make of its dot instead of the instruction: what this
+ * machine's processor does not have is tested all the same. See kernels/dot.ts for the numbers.
+ */
+async function otherProcessors(): Promise<void> {
+  const { Ner } = await import("../../../mod.ts");
+  const model = await Deno.readFile(modelUrl);
+  const expected = await readExpected();
+  const engines = [
+    ["second operand unsigned (x86 with VNNI)", 1, true],
+    ["second operand signed (Arm)", 2, true],
+    ["pairs saturate (x86 without VNNI)", 3, false],
+    ["sums doubled (an old first-tier compiler)", 4, false],
+  ] as const;
+  for (const [engine, dot, usable] of engines) {
+    await step(`the relaxed kernel, ${engine}`, async () => {
+      const flags = MODULES.relaxed.map((flag) => flag === "DOT=0" ? `DOT=${dot}` : flag);
+      const module = await WebAssembly.compile(await compileKernel("relaxed", flags));
+      let ner;
+      try {
+        ner = await Ner.fromBytes(model, { kernels: [module] });
+      } catch (error) {
+        if (!usable && (error as { code?: string }).code === "runtime/kernels") return "refused";
+        throw error;
+      }
+      if (!usable) throw new Error("the probe let it pass");
+      const hash = await fingerprint(ner);
+      if (hash !== expected.emissionsSha256.int8) {
+        throw new Error(`the emissions' SHA-256 is ${hash}`);
+      }
+      return "the committed fingerprint";
+    });
+  }
+}
+
+await finish("deno", async () => {
+  if (Deno.args.includes("--write")) await write();
+  await using server = await startServer();
+  await using folder = await makeFolder();
+  const places = { server: server.url, folder: folder.path };
+  const permissions = [
+    "--cached-only",
+    "--no-prompt",
+    `--allow-read=${folder.path},${path(expectedUrl)}`,
+    "--allow-net=127.0.0.1",
+    "--allow-env",
+  ];
+  record(
+    `Deno ${Deno.version.deno}, from source`,
+    await runCommand(Deno.execPath(), ["run", ...permissions, "test/runtime/deno/main.ts"], places),
+  );
+  record("Deno without permissions", await denied());
+  await otherProcessors();
+  await using project = await installPackage();
+  const main = await bundle("test/runtime/node/main.ts", project.path, "main.js", {
+    platform: "node",
+    keep: true,
+  });
+  record(
+    `Deno ${Deno.version.deno}, the package`,
+    await runCommand(
+      Deno.execPath(),
+      ["run", "-A", "--no-config", "--node-modules-dir=manual", main],
+      places,
+      project.path,
+    ),
+  );
+});

@@ -1,0 +1,247 @@
+/**
+ * What the runtimes' test programs share on the side that starts them (always Deno): a server with good and
+ * bad answers, a folder to load from, the packed package, child processes, and the count at the end.
+ *
+ * @module
+ */
+import { report } from "../../tools/report.ts";
+import type { Pages } from "../../tools/serve.ts";
+import { moveWeightsOut } from "./external.ts";
+import type { Expected, Result } from "./shared.ts";
+
+/** The repository's root. */
+export const root: URL = new URL("../../", import.meta.url);
+const runtimes = new URL(".ci/runtimes/", root);
+
+/** A URL's path on this machine. */
+export function path(url: URL): string {
+  return decodeURIComponent(url.pathname);
+}
+
+/** Where `expected.json` is. */
+export const expectedUrl: URL = new URL("expected.json", import.meta.url);
+
+/** Reads `expected.json`. */
+export async function readExpected(): Promise<Expected> {
+  return JSON.parse(await Deno.readTextFile(expectedUrl));
+}
+
+/** The committed default model. */
+export const modelUrl: URL = new URL("models/meder-int8.safetensors", root);
+
+/** Runs a command; throws with its output when it fails. */
+export async function command(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string | URL; env?: Record<string, string> } = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    stdin: "null",
+    ...options,
+  }).output();
+  const out = new TextDecoder().decode(stdout);
+  if (code !== 0) {
+    throw new Error(
+      `${program} ${args.join(" ")} exited with ${code}\n${out}${new TextDecoder().decode(stderr)}`,
+    );
+  }
+  return out;
+}
+
+/**
+ * The binary of a runtime that comes from npm, by its path under .ci/runtimes/node_modules; installs them
+ * all on first use. The binaries themselves and not the npm wrappers, which cannot be ended by their id.
+ */
+export async function program(name: string): Promise<string> {
+  const file = new URL(`node_modules/${name}`, runtimes);
+  try {
+    await Deno.stat(file);
+  } catch {
+    console.log("installing the runtimes into .ci/runtimes ...");
+    await command("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: runtimes });
+  }
+  return path(file);
+}
+
+/**
+ * A folder for the loading cases, removed when disposed of: `packed/` holds one package, `two/` holds two,
+ * `empty/` none; `export/` is an export, `external/` the same with its weights in a second file, `bare/` an
+ * ONNX file alone.
+ */
+export async function makeFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-" });
+  for (const name of ["packed", "two", "empty", "export", "external", "bare"]) {
+    await Deno.mkdir(`${folder}/${name}`);
+  }
+  await Deno.copyFile(modelUrl, `${folder}/packed/model.safetensors`);
+  // What lies beside a model in practice and must not confuse the loader.
+  await Deno.writeTextFile(`${folder}/packed/README.md`, "# A model\n");
+  for (const name of ["a", "b"]) await Deno.writeTextFile(`${folder}/two/${name}.safetensors`, "");
+  const tiny = new URL("test/fixtures/tiny-torchscript/", root);
+  for (const name of ["model.onnx", "config.json", "tokenizer.json", "crf.safetensors"]) {
+    const bytes = await Deno.readFile(new URL(name, tiny));
+    await Deno.writeFile(`${folder}/export/${name}`, bytes);
+    await Deno.writeFile(`${folder}/external/${name}`, bytes);
+    if (name === "model.onnx") {
+      const { model, data } = moveWeightsOut(bytes, "model.onnx.data");
+      await Deno.writeFile(`${folder}/external/model.onnx`, model);
+      await Deno.writeFile(`${folder}/external/model.onnx.data`, data);
+      await Deno.writeFile(`${folder}/bare/model.onnx`, bytes);
+    }
+  }
+  return {
+    path: folder,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+/** Answers every request with a body that ends before it should. */
+function breakOff(): Deno.TcpListener {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  (async (): Promise<void> => {
+    for await (const connection of listener) {
+      try {
+        await connection.read(new Uint8Array(4096));
+        const head =
+          "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+        await connection.write(new TextEncoder().encode(`${head}{`));
+      } finally {
+        connection.close();
+      }
+    }
+  })().catch(() => {});
+  return listener;
+}
+
+/** Starts the server of the loading cases on a free loopback port. */
+export async function startServer(pages: Pages = {}): Promise<{ url: string } & AsyncDisposable> {
+  const model = await Deno.readFile(modelUrl);
+  const broken = breakOff();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    const page = pages[pathname];
+    if (page !== undefined) {
+      return new Response(page.body, { headers: { ...page.headers, "content-type": page.type } });
+    }
+    if (pathname === "/model.safetensors") {
+      return new Response(model, { headers: { "content-type": "application/octet-stream" } });
+    }
+    if (pathname === "/page") {
+      return new Response("<!doctype html>", {
+        headers: { "content-type": "text/html; charset=utf-8" },
+      });
+    }
+    if (pathname === "/broken") return Response.redirect(`http://127.0.0.1:${broken.addr.port}/`);
+    return new Response("not here", { status: 404 });
+  });
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: async () => {
+      broken.close();
+      await server.shutdown();
+    },
+  };
+}
+
+/**
+ * Builds and packs the npm package and installs it, without its dependencies' scripts, in a new folder, as a
+ * user's project has it. Returns the project's folder.
+ */
+export async function installPackage(): Promise<{ path: string } & AsyncDisposable> {
+  await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-user-" });
+  const packed = await command("npm", [
+    "pack",
+    "--json",
+    "--ignore-scripts",
+    "--pack-destination",
+    folder,
+  ], {
+    cwd: root,
+  });
+  const { filename } = JSON.parse(packed)[0];
+  await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
+  await command(
+    "npm",
+    ["install", "--ignore-scripts", "--no-audit", "--no-fund", `./${filename}`],
+    {
+      cwd: folder,
+    },
+  );
+  return {
+    path: folder,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+/** Runs `command.ts`'s kind of program and collects the results that it prints. */
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  places: { server: string; folder: string },
+  cwd: string | URL = root,
+): Promise<Result[]> {
+  const signal = AbortSignal.timeout(300_000);
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    cwd,
+    stdin: "null",
+    signal,
+    env: {
+      EDGE_NER_FOLDER: places.folder,
+      EDGE_NER_SERVER: places.server,
+      EDGE_NER_EXPECTED: path(expectedUrl),
+      NO_COLOR: "1",
+    },
+  }).output();
+  const results: Result[] = [];
+  const rest: string[] = [];
+  for (const line of new TextDecoder().decode(stdout).split("\n")) {
+    if (line.startsWith('{"name":')) results.push(JSON.parse(line));
+    else if (line !== "") rest.push(line);
+  }
+  if (code !== 0 || results.length === 0) {
+    const note = signal.aborted ? "took longer than 300 s" : `exited with ${code}`;
+    const output = `${rest.join("\n")}\n${new TextDecoder().decode(stderr)}`.trim();
+    results.push({ name: "the program ends well", ok: false, note: `${note}\n${output}` });
+  }
+  return results;
+}
+
+let passed = 0;
+let failed = 0;
+
+/** Prints results under a heading, if it has one, and counts them. */
+export function record(heading: string, results: readonly Result[]): void {
+  if (heading !== "") console.log(heading);
+  for (const { name, ok, note } of results) {
+    const [first, ...rest] = note.split("\n");
+    console.log(`  ${ok ? "ok  " : "FAIL"} ${name}${first && `: ${first}`}`);
+    if (!ok) { for (const line of rest) console.log(`       ${line}`); }
+    if (ok) passed++;
+    else failed++;
+  }
+}
+
+/** Runs `action` as one more case, so that a failing preparation is counted and not only printed. */
+export async function step(name: string, action: () => Promise<string | void>): Promise<void> {
+  let result: Result;
+  try {
+    result = { name, ok: true, note: await action() ?? "" };
+  } catch (error) {
+    result = { name, ok: false, note: error instanceof Error ? `${error.stack}` : String(error) };
+  }
+  record("", [result]);
+}
+
+/** Runs all of a runtime's tests and ends the program with their count. */
+export async function finish(suite: string, body: () => Promise<void>): Promise<never> {
+  try {
+    await body();
+  } catch (error) {
+    const note = error instanceof Error ? `${error.stack}` : String(error);
+    record(suite, [{ name: "the harness ends well", ok: false, note }]);
+  }
+  report(suite, passed, failed);
+}

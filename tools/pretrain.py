@@ -1,6 +1,6 @@
 """Pretraining of the default encoder: whole-word masked language modelling, with a weakly supervised tag loss beside it.
 
-Four things make a few CPU minutes go further:
+What makes a few CPU minutes go further:
 
 - The word embeddings start from a factorised co-occurrence matrix (positive pointwise mutual information, truncated SVD), not
   from noise; the language-model head is tied to them.

@@ -78,6 +78,8 @@ def dynamic(path, config, how, samples):
     new = Path(str(path) + ".new")
     quantize_dynamic(path, new, op_types_to_quantize=how.get("ops"), per_channel=how.get("per_channel", False),
                      reduce_range=how.get("reduce_range", False),
+                     # Shape inference knows nothing of fused operators; without a default type they stop it.
+                     extra_options={"DefaultTensorType": TensorProto.FLOAT},
                      weight_type={"u8": QuantType.QUInt8, "s8": QuantType.QInt8}[how["weight"]])
     new.replace(path)
 
@@ -110,10 +112,11 @@ def nbits(path, config, how, samples):
 
 def shorten(path):
     """Numbers the inner values and drops nodes' names and shape notes: half the bytes of a tiny export, and nothing a reader may
-    rely on. Inputs, outputs and initializers keep their names."""
+    rely on. Inputs, outputs and weights keep their names."""
     model = onnx.load(path, load_external_data=False)
     graph = model.graph
-    kept = {value.name for value in [*graph.input, *graph.output, *graph.initializer]} | {""}
+    # Scales and the like that a converter named after inner values ("/bert/...") are numbered with them.
+    kept = {value.name for value in [*graph.input, *graph.output, *graph.initializer] if not value.name.startswith("/")} | {""}
     names = {}
 
     def visit(part):
@@ -133,6 +136,8 @@ def shorten(path):
         del part.value_info[:]
 
     visit(graph)
+    for tensor in graph.initializer:
+        tensor.name = names.get(tensor.name, tensor.name)
     assert not kept & set(names.values())
     onnx.save(model, path)
 

@@ -18,24 +18,19 @@ import transformers
 
 from zoo_models import randomise
 
-NOTES = ("stack_trace", "class_hierarchy", "name_scopes", "fx_node")
-
-
 def strip_notes(model):
-    """Removes the notes the dynamo exporter leaves at nodes: stack traces with the exporting machine's paths, and bulky repetitions."""
-    graphs = [model.graph, *model.functions]
-    for graph in graphs:
-        for node in graph.node:
-            kept = [note for note in node.metadata_props if not note.key.endswith(NOTES)]
+    """Removes the notes the dynamo exporter leaves: stack traces with the exporting machine's paths, and name spaces repeated at every
+    node, which would be most of a tiny file."""
+    parts = [model.graph, *model.functions]
+    for part in parts:
+        for node in part.node:
             del node.metadata_props[:]
-            node.metadata_props.extend(kept)
             node.doc_string = ""
-            graphs.extend(attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH)
+            parts.extend(attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH)
+        del part.metadata_props[:]
     for value in [*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
-        if hasattr(value, "metadata_props"):
-            del value.metadata_props[:]
+        del value.metadata_props[:]
     del model.metadata_props[:]
-    del model.graph.metadata_props[:]
     return model
 
 

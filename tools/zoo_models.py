@@ -47,7 +47,7 @@ def words():
     return counts
 
 
-def wordpiece(size=120, lowercase=False):
+def wordpiece(size=92, lowercase=False):
     """Every letter, as a word's first piece and as an inner one where it occurs so, then common beginnings and inner pieces."""
     counts = Counter()
     for word, times in words().items():
@@ -149,39 +149,34 @@ def tokenizer(kind, folder):
     return made
 
 
+# Real models' settings, sizes apart: layer_norm_eps, one type for the RoBERTas, and where they put their special tokens.
+ROBERTA = dict(max_position_embeddings=38, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2)
 BASES = {
-    "bert": ("bert", "wordpiece", dict(hidden_size=20, num_attention_heads=4, num_hidden_layers=2, intermediate_size=36,
+    "bert": ("bert", "wordpiece", dict(hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=26,
                                        max_position_embeddings=36)),
-    "bert1": ("bert", "wordpiece", dict(hidden_size=10, num_attention_heads=2, num_hidden_layers=1, intermediate_size=18,
+    "bert1": ("bert", "wordpiece", dict(hidden_size=6, num_attention_heads=2, num_hidden_layers=1, intermediate_size=11,
                                         max_position_embeddings=36)),
-    "minilm": ("bert", "wordpiece-lower", dict(hidden_size=33, num_attention_heads=3, num_hidden_layers=3, intermediate_size=47,
+    "minilm": ("bert", "wordpiece-lower", dict(hidden_size=14, num_attention_heads=2, num_hidden_layers=3, intermediate_size=19,
                                                max_position_embeddings=35)),
-    "distilbert": ("distilbert", "wordpiece", dict(dim=18, n_heads=3, n_layers=2, hidden_dim=31, max_position_embeddings=36)),
-    "electra": ("electra", "wordpiece-lower", dict(hidden_size=24, embedding_size=14, num_attention_heads=2, num_hidden_layers=2,
-                                                   intermediate_size=30, max_position_embeddings=36)),
-    "electra-same": ("electra", "wordpiece", dict(hidden_size=16, embedding_size=16, num_attention_heads=4, num_hidden_layers=1,
-                                                  intermediate_size=40, max_position_embeddings=36)),
-    "roberta": ("roberta", "bpe", dict(hidden_size=18, num_attention_heads=2, num_hidden_layers=2, intermediate_size=32,
-                                       max_position_embeddings=38, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1,
-                                       bos_token_id=0, eos_token_id=2)),
-    "xlmr": ("xlm-roberta", "xlmr", dict(hidden_size=16, num_attention_heads=2, num_hidden_layers=2, intermediate_size=28,
-                                         max_position_embeddings=38, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1,
-                                         bos_token_id=0, eos_token_id=2)),
-    "camembert": ("camembert", "camembert", dict(hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=26,
-                                                 max_position_embeddings=38, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1,
-                                                 bos_token_id=5, eos_token_id=6)),
-    "albert": ("albert", "albert", dict(hidden_size=24, embedding_size=10, num_attention_heads=4, num_hidden_layers=3,
-                                        num_hidden_groups=1, inner_group_num=1, intermediate_size=34, max_position_embeddings=36,
+    "distilbert": ("distilbert", "wordpiece", dict(dim=9, n_heads=3, n_layers=2, hidden_dim=16, max_position_embeddings=36)),
+    "electra": ("electra", "wordpiece-lower", dict(hidden_size=10, embedding_size=7, num_attention_heads=2, num_hidden_layers=2,
+                                                   intermediate_size=17, max_position_embeddings=36)),
+    "electra-same": ("electra", "wordpiece", dict(hidden_size=8, embedding_size=8, num_attention_heads=4, num_hidden_layers=1,
+                                                  intermediate_size=20, max_position_embeddings=36)),
+    "roberta": ("roberta", "bpe", dict(hidden_size=10, num_attention_heads=2, num_hidden_layers=2, intermediate_size=17, **ROBERTA)),
+    "xlmr": ("xlm-roberta", "xlmr", dict(hidden_size=8, num_attention_heads=2, num_hidden_layers=2, intermediate_size=14, **ROBERTA)),
+    "camembert": ("camembert", "camembert", dict(hidden_size=9, num_attention_heads=3, num_hidden_layers=2, intermediate_size=13,
+                                                 **{**ROBERTA, "bos_token_id": 5, "eos_token_id": 6})),
+    "albert": ("albert", "albert", dict(hidden_size=12, embedding_size=5, num_attention_heads=4, num_hidden_layers=2,
+                                        num_hidden_groups=1, inner_group_num=1, intermediate_size=17, max_position_embeddings=36,
                                         hidden_act="gelu_new")),
 }
-HIDDEN = {"distilbert": "dim"}
 
 
 def config(base, labels, vocabulary, **changes):
     kind, _, shape = BASES[base]
-    quiet = {"distilbert": dict(dropout=0.1, attention_dropout=0.1)}.get(kind, {})
     return transformers.AutoConfig.for_model(kind, **{
-        **shape, **quiet, "vocab_size": vocabulary, "id2label": dict(enumerate(labels)),
+        **shape, "vocab_size": vocabulary, "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)}, **changes})
 
 

@@ -42,9 +42,13 @@ export interface I8Matrix {
  * that an odd width leaves over holds q = 0. Only the word embedding may be int4.
  */
 export interface I4Matrix {
+  /** Two columns a byte, one scale per row. */
   readonly type: "i4";
+  /** Rows, each with a scale of its own. */
   readonly rows: number;
+  /** Logical columns. */
   readonly columns: number;
+  /** `[rows, ceil(columns / 2)]` bytes. */
   readonly data: Uint8Array;
   /** One non-negative scale per row. */
   readonly scales: Float32Array;

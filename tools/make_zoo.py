@@ -37,8 +37,7 @@ ALL = ["input_ids", "attention_mask", "token_type_ids"]
 TWO = ALL[:2]
 HF430, HF457 = "hf430", "hf457"
 # Folders that keep the names of inner values and of nodes.
-NAMED = ["bert-torchscript-17-default", "bert-dynamo-18-default", "bert-optimum-14-default", "roberta-torchscript-17-default",
-         "bert-ortfuse-14-hf430"]
+NAMED = ["bert-torchscript-17-default", "bert-dynamo-18-default", "bert-optimum-14-default"]
 ENTRIES = []
 
 
@@ -85,7 +84,6 @@ def catalogue():
     entry("bert1", "torchscript", 17, "slim", "onnxslim", post=[["slim"]], scheme="bioes")
     entry("bert", "torchscript", 11, "hf430", "transformers 4.30", env=HF430, scheme="bio2", files="json")
     entry("bert1", "torchscript", 14, "hf430", "transformers 4.30", env=HF430, scheme="bilou")
-    entry("bert1", "torchscript", 17, "hf430-no-types", "transformers 4.30, no token_type_ids input", env=HF430, inputs=TWO, scheme="bio1")
     entry("bert", "dynamo", 18, "default", "names kept", scheme="bio2", files="json")
     entry("bert1", "dynamo", 20, "default", scheme="bioes")
     entry("bert1", "dynamo", 23, "default", "Attention of the standard", scheme="bilou")
@@ -103,7 +101,6 @@ def catalogue():
     entry("bert", "optimum", 14, "default", "transformers 4.57", scheme="bio3", files="json")
     entry("bert1", "optimum", 18, "default", scheme="iob1")
     entry("bert1", "optimum", 14, "slim", "optimum --slim", slim=True, scheme="bio1")
-    entry("bert1", "optimum", 14, "O1", "optimum --optimize O1: ONNX Runtime basic", optimize="O1", scheme="bio1")
     entry("bert1", "optimum", 14, "O2", "optimum --optimize O2: fusions", optimize="O2", scheme="bio2")
     entry("bert1", "optimum", 14, "O3", "optimum --optimize O3: and FastGelu", optimize="O3", scheme="bio2")
 
@@ -114,7 +111,7 @@ def catalogue():
                 "minilm": "odd sizes: two heads of 7"}.get(base, "")
         entry(base, "torchscript", 17, "default", what, scheme=scheme, files="both")
         entry(base, "dynamo", 18, "default", what, scheme=scheme)
-        if base != "camembert":
+        if base not in ("minilm", "camembert"):
             entry(base, "optimum", 14, "default", what, scheme=scheme)
     entry("electra-same", "torchscript", 14, "no-project", "embedding size = hidden size", architecture="electra", scheme="bilou")
     entry("distilbert", "torchscript", 11, "hf430", "transformers 4.30", env=HF430, scheme="bio1")
@@ -150,6 +147,8 @@ def catalogue():
     for level in ["basic", "extended"]:
         entry("bert1", "ortsession", 14, level, f"saved by a session at level {level}", post=[["session", level]], source="torchscript", **old)
     entry("bert1", "ortsession", 17, "extended", "a graph of today", post=[["session", "extended"]], source="torchscript", scheme="bio1")
+    entry("bert1", "ortsession", 17, "static-extended", "no dynamic axes", post=[["session", "extended"]], source="torchscript", static=24,
+          scheme="bio1")
     entry("bert1", "ortsession", 18, "dynamo-extended", post=[["session", "extended"]], source="dynamo", scheme="bio1")
     entry("albert", "ortsession", 17, "extended", post=[["session", "extended"]], source="torchscript", scheme="bio1")
 
@@ -291,7 +290,8 @@ def sequences(entry, tokenizer):
     rng = np.random.default_rng(int(key(entry["name"]), 16) % 2**32)
     if entry["job"]["static"]:
         return [{"ids": rng.integers(5, size, entry["job"]["static"]).tolist()} for _ in range(3)]
-    long = next(text for text in [" ".join(zoo_models.LONG[:2]), *zoo_models.LONG[1:]] if len(tokenizer(text)["input_ids"]) <= longest)
+    lengths = {text: len(tokenizer(text)["input_ids"]) for text in [" ".join(zoo_models.LONG), *zoo_models.LONG]}
+    long = max((text for text in lengths if lengths[text] <= longest), key=lengths.get)
     found = [{"ids": rng.integers(7, size, 1).tolist()},
              *({"text": text, "ids": tokenizer(text)["input_ids"]} for text in (zoo_models.SHORT, long))]
     return found if shortened(entry) else [*found, {"ids": rng.integers(7, size, longest).tolist()}]
@@ -424,11 +424,12 @@ def finish(entry, kitchen, out):
 README = f"""# The zoo
 
 Tiny random models of the BERT family as real exporters write them, each with ONNX Runtime's emissions (`expected.json`). Made by
-`tools/make_zoo.py`, which also wrote this table. Only
-{", ".join(NAMED)}
-keep the names of inner values and of
-nodes; the others have them numbered and shape notes removed, for size (inputs, outputs and weights keep theirs everywhere). `ms:` marks operators of com.microsoft. `diff` is the largest difference of the
-emissions from PyTorch's in float32: that of rounding, except where weights or activations are narrower.
+`tools/make_zoo.py`, which also wrote this table.
+
+`ms:` marks operators of com.microsoft. `diff` is the largest difference of the emissions from PyTorch's in float32: that of rounding,
+except where weights or activations are narrower. Names of inner values and of nodes are kept only in
+{", ".join(NAMED)};
+elsewhere they are numbered and shape notes removed, for size. Inputs, outputs and weights keep their names everywhere.
 
 | folder | architecture | exporter | opset | diff | special | operators |
 |---|---|---|---|---|---|---|

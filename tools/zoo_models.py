@@ -22,7 +22,7 @@ SENTENCES = [
     "Take insulin at night.",
 ]
 SHORT = "Paracetamol জ্বর কমায়।"
-LONG = ["The doctor saw her liver.", "রোগীর পেটে ব্যথা, রাতে কাশি।", "Take insulin at night."]
+LONG = ["The doctor saw her liver.", "রাতে কাশি।"]
 BERT_SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 # Tag schemes by name. The first label is label id 0, which real models do not always give to "O".
@@ -152,11 +152,11 @@ def tokenizer(kind, folder):
 # Real models' settings, sizes apart: layer_norm_eps, one type for the RoBERTas, and where they put their special tokens.
 ROBERTA = dict(max_position_embeddings=38, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2)
 BASES = {
-    "bert": ("bert", "wordpiece", dict(hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=26,
+    "bert": ("bert", "wordpiece", dict(hidden_size=12, num_attention_heads=3, num_hidden_layers=2, intermediate_size=21,
                                        max_position_embeddings=36)),
     "bert1": ("bert", "wordpiece", dict(hidden_size=6, num_attention_heads=2, num_hidden_layers=1, intermediate_size=11,
                                         max_position_embeddings=36)),
-    "minilm": ("bert", "wordpiece-lower", dict(hidden_size=14, num_attention_heads=2, num_hidden_layers=3, intermediate_size=19,
+    "minilm": ("bert", "wordpiece-lower", dict(hidden_size=14, num_attention_heads=2, num_hidden_layers=2, intermediate_size=19,
                                                max_position_embeddings=35)),
     "distilbert": ("distilbert", "wordpiece", dict(dim=9, n_heads=3, n_layers=2, hidden_dim=16, max_position_embeddings=36)),
     "electra": ("electra", "wordpiece-lower", dict(hidden_size=10, embedding_size=7, num_attention_heads=2, num_hidden_layers=2,

@@ -51,8 +51,10 @@ export type {
   NormWeights,
 } from "./src/model/weights.ts";
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
-export { bundleFromExport, type ExportFiles } from "./src/formats/export.ts";
+export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/checkpoint.ts";
+export { bundleFromExport, type ExportFiles, type TokenizerFiles } from "./src/formats/export.ts";
 export { readPackage, writePackage } from "./src/formats/package.ts";
+export type { ByteSource } from "./src/formats/package_stream.ts";
 export {
   type Dtype,
   DTYPES,
@@ -66,6 +68,22 @@ export {
   type QuantizeReport,
   type TensorReport,
 } from "./src/quantize/encoder.ts";
+
+// Models made smaller: fewer layers, fewer word pieces.
+export { chooseLayers } from "./src/shrink/layers.ts";
+export { SCRIPTS } from "./src/shrink/scripts.ts";
+export {
+  choosePieces,
+  countPieces,
+  type KeepOptions,
+  type PieceChoice,
+  type PieceCounts,
+} from "./src/shrink/vocabulary.ts";
+export { trimVocabulary } from "./src/shrink/trim.ts";
+export { type TokenChange, TokenMeter } from "./src/shrink/compare.ts";
+
+// Models for other engines.
+export { writeExport, type WriteExportOptions } from "./src/formats/onnx/write_export.ts";
 
 // Judging a model: strict span scores, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";

@@ -35,3 +35,20 @@ export class InputError extends NerError {}
 
 /** The runtime cannot do what was asked: no WASM SIMD, a kernel module of another version, no memory. */
 export class RuntimeError extends NerError {}
+
+/**
+ * A value from a file as a message shows it: short, and never an error of its own. `String` and
+ * `JSON.stringify` can throw on what `JSON.parse` returns: for an object with a `toString` that is no function,
+ * and for one that is nested deeper than the stack.
+ */
+export function show(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+  }
+  if (Array.isArray(value)) {
+    const flat = value.length <= 16 && value.every((item) => typeof item !== "object");
+    return flat ? `[${value.map(show).join()}]` : `an array of ${value.length}`;
+  }
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}

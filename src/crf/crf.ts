@@ -17,7 +17,7 @@ import {
   pagesFor,
 } from "../backend/wasm/kernels.ts";
 import type { CrfWeights } from "../model/weights.ts";
-import { mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
+import { mayEnd, mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
 
 /** Steps that pass through the kernels at a time. */
 const BLOCK = 256;
@@ -106,7 +106,7 @@ export class Crf {
     tags.forEach((to, j) => {
       const allowed = (from?: Tag): boolean => !constrained || mayFollow(from, to, tags);
       p[j] = allowed() ? weights?.start[j] ?? 0 : -Infinity;
-      p[size + j] = weights?.end[j] ?? 0;
+      p[size + j] = !constrained || mayEnd(to, tags) ? weights?.end[j] ?? 0 : -Infinity;
       tags.forEach((from, i) => {
         const at = i * size + j;
         p[2 * size + at] = allowed(from) ? weights?.transitions[at] ?? 0 : -Infinity;
@@ -213,13 +213,16 @@ export class Crf {
       score += transitions[label * n + labels[t]] + emissions[t * n + labels[t]];
       label = labels[t];
     }
-    let probability = this.#kernels.crf_exp(score + beta[last * n + label]);
+    // No logarithm of a probability is above 0, but rounding is: of scores of 1e30 it leaves nothing else.
+    const exp = (log: number): number => this.#kernels.crf_exp(Math.min(0, log));
+    let probability = exp(score + beta[last * n + label]);
     const next = (last + 1) * n + inside;
     if (inside >= 0 && next < emissions.length) {
       const step = transitions[label * n + inside] + emissions[next] + beta[next];
-      probability -= this.#kernels.crf_exp(score + step);
+      probability -= exp(score + step);
     }
-    return Math.min(1, Math.max(0, probability));
+    // Not a number, where transitions are so large that the lattice is none: no confidence then.
+    return probability > 0 ? probability : 0;
   }
 }
 

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { mayFollow, parseTags, spansOf } from "../crf/scheme.ts";
+import { mayEnd, mayFollow, parseTags, spansOf } from "../crf/scheme.ts";
 import type { TokenSpan } from "../crf/scheme.ts";
 import type { CrfWeights } from "../model/weights.ts";
 
@@ -53,7 +53,9 @@ export function decodeSpans(
     });
     back.push(best);
   }
-  const last = scores.map((score, label) => score + (crf?.end[label] ?? 0));
+  const last = scores.map((score, label) =>
+    constrained && !mayEnd(tags[label], tags) ? -Infinity : score + (crf?.end[label] ?? 0)
+  );
   const path = [last.indexOf(Math.max(...last))];
   for (const best of back.reverse()) path.unshift(best[path[0]]);
   return spansOf(path, tags);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ModelError } from "../errors.ts";
+import { ModelError, show } from "../errors.ts";
 import type { CrfWeights, I4Matrix, Matrix } from "../model/weights.ts";
 import { checkConfig, type ModelConfig } from "../model/config.ts";
 
@@ -88,7 +88,7 @@ export function checkLabels(config: ModelConfig): ModelConfig {
     if (typeof label !== "string" || label === "" || seen.has(label)) {
       throw new ModelError(
         "model/config",
-        `labels has ${JSON.stringify(label)}; expected distinct names.`,
+        `labels has ${show(label)}; expected distinct names.`,
       );
     }
     seen.add(label);

@@ -3,7 +3,8 @@
  *
  * A folder from `torch.onnx.export` with Hugging Face's files beside it: `model.onnx` (and its external
  * data), `config.json`, `tokenizer.json` or `vocab.txt` with `tokenizer_config.json`, and the CRF's
- * `crf.safetensors`. The caller reads the files and says which is which; nothing here opens one.
+ * `crf.safetensors`; for an encoder without its classifier, `head.safetensors`. The caller reads the files
+ * and says which is which; nothing here opens one.
  *
  * @module
  */
@@ -13,34 +14,46 @@ import { tokenizerFromJson, tokenizerFromVocab } from "../tokenizer/load.ts";
 import type { Tokenizer, TokenizerOptions, VocabConfig } from "../tokenizer/types.ts";
 import { checkVocabulary } from "./check.ts";
 import { crfFromSafetensors } from "./crf.ts";
+import { headFromTensors } from "./head.ts";
 import { readHfConfig } from "./huggingface.ts";
 import { decodeUtf8, parseJsonObject } from "./json.ts";
 import { readBertGraph } from "./onnx/bert.ts";
 import { decodeOnnx } from "./onnx/decode.ts";
 
-/** An export folder's files by role; text files as bytes or as text. */
-export interface ExportFiles {
-  /** `model.onnx`. */
-  readonly model: Uint8Array;
-  /** Files that `model.onnx` keeps its weights in, by the name that it gives them. */
-  readonly external?: ReadonlyMap<string, Uint8Array>;
-  /** `config.json`. */
-  readonly config: Uint8Array | string;
+/** A tokenizer's files by role; text files as bytes or as text. */
+export interface TokenizerFiles {
   /** `tokenizer.json`; it wins over `vocab`. */
   readonly tokenizer?: Uint8Array | string;
   /** `vocab.txt`. */
   readonly vocab?: Uint8Array | string;
   /** `tokenizer_config.json`, which says how to use `vocab.txt`. */
   readonly tokenizerConfig?: Uint8Array | string;
-  /** `crf.safetensors`; absent for a softmax head. */
-  readonly crf?: Uint8Array;
 }
 
-function textOf(file: Uint8Array | string, name: string): string {
+/** An export folder's files by role; text files as bytes or as text. */
+export interface ExportFiles extends TokenizerFiles {
+  /** `model.onnx`. */
+  readonly model: Uint8Array;
+  /** Files that `model.onnx` keeps its weights in, by the name that it gives them. */
+  readonly external?: ReadonlyMap<string, Uint8Array>;
+  /** `config.json`. */
+  readonly config: Uint8Array | string;
+  /** `crf.safetensors`; absent for a softmax head. */
+  readonly crf?: Uint8Array;
+  /**
+   * For an encoder that was exported without its head (its output is `last_hidden_state`): a safetensors
+   * file with `classifier.weight` `[labels, hidden size]` and `classifier.bias`.
+   */
+  readonly head?: Uint8Array;
+}
+
+/** A text file's text; throws InputError `input/utf8`. */
+export function textOf(file: Uint8Array | string, name: string): string {
   return typeof file === "string" ? file : decodeUtf8(file, "input/utf8", name);
 }
 
-function readTokenizer(files: ExportFiles, options?: TokenizerOptions): Tokenizer {
+/** The tokenizer of a folder's files; throws InputError `input/tokenizer` when there is none. */
+export function readTokenizer(files: TokenizerFiles, options?: TokenizerOptions): Tokenizer {
   if (files.tokenizer !== undefined) {
     const name = "tokenizer.json";
     return tokenizerFromJson(
@@ -62,7 +75,8 @@ function readTokenizer(files: ExportFiles, options?: TokenizerOptions): Tokenize
 }
 
 /**
- * Reads an export. The weights are float32 and, where the stored order allows, views into `files.model`.
+ * Reads an export. The weights are float32, or int8 where the export is, and, where the stored order
+ * allows, views into `files.model`.
  *
  * Throws what {@link decodeOnnx}, {@link readBertGraph}, {@link readHfConfig}, {@link crfFromSafetensors}
  * and the tokenizer throw; ModelError `model/mismatch` when the tokenizer has more ids than the word
@@ -70,7 +84,8 @@ function readTokenizer(files: ExportFiles, options?: TokenizerOptions): Tokenize
  */
 export function bundleFromExport(files: ExportFiles, options?: TokenizerOptions): ModelBundle {
   const config = readHfConfig(textOf(files.config, "config.json"));
-  const weights = readBertGraph(decodeOnnx(files.model, files.external), config);
+  const head = files.head && headFromTensors(files.head, config.labels.length);
+  const weights = readBertGraph(decodeOnnx(files.model, files.external), config, head);
   const crf = files.crf && crfFromSafetensors(files.crf, config.labels.length);
   const tokenizer = readTokenizer(files, options);
   checkVocabulary(tokenizer.vocabSize, weights.config);

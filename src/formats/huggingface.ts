@@ -9,7 +9,8 @@
  *
  * @module
  */
-import { FormatError, ModelError } from "../errors.ts";
+import { FormatError, ModelError, show } from "../errors.ts";
+import type { Activation } from "../model/config.ts";
 import { parseJsonObject } from "./json.ts";
 
 /** What config.json says about an encoder; undefined where it is silent. */
@@ -20,6 +21,8 @@ export interface HfConfig {
   readonly labels: readonly string[];
   /** Width of a token vector: `hidden_size`. */
   readonly hiddenSize: number | undefined;
+  /** Width of the embeddings, where it is told apart: `embedding_size`. */
+  readonly embeddingSize: number | undefined;
   /** Number of layers: `num_hidden_layers`. */
   readonly layers: number | undefined;
   /** Attention heads: `num_attention_heads`. */
@@ -32,11 +35,29 @@ export interface HfConfig {
   readonly maxPositions: number | undefined;
   /** Rows of the token-type embedding: `type_vocab_size`. */
   readonly typeVocabSize: number | undefined;
+  /** Id of the padding token, behind which RoBERTa's positions begin: `pad_token_id`. */
+  readonly paddingId: number | undefined;
+  /** Sets of parameters that ALBERT's layers share: `num_hidden_groups`. */
+  readonly layerGroups: number | undefined;
+  /** Layers within one of them: `inner_group_num`. */
+  readonly innerGroups: number | undefined;
+  /** The first of `architectures` if it labels whole texts or pairs, not tokens. */
+  readonly wholeText: string | undefined;
   /** Hugging Face's name of the activation, for instance `gelu_new`. */
   readonly hiddenAct: string | undefined;
   /** Epsilon under the root of every LayerNorm: `layer_norm_eps`. */
   readonly layerNormEpsilon: number | undefined;
 }
+
+/** Hugging Face's names of the two activations, as in transformers' ACT2FN. */
+export const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
+  ["gelu", "gelu"],
+  ["gelu_python", "gelu"],
+  ["gelu_new", "gelu_tanh"],
+  ["gelu_fast", "gelu_tanh"],
+  ["gelu_pytorch_tanh", "gelu_tanh"],
+  ["gelu_python_tanh", "gelu_tanh"],
+]);
 
 function fail(what: string): never {
   throw new FormatError("config/field", `config.json: ${what}.`);
@@ -51,7 +72,7 @@ function size(fields: Fields, ...names: string[]): number | undefined {
     const value = fields[name];
     if (value === undefined || value === null) continue;
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-      fail(`${name} is ${JSON.stringify(value)}; expected an integer`);
+      fail(`${name} is ${show(value)}; expected an integer`);
     }
     return value;
   }
@@ -96,11 +117,54 @@ function readLabels(value: unknown): string[] {
   return labels as string[];
 }
 
+function wholeTextArchitecture(architectures: unknown): string | undefined {
+  const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
+  if (typeof first !== "string") return undefined;
+  return /For(SequenceClassification|QuestionAnswering|MultipleChoice|NextSentencePrediction)$/
+      .test(first)
+    ? first
+    : undefined;
+}
+
+/**
+ * Architectures that are not BERT-style encoders, and what they have that this one does not, by
+ * `model_type`. A graph would say so too, but only by a node in its middle.
+ */
+const OTHERS: ReadonlyMap<string, string> = new Map([
+  ["deberta", "disentangled attention (relative positions)"],
+  ["deberta-v2", "disentangled attention (relative positions)"],
+  ["mpnet", "a relative position bias"],
+  ["t5", "a relative position bias"],
+  ["xlnet", "relative positions and permuted attention"],
+  ["funnel", "relative positions and pooling between layers"],
+  ["modernbert", "rotary positions, gated feed-forward networks and norms in front of the blocks"],
+  ["nomic_bert", "rotary positions and gated feed-forward networks"],
+  ["roformer", "rotary positions"],
+  ["esm", "rotary positions and norms in front of the blocks"],
+  ["gpt2", "causal attention and norms in front of the blocks"],
+  ["llama", "causal attention and rotary positions"],
+  ["mistral", "causal attention and rotary positions"],
+  ["qwen2", "causal attention and rotary positions"],
+  ["gemma", "causal attention and rotary positions"],
+  ["bloom", "causal attention and a position bias"],
+  ["longformer", "windowed attention"],
+  ["big_bird", "block-sparse attention"],
+  ["xlm-roberta-xl", "norms in front of the blocks"],
+  ["megatron-bert", "norms in front of the blocks"],
+  ["roberta-prelayernorm", "norms in front of the blocks"],
+  ["squeezebert", "grouped convolutions"],
+  ["convbert", "convolutions within attention"],
+  ["mobilebert", "bottlenecks and several feed-forward networks in each layer"],
+  ["fnet", "Fourier transforms in the place of attention"],
+  ["canine", "convolutions over characters"],
+]);
+
 /**
  * Reads `config.json`, given as its text or as the parsed object.
  *
  * Throws {@link FormatError} `config/json` when it is not a JSON object, `config/field` when a field is
- * wrong, and {@link ModelError} `config/unsupported` for a decoder or for relative positions.
+ * wrong, and {@link ModelError} `config/unsupported` for a decoder, for relative positions, and for an
+ * architecture that is known to be another, naming what it has.
  */
 export function readHfConfig(config: string | Fields): HfConfig {
   const fields = typeof config === "string"
@@ -108,6 +172,15 @@ export function readHfConfig(config: string | Fields): HfConfig {
     : config;
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
     throw new FormatError("config/json", "config.json is not a JSON object.");
+  }
+  const modelType = text(fields, "model_type");
+  const other = OTHERS.get(modelType ?? "");
+  if (other !== undefined) {
+    throw new ModelError(
+      "config/unsupported",
+      `config.json: model_type is ${show(modelType)}, which has ${other}; ` +
+        "that is not supported.",
+    );
   }
   if (fields["is_decoder"] === true) {
     throw new ModelError(
@@ -119,24 +192,29 @@ export function readHfConfig(config: string | Fields): HfConfig {
   if (positions !== "absolute") {
     throw new ModelError(
       "config/unsupported",
-      `config.json: position_embedding_type is ${JSON.stringify(positions)}; ` +
+      `config.json: position_embedding_type is ${show(positions)}; ` +
         'only "absolute" is supported.',
     );
   }
   const epsilon = fields["layer_norm_eps"] ?? undefined;
   if (epsilon !== undefined && !(typeof epsilon === "number" && epsilon >= 0 && epsilon < 1)) {
-    fail(`layer_norm_eps is ${JSON.stringify(epsilon)}; expected a number from 0 to 1`);
+    fail(`layer_norm_eps is ${show(epsilon)}; expected a number from 0 to 1`);
   }
   return {
-    modelType: text(fields, "model_type"),
+    modelType,
     labels: readLabels(fields["id2label"]),
     hiddenSize: size(fields, "hidden_size", "dim"),
+    embeddingSize: size(fields, "embedding_size"),
     layers: size(fields, "num_hidden_layers", "n_layers"),
     heads: size(fields, "num_attention_heads", "n_heads"),
     feedForwardSize: size(fields, "intermediate_size", "hidden_dim"),
     vocabSize: size(fields, "vocab_size"),
     maxPositions: size(fields, "max_position_embeddings"),
     typeVocabSize: size(fields, "type_vocab_size"),
+    paddingId: size(fields, "pad_token_id"),
+    layerGroups: size(fields, "num_hidden_groups"),
+    innerGroups: size(fields, "inner_group_num"),
+    wholeText: wholeTextArchitecture(fields["architectures"]),
     hiddenAct: text(fields, "hidden_act", "activation"),
     layerNormEpsilon: epsilon as number | undefined,
   };

@@ -10,6 +10,7 @@
  * | `version`   | `1`                                        |
  * | `config`    | JSON of {@link ModelConfig}                |
  * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
+ * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
  *
  * Writing the same model twice gives the same bytes. Reading copies nothing large: weights are views
  * into the file's bytes, which therefore must not be changed afterwards.
@@ -26,10 +27,11 @@ import { tokenizerFromJson } from "../tokenizer/load.ts";
 import type { TokenizerOptions } from "../tokenizer/types.ts";
 import { checkCrf, checkLabels, checkMatrix, checkVector, checkVocabulary } from "./check.ts";
 import { crfFromTensors } from "./crf.ts";
+import { DEFLATE_FROM, deflateText, inflateText } from "./deflate.ts";
 import { parseJsonObject } from "./json.ts";
 import { visitEncoder } from "./names.ts";
 import { readSafetensors, safetensorFloats } from "./safetensors/read.ts";
-import type { SafeTensor } from "./safetensors/read.ts";
+import type { Dtype, SafeTensor, SafeTensors } from "./safetensors/read.ts";
 import { writeSafetensors } from "./safetensors/write.ts";
 
 /** `__metadata__.format` of a package. */
@@ -110,7 +112,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     format: PACKAGE_FORMAT,
     version: PACKAGE_VERSION,
     config: JSON.stringify(config),
-    tokenizer: JSON.stringify(tokenizer.toJSON()),
+    ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
   });
 }
 
@@ -128,17 +130,26 @@ function readConfig(json: string): ModelConfig {
   return plainConfig(checkLabels(fields as unknown as ModelConfig));
 }
 
+/** A tokenizer's text under one of two keys; a long one is deflated. */
+function tokenizerMetadata(json: string): Record<string, string> {
+  return json.length < DEFLATE_FROM
+    ? { tokenizer: json }
+    : { tokenizer_deflate: deflateText(json) };
+}
+
+/** What a package's metadata says. */
+interface PackageHead {
+  /** The model's configuration, checked. */
+  readonly config: ModelConfig;
+  /** Text of its tokenizer.json. */
+  readonly tokenizer: string;
+}
+
 /**
- * Reads a package. Weights are views into `bytes`.
- *
- * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
- * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
- * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
- * `model/mismatch` for values that cannot be; TokenizerError for its tokenizer.
+ * Reads a package's metadata. Throws FormatError `package/format` and `package/metadata`, ModelError
+ * `model/config`, as {@link readPackage} does.
  */
-export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
-  const file = readSafetensors(bytes);
-  const { tensors, metadata } = file;
+function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
   const format = metadata.get("format");
   if (format !== PACKAGE_FORMAT) {
     throw new FormatError(
@@ -162,8 +173,51 @@ export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): Mode
     if (value !== undefined) return value;
     throw new FormatError("package/metadata", `The package has no ${key} in its metadata.`);
   };
-  const config = readConfig(text("config"));
+  const config = readConfig(text("config")), deflated = metadata.get("tokenizer_deflate");
+  return { config, tokenizer: deflated === undefined ? text("tokenizer") : inflateText(deflated) };
+}
 
+/**
+ * How a matrix is stored, from its dtype: U8 is int4, which only the word embedding may be. What is none of
+ * the three is taken for float32, which its reader will refuse.
+ */
+function matrixType(name: string, dtype: Dtype | undefined): Matrix["type"] {
+  if (dtype === "U8" && name === "embeddings.word.weight") return "i4";
+  return dtype === "I8" ? "i8" : "f32";
+}
+
+/** Makes a matrix of a package's tensors; `scales` belong to a quantized one. */
+export type MatrixReader = (
+  name: string,
+  type: Matrix["type"],
+  rows: number,
+  columns: number,
+  tensor: SafeTensor,
+  scales: Float32Array,
+) => Matrix;
+
+/** A matrix that is a view of its tensor, checked. */
+export const viewMatrix: MatrixReader = (name, type, rows, columns, tensor, scales) => {
+  const { data } = tensor, { buffer, byteOffset, length } = data;
+  const matrix: Matrix = type === "f32"
+    ? { type, rows, columns, data: safetensorFloats(tensor, name) }
+    : type === "i8"
+    ? { type, rows, columns, data: new Int8Array(buffer, byteOffset, length), scales }
+    : { type, rows, columns, data, scales };
+  return checkMatrix(name, rows, columns, matrix);
+};
+
+/**
+ * Puts a model together from a package's tensors and metadata. Throws as {@link readPackage} does.
+ *
+ * @param matrixOf makes each matrix, {@link viewMatrix} unless the data are still to come.
+ */
+export function assemblePackage(
+  file: SafeTensors,
+  matrixOf: MatrixReader,
+  options?: TokenizerOptions,
+): ModelBundle {
+  const { tensors, metadata } = file, head = readHead(metadata), { config } = head;
   const unread = new Set(tensors.keys());
   const take = (name: string, shape: readonly number[]): SafeTensor => {
     const tensor = tensors.get(name);
@@ -183,22 +237,10 @@ export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): Mode
     checkVector(name, size, safetensorFloats(take(name, [size]), name));
   const weights = visitEncoder(config, {
     matrix(name, rows, columns) {
-      const type = name === "embeddings.word.weight" && tensors.get(name)?.dtype === "U8"
-        ? "i4"
-        : tensors.get(name)?.dtype === "I8"
-        ? "i8"
-        : "f32";
+      const type = matrixType(name, tensors.get(name)?.dtype);
       const tensor = take(name, [rows, storedColumns(type, columns)]);
-      if (type === "f32") {
-        const data = safetensorFloats(tensor, name);
-        return checkMatrix(name, rows, columns, { type, rows, columns, data });
-      }
-      const { buffer, byteOffset, length } = tensor.data;
-      const scales = vector(`${name}.scale`, rows);
-      const matrix: Matrix = type === "i8"
-        ? { type, rows, columns, data: new Int8Array(buffer, byteOffset, length), scales }
-        : { type, rows, columns, data: tensor.data, scales };
-      return checkMatrix(name, rows, columns, matrix);
+      const scales = type === "f32" ? new Float32Array(0) : vector(`${name}.scale`, rows);
+      return matrixOf(name, type, rows, columns, tensor, scales);
     },
     vector,
   });
@@ -219,7 +261,19 @@ export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): Mode
       }, which its configuration does not ask for.`,
     );
   }
-  const tokenizer = tokenizerFromJson(text("tokenizer"), options);
+  const tokenizer = tokenizerFromJson(head.tokenizer, options);
   checkVocabulary(tokenizer.vocabSize, config);
   return { weights, crf, tokenizer };
+}
+
+/**
+ * Reads a package. Weights are views into `bytes`.
+ *
+ * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
+ * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
+ * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
+ * `model/mismatch` for values that cannot be; TokenizerError for its tokenizer.
+ */
+export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
+  return assemblePackage(readSafetensors(bytes), viewMatrix, options);
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { ModelError } from "../errors.ts";
+import { ModelError, show } from "../errors.ts";
 
 /** Activation of the feed-forward network: exact (erf) GELU, or its tanh approximation. */
 export type Activation = "gelu" | "gelu_tanh";
@@ -65,7 +65,7 @@ export function checkConfig(config: ModelConfig): ModelConfig {
     if (!Number.isInteger(value) || value < low || value > high) {
       throw new ModelError(
         "model/config",
-        `${name} is ${value}; expected an integer from ${low} to ${high}.`,
+        `${name} is ${show(value)}; expected an integer from ${low} to ${high}.`,
       );
     }
   }
@@ -79,14 +79,14 @@ export function checkConfig(config: ModelConfig): ModelConfig {
   if (config.activation !== "gelu" && config.activation !== "gelu_tanh") {
     throw new ModelError(
       "model/config",
-      `activation is ${JSON.stringify(config.activation)}; expected "gelu" or "gelu_tanh".`,
+      `activation is ${show(config.activation)}; expected "gelu" or "gelu_tanh".`,
     );
   }
   const epsilon = config.layerNormEpsilon;
   if (!(epsilon >= 0 && epsilon < 1)) {
     throw new ModelError(
       "model/config",
-      `layerNormEpsilon is ${epsilon}; expected a number from 0 to 1.`,
+      `layerNormEpsilon is ${show(epsilon)}; expected a number from 0 to 1.`,
     );
   }
   if (config.labels.length === 0 || config.labels.length > 1024) {

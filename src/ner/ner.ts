@@ -9,13 +9,20 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/reference.ts";
-import { chooseKernels } from "../backend/wasm/kernels.ts";
+import { chooseKernels, type ChosenKernels } from "../backend/wasm/kernels.ts";
 import { WasmBackend } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
-import { parseTags, spansOf, type Tag } from "../crf/scheme.ts";
+import { continuation, parseTags, spansOf, type Tag } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
 import { readPackage } from "../formats/package.ts";
+import {
+  type ByteSource,
+  collectModel,
+  type MatrixPart,
+  streamPackage,
+} from "../formats/package_stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
+import type { EncoderWeights } from "../model/weights.ts";
 import { encode } from "../model/encoder.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
@@ -23,7 +30,7 @@ import { type Window, windowsOf } from "./windows.ts";
 
 /** An entity found in a text. */
 export interface Entity {
-  /** Entity type, a label without its `B-` or `I-`. */
+  /** Entity type, a label without its prefix. */
   type: string;
   /** The entity as it stands in the text: `text.slice(start, end)`. */
   text: string;
@@ -157,6 +164,22 @@ export class Ner {
   }
 
   /**
+   * Loads a packed model as it arrives: beside the recogniser itself, little more than one matrix is in
+   * memory at a time. (With another backend than `int8`, the whole model is.)
+   *
+   * @throws as {@link Ner.fromBytes}, and whatever `source.chunks` throws
+   */
+  static async fromStream(source: ByteSource, options: NerOptions & KernelOptions): Promise<Ner> {
+    const { allowStripAccents } = options;
+    const model = await streamPackage(source, { allowStripAccents });
+    try {
+      return new this(...await prepare(model.bundle, options, model.parts));
+    } finally {
+      await model.close();
+    }
+  }
+
+  /**
    * Loads a model that is in memory already, as the readers of formats return it.
    *
    * @throws {ModelError} if its parts do not fit together
@@ -175,7 +198,8 @@ export class Ner {
     if (!Array.isArray(texts)) {
       throw new InputError("input/type", "extractBatch takes an array of strings.");
     }
-    const jobs = await this.#encodeAll(texts.map((text) => this.#encoding(text)));
+    // Array.from sees the holes of a sparse array, which map() passes over.
+    const jobs = await this.#encodeAll(Array.from(texts, (text) => this.#encoding(text)));
     return jobs.map((job, i) => this.#entities(texts[i], job));
   }
 
@@ -267,22 +291,54 @@ export class Ner {
     const spans = spansOf(path, this.#tags);
     if (spans.length === 0) return [];
     const lattice = this.#crf.lattice(emissions);
-    return spans.map((span) => {
-      const { type, first, last } = span;
-      const inside = this.#tags.findIndex((tag) =>
-        tag.type === type && (tag.role === "inside" || tag.role === "plain")
-      );
-      const start = encoding.starts[first], end = encoding.ends[last];
+    return spans.flatMap((span): Entity[] => {
+      const { starts, ends } = encoding, { type } = span;
+      let { first, last } = span;
+      // A token for white space alone has no place of its own, and takes none at an entity's ends.
+      while (first < last && starts[first] === ends[first]) first++;
+      while (last > first && starts[last] === ends[last]) last--;
+      const start = starts[first], end = ends[last];
+      if (start === end) return [];
+      const inside = continuation(path[span.last], this.#tags);
       const score = this.#crf.spanProbability(emissions, path, span, inside, lattice);
-      return { type, text: text.slice(start, end), start, end, score };
+      return [{ type, text: text.slice(start, end), start, end, score }];
     });
   }
+}
+
+/** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
+function isQuantized({ wordEmbedding, classifier, layers }: EncoderWeights): boolean {
+  const linears = layers.flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
+  return wordEmbedding.type !== "f32" &&
+    [...linears, classifier].every(({ weight }) => weight.type === "i8");
+}
+
+/** Makes the backend, of a whole model or of one whose matrices are still to come. */
+async function makeBackend(
+  kind: NonNullable<NerOptions["backend"]>,
+  chosen: ChosenKernels,
+  bundle: ModelBundle,
+  maxTokens: number,
+  parts: AsyncIterable<MatrixPart> | undefined,
+): Promise<Backend> {
+  if (parts && kind === "int8" && isQuantized(bundle.weights)) {
+    const { backend, loader } = await WasmBackend.reserve(chosen, bundle.weights, true, maxTokens);
+    for await (const { matrix, first, rows } of parts) loader.accept(matrix, first, rows);
+    loader.finish();
+    return backend;
+  }
+  const { weights } = parts ? await collectModel({ bundle, parts }) : bundle;
+  if (kind === "reference") return new ReferenceBackend(weights, maxTokens);
+  return kind === "fp32"
+    ? await WasmBackend.create(chosen, weights, false, maxTokens)
+    : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens);
 }
 
 /** The parts of a recogniser, ready for its constructor. */
 async function prepare(
   bundle: ModelBundle,
   options: NerOptions & KernelOptions,
+  parts?: AsyncIterable<MatrixPart>,
 ): Promise<[Backend, Crf, Tokenizer, NerInfo]> {
   const { tokenizer, crf } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
@@ -315,11 +371,7 @@ async function prepare(
   const chosen = await chooseKernels(options.kernels);
   const tags = parseTags(config.labels);
   const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
-  const int8 = kind === "int8";
-  const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
-  const backend = kind === "reference"
-    ? new ReferenceBackend(weights, maxTokens)
-    : await WasmBackend.create(chosen, weights, int8, maxTokens);
+  const backend = await makeBackend(kind, chosen, bundle, maxTokens, parts);
   const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
   return [backend, layer, tokenizer, {
     backend: backend.name,

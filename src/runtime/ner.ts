@@ -11,17 +11,46 @@
  */
 import { platform } from "#platform";
 import { RuntimeError } from "../errors.ts";
+import { bundleFromCheckpoint } from "../formats/checkpoint.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/export.ts";
 import { readPackage } from "../formats/package.ts";
+import type { ByteSource } from "../formats/package_stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { Ner as Core, type NerOptions } from "../ner/ner.ts";
 import { readFolder } from "./folder.ts";
-import type { ModelSource } from "./source.ts";
+import { type ModelSource, type Opened, readAll } from "./source.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
 export interface LoadOptions extends NerOptions {
   /** Compiled kernel modules in order of preference. Default: this package's own. */
   kernels?: readonly WebAssembly.Module[];
+}
+
+/** Opens a source, and says what is wrong with a lone ONNX file. */
+async function open(source: ModelSource): Promise<Opened> {
+  if (/\.onnx$/i.test(String(source))) {
+    throw new RuntimeError(
+      "runtime/source",
+      `${source} is an ONNX file alone, without labels and tokenizer; expected the folder that holds it ` +
+        "together with config.json and tokenizer.json.",
+    );
+  }
+  return await platform.open(source);
+}
+
+/** Reads what was opened. */
+async function bundleOf(
+  opened: Opened,
+  { allowStripAccents }: Pick<NerOptions, "allowStripAccents">,
+): Promise<ModelBundle> {
+  const options = { allowStripAccents };
+  if (opened instanceof Uint8Array) return readPackage(opened, options);
+  if ("chunks" in opened) return readPackage(await readAll(opened), options);
+  const content = await readFolder(opened);
+  if ("package" in content) return readPackage(content.package, options);
+  return "export" in content
+    ? bundleFromExport(content.export, options)
+    : bundleFromCheckpoint(content.checkpoint, options);
 }
 
 /**
@@ -34,20 +63,7 @@ export async function loadBundle(
   source: ModelSource,
   options: Pick<NerOptions, "allowStripAccents"> = {},
 ): Promise<ModelBundle> {
-  if (/\.onnx$/i.test(String(source))) {
-    throw new RuntimeError(
-      "runtime/source",
-      `${source} is an ONNX file alone, without labels and tokenizer; expected the folder that holds it ` +
-        "together with config.json and tokenizer.json.",
-    );
-  }
-  const { allowStripAccents } = options;
-  const opened = await platform.open(source);
-  if (opened instanceof Uint8Array) return readPackage(opened, { allowStripAccents });
-  const content = await readFolder(opened);
-  return "package" in content
-    ? readPackage(content.package, { allowStripAccents })
-    : bundleFromExport(content.export, { allowStripAccents });
+  return await bundleOf(await open(source), options);
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
@@ -57,8 +73,9 @@ export class Ner extends Core {
    *
    * @param source a packed model's path (Deno, Bun, Node) or URL; or the path of a folder that holds
    * exactly one packed model, or an export: `model.onnx` with any external data, `config.json`,
-   * `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`. In a browser a relative
-   * URL counts from the page.
+   * `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`; or a Hugging Face
+   * checkpoint: `model.safetensors` in the place of `model.onnx`. In a browser a relative URL counts from
+   * the page.
    * @throws {RuntimeError} when it cannot be read: `runtime/not-found`, `runtime/permission`,
    * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/read`, `runtime/folder`,
    * `runtime/source`, or `runtime/unsupported` for what this runtime has no way to do; and when no kernel
@@ -67,8 +84,21 @@ export class Ner extends Core {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Ner> {
     // Kernels compile while the model is read; where they cannot, nothing is downloaded in vain.
-    const [bundle, ready] = await Promise.all([loadBundle(source, options), withKernels(options)]);
-    return await super.fromBundle(bundle, ready);
+    const [opened, ready] = await Promise.all([open(source), withKernels(options)]);
+    return "chunks" in opened
+      ? await super.fromStream(opened, ready)
+      : await super.fromBundle(await bundleOf(opened, options), ready);
+  }
+
+  /**
+   * Makes a recogniser from a packed model as it arrives: beside the recogniser itself, little more than one
+   * matrix is in memory at a time.
+   *
+   * @param source the model's size and its bytes, in pieces of any size
+   * @throws as {@link Ner.fromBytes}, and whatever `source.chunks` throws
+   */
+  static override async fromStream(source: ByteSource, options: LoadOptions = {}): Promise<Ner> {
+    return await super.fromStream(source, await withKernels(options));
   }
 
   /**

@@ -8,9 +8,9 @@ import { embeddedKernels } from "./kernels.ts";
 import {
   asUrl,
   fetchModel,
-  type Folder,
   isFetchable,
   type ModelSource,
+  type Opened,
   type Platform,
   shortUrl,
 } from "./source.ts";
@@ -19,7 +19,7 @@ import {
 export const platform: Platform = { kernels: embeddedKernels, open };
 
 /** Fetches a URL. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Uint8Array | Folder> {
+async function open(source: ModelSource): Promise<Opened> {
   const url = asUrl(source) ?? relative(source as string);
   if (!isFetchable(url)) {
     throw new RuntimeError(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open as openFile, readdir, readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { RuntimeError } from "../errors.ts";
@@ -11,10 +11,10 @@ import { embeddedKernels } from "./kernels.ts";
 import {
   asUrl,
   fetchModel,
-  type Folder,
   ioError,
   isFetchable,
   type ModelSource,
+  type Opened,
   type Platform,
   shortUrl,
 } from "./source.ts";
@@ -23,7 +23,7 @@ import {
 export const platform: Platform = { kernels: embeddedKernels, open };
 
 /** Reads a file or a URL, or lists a folder. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Uint8Array | Folder> {
+async function open(source: ModelSource): Promise<Opened> {
   const url = asUrl(source);
   if (url !== undefined && isFetchable(url)) return await fetchModel(url);
   if (url !== undefined && url.protocol !== "file:") {
@@ -34,7 +34,7 @@ async function open(source: ModelSource): Promise<Uint8Array | Folder> {
   }
   const path = url === undefined ? source as string : pathOf(url);
   const kind = await attempt(path, () => stat(path));
-  if (kind.isFile()) return await readBytes(path);
+  if (kind.isFile()) return { size: kind.size, chunks: fileChunks(path) };
   if (!kind.isDirectory()) {
     throw new RuntimeError("runtime/read", `${path} is neither a file nor a folder.`);
   }
@@ -65,6 +65,21 @@ async function readBytes(path: string): Promise<Uint8Array> {
   const buffer = await attempt(path, () => readFile(path));
   // A plain view: Node's Buffer changes what `slice` means.
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** A file's bytes, a megabyte at a time. */
+async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
+  const file = await attempt(path, () => openFile(path));
+  try {
+    const chunk = new Uint8Array(1 << 20);
+    for (;;) {
+      const { bytesRead } = await attempt(path, () => file.read(chunk, 0, chunk.length, null));
+      if (bytesRead === 0) return;
+      yield chunk.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function attempt<T>(path: string, operation: () => Promise<T>): Promise<T> {

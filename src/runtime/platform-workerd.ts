@@ -10,9 +10,9 @@ import { RuntimeError } from "../errors.ts";
 import {
   asUrl,
   fetchModel,
-  type Folder,
   isFetchable,
   type ModelSource,
+  type Opened,
   type Platform,
 } from "./source.ts";
 import { modules } from "../../wasm/modules.ts";
@@ -21,7 +21,7 @@ import { modules } from "../../wasm/modules.ts";
 export const platform: Platform = { kernels: () => Promise.resolve(modules), open };
 
 /** Fetches an absolute URL. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Uint8Array | Folder> {
+async function open(source: ModelSource): Promise<Opened> {
   const url = asUrl(source);
   if (url === undefined || !isFetchable(url)) {
     throw new RuntimeError(

@@ -8,6 +8,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import type { ByteSource } from "../formats/package_stream.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
 export type ModelSource = string | URL;
@@ -22,12 +23,29 @@ export interface Folder {
   read(name: string): Promise<Uint8Array>;
 }
 
+/** What a source turned out to be: bytes, bytes that are still to come, or a folder. */
+export type Opened = Uint8Array | ByteSource | Folder;
+
+/** Reads a stream to its end. */
+export async function readAll({ size, chunks }: ByteSource): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for await (const chunk of chunks) {
+    if (chunk.length <= size - at) bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  if (at !== size) {
+    throw new RuntimeError("runtime/read", `The model has ${at} bytes; expected ${size}.`);
+  }
+  return bytes;
+}
+
 /** What every `platform-*.ts` exports under the name `platform`. */
 export interface Platform {
   /** The default kernel modules, the fastest first. */
   kernels(): Promise<readonly WebAssembly.Module[]>;
-  /** Reads a model's bytes, or opens a folder. */
-  open(source: ModelSource): Promise<Uint8Array | Folder>;
+  /** Opens a model's bytes, or a folder. */
+  open(source: ModelSource): Promise<Opened>;
 }
 
 /**
@@ -70,13 +88,13 @@ export function shortUrl(url: URL): string {
 }
 
 /**
- * Downloads a model.
+ * Downloads a model; as a stream where its size is known beforehand.
  *
  * @throws RuntimeError `runtime/http-status` for an answer other than 2xx, `runtime/http-body` for an HTML
  * page (what a development server answers for a file that it does not have), `runtime/permission` where
  * Deno lacks `--allow-net`, `runtime/fetch` when no answer came or it broke off.
  */
-export async function fetchModel(url: URL): Promise<Uint8Array> {
+export async function fetchModel(url: URL): Promise<Uint8Array | ByteSource> {
   if (url.pathname.endsWith("/") && url.protocol.startsWith("http")) {
     throw new RuntimeError(
       "runtime/unsupported",
@@ -110,10 +128,51 @@ export async function fetchModel(url: URL): Promise<Uint8Array> {
         "Servers of single-page applications answer so for a file that is not there.",
     );
   }
+  const size = streamSize(response);
+  if (size !== undefined && response.body) {
+    return { size, chunks: bodyChunks(response.body, shortUrl(url)) };
+  }
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
     throw ioError("fetch", shortUrl(url), cause);
+  }
+}
+
+/**
+ * Bytes that a body will have, if that can be known: a compressed answer states its compressed length, and
+ * an answer from another origin does not say whether it was compressed.
+ */
+function streamSize({ headers, type }: Response): number | undefined {
+  const length = headers.get("content-length") ?? "";
+  if (!/^[0-9]+$/.test(length) || headers.has("content-encoding") || type === "cors") {
+    return undefined;
+  }
+  return Number(length);
+}
+
+/** A body's pieces. (Not every engine lets a stream be iterated.) */
+async function* bodyChunks(
+  body: ReadableStream<Uint8Array>,
+  location: string,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  let ended = false;
+  try {
+    for (;;) {
+      let result;
+      try {
+        result = await reader.read();
+      } catch (cause) {
+        ended = true;
+        throw ioError("fetch", location, cause);
+      }
+      ended = result.done;
+      if (result.done) return;
+      yield result.value;
+    }
+  } finally {
+    if (!ended) await reader.cancel();
   }
 }
 

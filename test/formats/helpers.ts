@@ -96,3 +96,12 @@ export function sameBits(
     assert.is(a.findIndex((x, i) => x !== e[i]), -1, `${name} differs`);
   }
 }
+
+/** Bits of a number cut to half precision; too small ones become 0. */
+export function halfBits(value: number): number {
+  const [bits] = new Uint32Array(Float32Array.of(value).buffer) as unknown as [number];
+  const exponent = ((bits >>> 23) & 255) - 112;
+  const sign = (bits >>> 16) & 0x8000;
+  if (exponent <= 0) return sign;
+  return exponent > 30 ? sign | 0x7c00 : sign | exponent << 10 | (bits >>> 13) & 1023;
+}

@@ -21,6 +21,11 @@ test("BERT's and DistilBERT's config.json", () => {
     typeVocabSize: 2,
     hiddenAct: "gelu",
     layerNormEpsilon: 1e-12,
+    embeddingSize: undefined,
+    paddingId: 0,
+    layerGroups: undefined,
+    innerGroups: undefined,
+    wholeText: undefined,
   });
   const distil = readHfConfig(textOf(local("distilbert.json")));
   assert.equal([distil.hiddenSize, distil.layers, distil.heads], [12, 1, 3]);
@@ -70,10 +75,23 @@ test("fields of the wrong kind", () => {
   fails({ layer_norm_eps: 2 }, "config/field");
   fails({ is_decoder: true }, "config/unsupported", /is_decoder/);
   fails({ position_embedding_type: "relative_key" }, "config/unsupported", /relative_key/);
+  fails({ model_type: "deberta-v2" }, "config/unsupported", /"deberta-v2".*disentangled attention/);
+  fails({ model_type: "modernbert" }, "config/unsupported", /rotary positions, gated/);
+  fails({ model_type: "gpt2" }, "config/unsupported", /causal/);
   for (const json of ["", "[]", "null", "7", "{", '"x"', "\ufeff{}"]) {
     throwsCode(() => readHfConfig(json), "config/json");
   }
   throwsCode(() => readHfConfig(null as unknown as string), "config/json");
+});
+
+test("an architecture for whole texts is told from one for tokens", () => {
+  const of = (...architectures: unknown[]): string | undefined =>
+    readHfConfig({ ...labels, architectures }).wholeText;
+  assert.is(of("BertForSequenceClassification"), "BertForSequenceClassification");
+  assert.is(of("BertForTokenClassification"), undefined);
+  assert.is(of("BertForMaskedLM"), undefined);
+  assert.is(of(7), undefined);
+  assert.is(of(), undefined);
 });
 
 test("any JSON gives a configuration or a typed error", () => {

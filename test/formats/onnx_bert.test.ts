@@ -4,15 +4,12 @@ import * as assert from "uvu/assert";
 import { type HfConfig, readHfConfig } from "../../src/formats/huggingface.ts";
 import { readBertGraph } from "../../src/formats/onnx/bert.ts";
 import { decodeOnnx, type OnnxGraph, type OnnxNode } from "../../src/formats/onnx/decode.ts";
-import {
-  float16ToNumber,
-  type OnnxTensor,
-  tensorFloats,
-  tensorNumbers,
-} from "../../src/formats/onnx/tensor.ts";
+import { float16ToNumber } from "../../src/formats/float16.ts";
+import { type OnnxTensor, tensorFloats, tensorNumbers } from "../../src/formats/onnx/tensor.ts";
 import { readSafetensors, safetensorFloats } from "../../src/formats/safetensors/read.ts";
 import {
   floatsOf,
+  halfBits,
   local,
   returnsOrTyped,
   sameBits,
@@ -124,9 +121,87 @@ test("an encoder without token types, whose mask is a Where, is read as well", (
 test("what the encoder does not compute is refused by name", () => {
   throwsCode(() => read("torchscript-relu"), "onnx/activation", /relu/);
   throwsCode(() => read("torchscript-silu"), "onnx/activation", /silu/);
+});
+
+test("RoBERTa's positions begin behind the padding's id; ELECTRA's embeddings are projected", () => {
   const one = { ...ANY, layers: 1 };
-  throwsCode(() => read("roberta", one), "model/positions", /RoBERTa/);
-  throwsCode(() => read("electra", one), "onnx/unsupported", /projected from 8 to 12.*ELECTRA/);
+  const roberta = read("roberta", { ...one, typeVocabSize: undefined });
+  assert.is(roberta.config.maxPositions, 7);
+  assert.is(roberta.positionEmbedding.data.length, 7 * 12);
+  const graph = decodeOnnx(local("roberta.onnx"));
+  const table = [...graph.initializers.values()].find(({ dims }) => dims.join() === "9,12")!;
+  sameBits({ table: roberta.positionEmbedding.data as Float32Array }, {
+    table: tensorFloats(table)!.subarray(24),
+  });
+  const electra = read("electra", one);
+  assert.is(electra.config.embeddingSize, 8);
+  assert.is(electra.embeddingProjection!.weight.rows, 12);
+  throwsCode(
+    () => read("electra", { ...one, embeddingSize: 12 }),
+    "model/mismatch",
+    /embedding size is 8, but config\.json says 12/,
+  );
+});
+
+test("positions that are an input begin where the architecture's do", () => {
+  const place = nodesOf("Gather").find(({ inputs }) =>
+    GRAPH.initializers.get(inputs[0]!)?.dims.join() === "9,12"
+  )!;
+  const graph = {
+    ...changed(
+      GRAPH,
+      (node) =>
+        node.index === place.index ? { inputs: [place.inputs[0]!, "position_ids"] } : undefined,
+    ),
+    inputs: [...GRAPH.inputs, "position_ids"],
+  };
+  const positions = (config: HfConfig): number => readBertGraph(graph, config).config.maxPositions;
+  assert.is(positions(CONFIG), 9);
+  assert.is(positions({ ...CONFIG, modelType: "roberta", paddingId: 1 }), 7);
+  assert.is(positions({ ...CONFIG, modelType: "camembert", paddingId: 3 }), 5);
+});
+
+test("positions that are counted otherwise than from the first token on are refused", () => {
+  const graph = decodeOnnx(local("roberta.onnx"));
+  const one = { ...ANY, layers: 1, typeVocabSize: undefined };
+  const sum = graph.nodes.find(({ op }) => op === "CumSum")!;
+  for (const name of ["exclusive", "reverse"]) {
+    const other = changed(
+      graph,
+      (node) => node.index === sum.index ? { attributes: new Map([[name, 1]]) } : undefined,
+    );
+    throwsCode(() => readBertGraph(other, one), "onnx/unsupported", /positions 0, 1, 2/);
+  }
+  const batch = changed(
+    graph,
+    (node) => node.index === sum.index ? { inputs: [sum.inputs[0]!, "batch"] } : undefined,
+    { batch: floatTensor("batch", [], Float32Array.of(0)) },
+  );
+  throwsCode(() => readBertGraph(batch, one), "onnx/unsupported", /positions 0, 1, 2/);
+});
+
+test("an encoder without its head is read with one that is handed in", () => {
+  const hidden = GRAPH.nodes.filter(({ op }) => op === "LayerNormalization").at(-1)!.outputs[0]!;
+  const encoder = { ...GRAPH, outputs: [hidden] };
+  const weights = readBertGraph(GRAPH, CONFIG);
+  sameBits(floatsOf(readBertGraph(encoder, CONFIG, weights.classifier)), saved());
+  const pooled = { ...GRAPH, outputs: ["pooler_output", hidden] };
+  throwsCode(
+    () => readBertGraph(pooled, CONFIG, weights.classifier),
+    "onnx/unsupported",
+    /2 outputs.*"last_hidden_state"/,
+  );
+  throwsCode(
+    () => readBertGraph(encoder, CONFIG),
+    "onnx/unsupported",
+    /an encoder without a head\. Hand in its head/,
+  );
+  const narrow = { ...weights.classifier, weight: weights.layers[0]!.down.weight };
+  throwsCode(
+    () => readBertGraph(encoder, { ...CONFIG, labels: Array(12).fill("O") }, narrow),
+    "model/mismatch",
+    /head reads 20 columns, but the encoder's hidden size is 12/,
+  );
 });
 
 test("graph and config.json must agree, and the error names both values", () => {
@@ -296,15 +371,6 @@ test("each part must read its own layer", () => {
   }
 });
 
-/** Bits of a number cut to half precision; too small ones become 0. */
-function halfBits(value: number): number {
-  const [bits] = new Uint32Array(Float32Array.of(value).buffer) as unknown as [number];
-  const exponent = ((bits >>> 23) & 255) - 112;
-  const sign = (bits >>> 16) & 0x8000;
-  if (exponent <= 0) return sign;
-  return exponent > 30 ? sign | 0x7c00 : sign | exponent << 10 | (bits >>> 13) & 1023;
-}
-
 test("a model in half precision, its constants rounded too, is widened exactly", () => {
   for (const name of ["dynamo-18", "dynamo-sdpa", "dynamo-tanh"]) {
     const graph = decodeOnnx(local(`${name}.onnx`));
@@ -328,13 +394,15 @@ test("a model in half precision, its constants rounded too, is widened exactly",
   }
 });
 
-test("positions must start at 0", () => {
+test("rows of the position table in front of the first token's are cut off", () => {
   const ids = [...GRAPH.initializers.values()].find(({ dims }) => dims.join() === "1,9")!;
   assert.equal(tensorNumbers(ids), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   const bytes = new Uint8Array(72);
   for (let i = 0; i < 9; i++) bytes[i * 8] = i + 2;
   const shifted = changed(GRAPH, () => undefined, { [ids.name]: { ...ids, bytes } });
-  throwsCode(() => readBertGraph(shifted, CONFIG), "model/positions", /start at 2/);
+  const cut = readBertGraph(shifted, CONFIG);
+  assert.is(cut.config.maxPositions, 7);
+  sameBits({ p: floatsOf(cut)["position"]! }, { p: saved()["position"]!.subarray(24) });
   const odd = bytes.slice();
   odd[8] = 77;
   const mixed = changed(GRAPH, () => undefined, { [ids.name]: { ...ids, bytes: odd } });
@@ -349,7 +417,12 @@ test("positions must start at 0", () => {
         start: floatTensor("start", [1], Float32Array.of(value)),
       },
     );
-  throwsCode(() => readBertGraph(start(3), CONFIG), "model/positions", /start at 3/);
+  assert.is(readBertGraph(start(3), CONFIG).config.maxPositions, 6);
+  throwsCode(
+    () => readBertGraph(start(9), CONFIG),
+    "model/positions",
+    /start at 9; the table has 9/,
+  );
   throwsCode(() => readBertGraph(start(-3), CONFIG), "onnx/unsupported", /positions 0, 1, 2/);
   sameBits(floatsOf(readBertGraph(start(0), CONFIG)), saved());
 });
@@ -364,42 +437,6 @@ test("what differs from layer to layer is refused", () => {
         : undefined,
   );
   throwsCode(() => readBertGraph(graph, CONFIG), "onnx/unsupported", /epsilon differs/);
-});
-
-test("graphs that were optimised or quantized say what to do", () => {
-  const last = nodesOf("LayerNormalization").at(-1)!;
-  const fused = changed(
-    GRAPH,
-    (node) =>
-      node.index === last.index
-        ? { op: "SkipLayerNormalization", domain: "com.microsoft" }
-        : undefined,
-  );
-  throwsCode(
-    () => readBertGraph(fused, CONFIG),
-    "onnx/unsupported",
-    /com\.microsoft\.SkipLayerNormalization.*export it without optimisation/,
-  );
-  const product = nodesOf("MatMul").at(-1)!;
-  const weight: OnnxNode = {
-    index: -1,
-    name: "w",
-    op: "DequantizeLinear",
-    domain: "",
-    inputs: [product.inputs[1]!],
-    outputs: ["dequantized"],
-    attributes: new Map(),
-  };
-  const quantized = changed(
-    GRAPH,
-    (node) =>
-      node.index === product.index ? { inputs: [product.inputs[0]!, "dequantized"] } : undefined,
-  );
-  throwsCode(
-    () => readBertGraph({ ...quantized, nodes: [weight, ...quantized.nodes] }, CONFIG),
-    "onnx/unsupported",
-    /quantized weight; export the float model/,
-  );
 });
 
 test("masks that are causal or learned are refused", () => {

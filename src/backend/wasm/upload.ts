@@ -102,13 +102,22 @@ export function uploadNorm(views: Views, norm: WasmNorm, { gamma, beta }: NormWe
   views.f32.set(beta, norm.beta >> 2);
 }
 
-/** Copies an embedding table as float32 rows of padded width, adding `extra` to each if given. */
-export function uploadTable(views: Views, address: number, table: Matrix, extra?: Matrix): void {
+/**
+ * Copies rows of an embedding table, from number `base` of the table at `address` on, as float32 rows of
+ * padded width, adding row 0 of `extra` to each if given.
+ */
+export function uploadTable(
+  views: Views,
+  address: number,
+  table: Matrix,
+  base: number,
+  extra?: Matrix,
+): void {
   const { rows, columns } = table, stride = padded(columns);
   const first = new Float32Array(columns);
   if (extra) expandRow(extra, 0, first, 0);
   for (let r = 0; r < rows; r++) {
-    const at = (address >> 2) + r * stride;
+    const at = (address >> 2) + (base + r) * stride;
     expandRow(table, r, views.f32, at);
     if (extra) { for (let c = 0; c < columns; c++) views.f32[at + c] += first[c]; }
   }
@@ -119,16 +128,18 @@ export function tableRowBytes(type: Matrix["type"], columns: number): number {
   return padded(columns) * (type === "f32" ? 4 : 1) / (type === "i4" ? 2 : 1);
 }
 
-/** Copies an int8 or int4 embedding table, rows of padded width, and its scales. */
+/** Copies rows of an int8 or int4 embedding table, from number `base` on, and their scales. */
 export function uploadQuantizedTable(
   { i8, f32 }: Views,
   address: number,
   scales: number,
   table: I8Matrix | I4Matrix,
+  base: number,
 ): void {
   const { rows, columns, type, data } = table, stride = tableRowBytes(type, columns);
+  address += base * stride;
   const stored = type === "i4" ? Math.ceil(columns / 2) : columns;
-  f32.set(table.scales, scales >> 2);
+  f32.set(table.scales, (scales >> 2) + base);
   if (stride === stored) i8.set(data, address);
   else {
     // The padding of an int4 row holds q = 0, which is stored as 8.

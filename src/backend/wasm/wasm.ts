@@ -10,171 +10,19 @@
  *
  * @module
  */
-import { InputError, ModelError } from "../../errors.ts";
+import { InputError } from "../../errors.ts";
 import type { Activation, ModelConfig } from "../../model/config.ts";
-import type {
-  EncoderWeights,
-  I8Matrix,
-  LayerWeights,
-  LinearWeights,
-  Matrix,
-} from "../../model/weights.ts";
-import type { Backend, LayerHandles, PackedBatch, Workspace } from "../backend.ts";
+import type { EncoderWeights } from "../../model/weights.ts";
+import type { Backend, PackedBatch } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
-import { Arena } from "./arena.ts";
 import { type ChosenKernels, instantiateKernels, type Kernels } from "./kernels.ts";
-import {
-  headPlaces,
-  padded,
-  paddedHead,
-  placeLinear,
-  placeNorm,
-  placeTensor,
-  ROW_PARAMS,
-  type WasmLinear,
-  type WasmNorm,
-  type WasmTensor,
-} from "./layout.ts";
-import {
-  stagingBytes,
-  tableRowBytes,
-  uploadF32Linear,
-  uploadInt8Linear,
-  uploadNorm,
-  uploadQuantizedTable,
-  uploadTable,
-  type Views,
-  viewsOf,
-} from "./upload.ts";
+import { paddedHead, type WasmLinear, type WasmNorm, type WasmTensor } from "./layout.ts";
+import { WasmLoader } from "./loader.ts";
+import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
+import { type Views, viewsOf } from "./upload.ts";
 
 /** Codes of kernels/layout.ts. */
 const ACTIVATION_CODES: Record<Activation, number> = { gelu: 1, gelu_tanh: 2 };
-
-interface WasmLayer extends LayerHandles {
-  readonly qkv: WasmLinear;
-  readonly attentionOutput: WasmLinear;
-  readonly attentionNorm: WasmNorm;
-  readonly up: WasmLinear;
-  readonly down: WasmLinear;
-  readonly feedForwardNorm: WasmNorm;
-}
-
-type WasmWorkspace = { readonly [K in keyof Workspace]: WasmTensor };
-
-/** Addresses of everything, settled before memory is made. */
-interface Plan {
-  readonly int8: boolean;
-  readonly embeddingProjection: WasmLinear | undefined;
-  readonly arena: Arena;
-  readonly layers: ReadonlyMap<LayerWeights, WasmLayer>;
-  readonly classifier: WasmLinear;
-  readonly workspace: WasmWorkspace;
-  readonly wordType: Matrix["type"];
-  readonly words: number;
-  readonly wordScales: number;
-  readonly positions: number;
-  readonly embeddingNorm: WasmNorm;
-  readonly ids: number;
-  readonly positionIds: number;
-  /** Packed activations of one linear layer, and their rows' parameters. */
-  readonly packed: number;
-  readonly rows: number;
-  /** Attention's scratch while running, a panel's rows while loading. */
-  readonly scratch: number;
-}
-
-/** Keys' panels and four queries' scores; mirrors attention_scratch of kernels/attention.ts. */
-function attentionScratch(config: ModelConfig, tokens: number): number {
-  const s = Math.min(tokens, config.maxPositions);
-  return ((s + 7) & ~7) * (paddedHead(config) + 4) * 4;
-}
-
-function plan(
-  weights: EncoderWeights,
-  int8: boolean,
-  maxTokens: number,
-  activationBytes: number,
-): Plan {
-  const { config } = weights, arena = new Arena();
-  const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
-  const wide = heads * paddedHead(config), e = config.embeddingSize;
-  const words = int8 ? weights.wordEmbedding.type : "f32";
-  const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
-  const contextColumns = { count: wide, places: headPlaces(config, 1) };
-  // A layer that occurs more than once (ALBERT) takes memory once.
-  const layers = new Map(
-    [...new Set(weights.layers)].map((layer): [LayerWeights, WasmLayer] => [layer, {
-      qkv: placeLinear(arena, int8, 3 * h, h, qkvRows),
-      attentionOutput: placeLinear(arena, int8, h, h, undefined, contextColumns),
-      attentionNorm: placeNorm(arena, h),
-      up: placeLinear(arena, int8, f, h),
-      down: placeLinear(arena, int8, h, f),
-      feedForwardNorm: placeNorm(arena, h),
-    }]),
-  );
-  const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
-  const projection = weights.embeddingProjection && placeLinear(arena, int8, h, e);
-  const hidden = placeTensor(arena, maxTokens, h);
-  return {
-    int8,
-    arena,
-    embeddingProjection: projection,
-    layers,
-    classifier: placeLinear(arena, int8, labels, h),
-    embeddingNorm: placeNorm(arena, e),
-    wordType: words,
-    words: arena.take(config.vocabSize * tableRowBytes(words, e)),
-    wordScales: int8 ? arena.take(config.vocabSize * 4) : 0,
-    positions: arena.take(config.maxPositions * padded(e) * 4),
-    workspace: {
-      embedded: projection ? placeTensor(arena, maxTokens, e) : hidden,
-      hidden,
-      qkv: placeTensor(arena, maxTokens, 3 * h, 3 * wide),
-      context: placeTensor(arena, maxTokens, h, wide),
-      update: placeTensor(arena, maxTokens, h),
-      inner: placeTensor(arena, maxTokens, f),
-      emissions: placeTensor(arena, maxTokens, labels),
-    },
-    ids: arena.take(maxTokens * 4),
-    positionIds: arena.take(maxTokens * 4),
-    packed: int8 ? arena.take(maxTokens * widest * activationBytes) : 0,
-    rows: int8 ? arena.take(maxTokens * ROW_PARAMS) : 0,
-    scratch: arena.take(Math.max(attentionScratch(config, maxTokens), stagingBytes(widest, int8))),
-  };
-}
-
-function int8Of(matrix: Matrix): I8Matrix {
-  if (matrix.type === "i8") return matrix;
-  throw new ModelError(
-    "model/weights",
-    "the int8 backend takes int8 weights; quantize them first.",
-  );
-}
-
-function upload(kernels: Kernels, views: Views, plan: Plan, weights: EncoderWeights): void {
-  const linear = (target: WasmLinear, { weight, bias }: LinearWeights): void => {
-    if (!plan.int8) uploadF32Linear(kernels, views, plan.scratch, target, weight, bias);
-    else uploadInt8Linear(kernels, views, plan.scratch, target, int8Of(weight), bias);
-  };
-  for (const [source, target] of plan.layers) {
-    linear(target.qkv, source.qkv);
-    linear(target.attentionOutput, source.attentionOutput);
-    uploadNorm(views, target.attentionNorm, source.attentionNorm);
-    linear(target.up, source.up);
-    linear(target.down, source.down);
-    uploadNorm(views, target.feedForwardNorm, source.feedForwardNorm);
-  }
-  linear(plan.classifier, weights.classifier);
-  if (plan.embeddingProjection) linear(plan.embeddingProjection, weights.embeddingProjection!);
-  uploadNorm(views, plan.embeddingNorm, weights.embeddingNorm);
-  uploadTable(views, plan.positions, weights.positionEmbedding, weights.typeEmbedding);
-  const words = weights.wordEmbedding;
-  if (!plan.int8) uploadTable(views, plan.words, words);
-  else {
-    const table = words.type === "i4" ? words : int8Of(words);
-    uploadQuantizedTable(views, plan.words, plan.wordScales, table);
-  }
-}
 
 /** {@link Backend} on a kernel module. */
 export class WasmBackend implements Backend {
@@ -196,16 +44,17 @@ export class WasmBackend implements Backend {
   #pendingCode = 0;
 
   private constructor(
-    weights: EncoderWeights,
+    config: ModelConfig,
+    layers: readonly WasmLayer[],
     maxTokens: number,
     plan: Plan,
     kernels: Kernels,
     views: Views,
   ) {
     this.name = plan.int8 ? "wasm int8" : "wasm fp32";
-    this.config = weights.config;
+    this.config = config;
     this.embeddingProjection = plan.embeddingProjection;
-    this.layers = weights.layers.map((layer) => plan.layers.get(layer)!);
+    this.layers = layers;
     this.classifier = plan.classifier;
     this.workspace = plan.workspace;
     this.maxTokens = maxTokens;
@@ -225,13 +74,37 @@ export class WasmBackend implements Backend {
     int8: boolean,
     maxTokens: number,
   ): Promise<WasmBackend> {
-    const planned = plan(weights, int8, maxTokens, chosen.activationBytes);
-    const memory = planned.arena.memory();
+    const { backend, loader } = await WasmBackend.reserve(chosen, weights, int8, maxTokens);
+    const { wordEmbedding, embeddingProjection, classifier, layers } = weights;
+    loader.accept(wordEmbedding, 0, wordEmbedding);
+    const linears = [...new Set(layers)].flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
+    for (const linear of [...linears, classifier, embeddingProjection]) {
+      if (linear) loader.accept(linear.weight, 0, linear.weight);
+    }
+    loader.finish();
+    return backend;
+  }
+
+  /**
+   * Makes room for weights whose data will be handed to the loader piece by piece. The backend must not run
+   * before the loader has finished.
+   */
+  static async reserve(
+    chosen: ChosenKernels,
+    weights: EncoderWeights,
+    int8: boolean,
+    maxTokens: number,
+  ): Promise<{ backend: WasmBackend; loader: WasmLoader }> {
+    const { plan, layers } = placeEncoder(weights, int8, maxTokens, chosen.activationBytes);
+    const memory = plan.arena.memory();
     const kernels = await instantiateKernels(chosen.module, memory);
     const views = viewsOf(memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
-    upload(kernels, views, planned, weights);
-    return new WasmBackend(weights, maxTokens, planned, kernels, views);
+    const placed = weights.layers.map((layer) => layers.get(layer)!);
+    return {
+      backend: new WasmBackend(weights.config, placed, maxTokens, plan, kernels, views),
+      loader: new WasmLoader(kernels, views, plan, layers, weights),
+    };
   }
 
   get #run(): Kernels {

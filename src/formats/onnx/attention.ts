@@ -4,16 +4,18 @@
  * Query, key and value are told apart by what they do: value meets the probabilities, query is the left
  * operand of the product under the Softmax, key the right one. The scale is collected wherever an
  * exporter put it (on the scores, on the query, its root on query and key, before or after the heads are
- * split), and heads are split where the Reshapes say. Masks are only checked for not being learned.
+ * split), and heads are split where the Reshapes say. Masks are only checked for not being learned. The
+ * three may be linear maps of their own or columns of one packed map.
  *
- * Weak: query, key and value must be three linear maps; one fused map with a Split is not recognised.
+ * Weak: a packed map must be cut before its columns are split into heads.
  *
  * @module
  */
 import { ModelError } from "../../errors.ts";
+import { type ConstantMatrix, isQuantized } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
-import { isHalf, type Peeled, unsupported, type Walk } from "./walk.ts";
+import { type Peeled, unsupported, type Walk } from "./walk.ts";
 
 /** One attention block, from the layer's input to its context. */
 export interface AttentionMatch {
@@ -27,12 +29,18 @@ export interface AttentionMatch {
 /** Scores pass through at most this many masks and scales before their product is found. */
 const MAX_STEPS = 12;
 
-/** Follows a score to the product of queries and keys, noting scales and masks. */
+/**
+ * Follows a score to the product of queries and keys, noting scales and masks. `seen` are the values that
+ * were followed already, in vain: a sum of a value with itself has two paths to it, twelve of them 4096.
+ */
 function findProduct(
   walk: Walk,
   value: string,
   steps = 0,
+  seen: Set<string> = new Set(),
 ): { product: OnnxNode; scale: number; masks: string[] } | undefined {
+  if (seen.has(value)) return undefined;
+  seen.add(value);
   const { value: at, scale, transposes } = walk.peel(value);
   if (transposes.length > 0 || steps > MAX_STEPS) return undefined;
   const product = walk.op(at, "MatMul");
@@ -45,7 +53,7 @@ function findProduct(
   // Where(condition, x, y) chooses between a score and a constant; Add adds a mask to a score.
   const sides = node.op === "Add" ? node.inputs : node.inputs.slice(1);
   for (const side of sides) {
-    const found = findProduct(walk, side, steps + 1);
+    const found = findProduct(walk, side, steps + 1, seen);
     if (found === undefined) continue;
     const masks = node.inputs.filter((input) => input !== side);
     return {
@@ -90,10 +98,10 @@ function checkMask(walk: Walk, mask: string): void {
 
 /** The probabilities under inference's Dropout and under `Where(IsNaN(p), 0, p)`. */
 function findSoftmax(walk: Walk, value: string): OnnxNode | undefined {
-  const at = walk.through(value);
-  const where = walk.op(at, "Where");
-  if (where !== undefined && walk.op(where.inputs[0]!, "IsNaN") !== undefined) {
-    return findSoftmax(walk, where.inputs[2]!);
+  let at = walk.through(value);
+  for (let where = walk.op(at, "Where"); where !== undefined; where = walk.op(at, "Where")) {
+    if (walk.op(where.inputs[0]!, "IsNaN") === undefined) return undefined;
+    at = walk.through(where.inputs[2]!);
   }
   const node = walk.op(at, "Softmax");
   if (node === undefined) return undefined;
@@ -165,6 +173,15 @@ function headsOf(
 }
 
 /**
+ * How far the product of a graph's constants may be from 1 / sqrt(head size): split roots in float32 leave an
+ * error of a few 1e-7, and in a narrow model each root is rounded to 11 or 8 bits.
+ */
+function scaleTolerance(walk: Walk, matrix: ConstantMatrix): number {
+  if (walk.has("bfloat16")) return 1e-2;
+  return walk.has("float16") || isQuantized(matrix) ? 4e-3 : 1e-5;
+}
+
+/**
  * Recognises the attention block whose context, its heads joined again, is `context`.
  *
  * `configHeads` is what config.json says; it stands in when the graph computes its shapes. Throws
@@ -178,7 +195,10 @@ export function matchAttention(
 ): AttentionMatch {
   const joined = walk.peel(context);
   const product = walk.op(joined.value, "MatMul", "Attention");
-  if (product === undefined || permutation(joined) !== "0,2,1,3" || joined.scale !== 1) {
+  // ONNX Attention-23 takes heads side by side, as linear maps give them, when it is told how many.
+  const inside = product?.op === "Attention" ? walk.number(product, "q_num_heads", 0) : 0;
+  const order = inside > 0 ? "0,1,2,3" : "0,2,1,3";
+  if (product === undefined || permutation(joined) !== order || joined.scale !== 1) {
     unsupported(
       `Expected attention's context with its heads joined, found ${walk.describe(joined.value)}.`,
     );
@@ -190,7 +210,7 @@ export function matchAttention(
   let scores: OnnxNode = product;
   let masks: readonly string[] = [];
   if (fused) {
-    // ONNX Attention-23 on 4-D inputs; without the attribute it scales by 1 / sqrt(head size).
+    // Without the attribute it scales by 1 / sqrt(head size).
     const attribute = product.attributes.get("scale");
     if (typeof attribute === "number") scale = attribute;
     for (const name of ["is_causal", "softcap"]) {
@@ -212,17 +232,19 @@ export function matchAttention(
   }
   for (const mask of masks) checkMask(walk, mask);
 
-  const query = split(walk, scores.inputs[0]!, "0,2,1,3", "query");
-  const key = split(walk, scores.inputs[1]!, fused ? "0,2,1,3" : "0,2,3,1", "key");
-  const value = split(walk, fused ? product.inputs[2]! : right, "0,2,1,3", "value");
+  const query = split(walk, scores.inputs[0]!, order, "query");
+  const key = split(walk, scores.inputs[1]!, fused ? order : "0,2,3,1", "key");
+  const value = split(walk, fused ? product.inputs[2]! : right, order, "value");
   if (value.peeled.scale !== 1) {
     unsupported(`Attention's value is scaled at ${nodeLabel(product)}.`);
   }
 
   const hidden = query.linear.matrix.columns;
-  const counts = [query, key, value]
-    .map(({ peeled }) => headsOf(walk, peeled.reshapes, hidden))
-    .filter((heads) => heads !== undefined);
+  const counts = inside > 0
+    ? [inside, walk.number(product, "kv_num_heads", inside)]
+    : [query, key, value]
+      .map(({ peeled }) => headsOf(walk, peeled.reshapes, hidden))
+      .filter((heads) => heads !== undefined);
   const heads = counts[0];
   const other = counts.find((count) => count !== heads);
   if (other !== undefined) {
@@ -242,8 +264,7 @@ export function matchAttention(
   if (count !== undefined) {
     const expected = 1 / Math.sqrt(hidden / count);
     const total = (scale ?? expected) * query.peeled.scale * key.peeled.scale;
-    // Split roots in float32 leave an error of a few 1e-7; a half-precision model has rounded constants.
-    const tolerance = isHalf(query.linear.matrix) ? 4e-3 : 1e-5;
+    const tolerance = scaleTolerance(walk, query.linear.matrix);
     if (!(Math.abs(total / expected - 1) < tolerance)) {
       throw new ModelError(
         "model/scale",

@@ -5,8 +5,10 @@
  * feed-forward network, LayerNorm, attention, until a LayerNorm over a sum of Gathers: the embeddings.
  * Initializer names are never read, so both of PyTorch's exporters give the same weights bit for bit.
  *
- * Weak: post-norm encoders with absolute positions from 0 only. An embedding projection (ELECTRA) and
- * positions with an offset (RoBERTa) are recognised and refused by name.
+ * Fused and quantized operators are written out first (`lower.ts`).
+ *
+ * Weak: post-norm encoders with absolute positions only; and what is computed before the embeddings' sum or
+ * after the emissions is not looked at.
  *
  * @module
  */
@@ -14,26 +16,23 @@ import { ModelError } from "../../errors.ts";
 import { type Activation, checkConfig } from "../../model/config.ts";
 import type {
   EncoderWeights,
-  F32Matrix,
   LayerWeights,
   LinearWeights,
+  Matrix,
   NormWeights,
 } from "../../model/weights.ts";
-import type { HfConfig } from "../huggingface.ts";
+import { firstPositionOf } from "../checkpoint_names.ts";
+import { ACTIVATIONS, type HfConfig } from "../huggingface.ts";
+import { shareLayers, stackLinear } from "../stack.ts";
+import { matchActivation } from "./activation.ts";
 import { type AttentionMatch, matchAttention } from "./attention.ts";
+import { type ConstantMatrix, flipped, toMatrix } from "./constant.ts";
 import type { OnnxGraph } from "./decode.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
-import {
-  type LinearMatch,
-  matchActivation,
-  matchLinear,
-  matchNorm,
-  matchSum,
-  type NormMatch,
-} from "./patterns.ts";
-import { matchEmbeddings, matchGathers } from "./embeddings.ts";
-import { tensorFloats } from "./tensor.ts";
-import { type ConstantMatrix, unsupported, Walk } from "./walk.ts";
+import { matchEmbeddings, matchLookups } from "./embeddings.ts";
+import { lowerGraph } from "./lower.ts";
+import { type LinearMatch, matchLinear, matchNorm, matchSum, type NormMatch } from "./patterns.ts";
+import { unsupported, Walk } from "./walk.ts";
 
 /** Bounds the walk; checkConfig has the same limit. */
 const MAX_LAYERS = 256;
@@ -46,21 +45,6 @@ interface LayerMatch {
   readonly down: LinearMatch;
   readonly activation: Activation;
   readonly feedForwardNorm: NormMatch;
-}
-
-/** `[rows, columns]` row-major; a copy only where the stored order differs. */
-function materialize(matrix: ConstantMatrix, factor: number): F32Matrix {
-  const { rows, columns } = matrix;
-  const source = tensorFloats(matrix.tensor)!;
-  if (!matrix.transposed && factor === 1) return { type: "f32", rows, columns, data: source };
-  const data = new Float32Array(rows * columns);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      const value = source[matrix.transposed ? c * rows + r : r * columns + c]!;
-      data[r * columns + c] = value * factor;
-    }
-  }
-  return { type: "f32", rows, columns, data };
 }
 
 function vectorOf(
@@ -94,11 +78,10 @@ function linearOf(
         `expected ${inputs} to ${outputs}.`,
     );
   }
-  // The graph multiplies x by [inputs, outputs]; a row per output is its transpose.
-  const flipped = { ...matrix, rows: outputs, columns: inputs, transposed: !matrix.transposed };
   const bias = vectorOf(match.bias, outputs, `${role} bias`, node);
   return {
-    weight: materialize(flipped, match.alpha),
+    // The graph multiplies x by [inputs, outputs]; a row per output is its transpose.
+    weight: toMatrix(flipped(matrix), match.alpha),
     bias: match.beta === 1 ? bias : bias.map((value) => value * match.beta),
   };
 }
@@ -110,34 +93,52 @@ function normOf(match: NormMatch, hidden: number): NormWeights {
   };
 }
 
-function stack(parts: readonly LinearWeights[]): LinearWeights {
-  const matrices = parts.map(({ weight }) => weight as F32Matrix);
-  const { rows, columns } = matrices[0]!;
-  const data = new Float32Array(parts.length * rows * columns);
-  const bias = new Float32Array(parts.length * rows);
-  parts.forEach((part, i) => {
-    data.set(matrices[i]!.data, i * rows * columns);
-    bias.set(part.bias, i * rows);
-  });
-  return { weight: { type: "f32", rows: parts.length * rows, columns, data }, bias };
-}
-
-/** The one output that is a linear map of a LayerNorm; by its usual names when there are several. */
-function classifierOutput(graph: OnnxGraph): string {
+/** The output to begin at: the only one, or the one with a usual name when there are several. */
+function chosenOutput(graph: OnnxGraph, names: readonly string[]): string {
   if (graph.outputs.length === 1) return graph.outputs[0]!;
-  const named = graph.outputs.filter((name) => name === "logits" || name === "emissions");
+  const named = graph.outputs.filter((name) => names.includes(name));
   if (named.length === 1) return named[0]!;
+  const list = names.map((name) => JSON.stringify(name)).join(" or ");
   unsupported(
-    `The graph has the outputs ${JSON.stringify(graph.outputs)}; ` +
-      'expected one, or one named "logits" or "emissions".',
+    `The graph has ${graph.outputs.length} outputs (${graph.outputs.join(", ")}); expected one, ` +
+      `or one named ${list}.`,
   );
 }
 
-/** Embeddings that are brought to the hidden size by a linear map, as ELECTRA's are. */
+/** Operators that make one vector of a text's tokens. */
+const POOLING = ["Tanh", "Gather", "Slice", "ReduceMean", "ReduceMax", "ReduceSum", "Div", "Relu"];
+
+/** The classifier at the output, which reads the last layer. */
+function matchClassifier(walk: Walk): LinearMatch {
+  const output = walk.through(chosenOutput(walk.graph, ["logits", "emissions"]));
+  const classifier = matchLinear(walk, output);
+  if (classifier === undefined) {
+    if (matchNorm(walk, output) !== undefined) {
+      unsupported(
+        "Expected a linear classifier at the output, found the encoder's last LayerNorm: this is an " +
+          "encoder without a head. Hand in its head, a safetensors file with classifier.weight and " +
+          "classifier.bias.",
+      );
+    }
+    unsupported(`Expected a linear classifier at the output, found ${walk.describe(output)}.`);
+  }
+  if (walk.op(classifier.input, ...POOLING) && matchNorm(walk, classifier.input) === undefined) {
+    unsupported(
+      `The classifier reads ${
+        walk.describe(classifier.input)
+      }, which makes one vector of a whole ` +
+        "text or of a further layer; expected one classifier of each token of the last layer, as in " +
+        "token classification.",
+    );
+  }
+  return classifier;
+}
+
+/** Embeddings that are brought to the hidden size by a linear map, as ELECTRA's and ALBERT's are. */
 function matchProjection(walk: Walk, value: string): LinearMatch | undefined {
   const projection = matchLinear(walk, value);
   const norm = projection && matchNorm(walk, projection.input);
-  return norm && matchGathers(walk, norm.input) !== undefined ? projection : undefined;
+  return norm && matchLookups(walk, norm.input) !== undefined ? projection : undefined;
 }
 
 /** `norm(map(x) + residual)`: the map and the residual, which is itself a LayerNorm's output. */
@@ -157,9 +158,11 @@ function residualSum(walk: Walk, norm: NormMatch): LinearMatch {
 function expectNorm(walk: Walk, value: string, place: string): NormMatch {
   const norm = matchNorm(walk, value);
   if (norm !== undefined) return norm;
-  const skip = walk.producer(value);
-  const hint = skip?.domain === "com.microsoft"
-    ? "; this graph was optimised by ONNX Runtime, export it without optimisation"
+  const node = walk.producer(value);
+  const hint = node !== undefined && node.domain !== ""
+    ? `; operators of ${node.domain} are read as far as they are an encoder's`
+    : walk.op(value, "Add")
+    ? "; encoders that normalise in front of each block, not behind it, are not supported"
     : "";
   unsupported(`Expected LayerNorm ${place}, found ${walk.describe(value)}${hint}.`);
 }
@@ -195,16 +198,6 @@ function agreed<T>(values: readonly T[], what: string): T {
   return values[0]!;
 }
 
-/** Hugging Face's names of the two activations, as in transformers' ACT2FN. */
-const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
-  ["gelu", "gelu"],
-  ["gelu_python", "gelu"],
-  ["gelu_new", "gelu_tanh"],
-  ["gelu_fast", "gelu_tanh"],
-  ["gelu_pytorch_tanh", "gelu_tanh"],
-  ["gelu_python_tanh", "gelu_tanh"],
-]);
-
 function compare(what: string, graph: number | string, said: number | string | undefined): void {
   if (said === undefined || said === graph) return;
   throw new ModelError(
@@ -214,7 +207,7 @@ function compare(what: string, graph: number | string, said: number | string | u
 }
 
 /**
- * Finds the weights of a BERT-style token classifier. Matrices whose stored order is already one row
+ * Finds the weights of a BERT-style token classifier, or of an encoder whose head is handed in. Matrices whose stored order is already one row
  * per output are views into the file; the others, and the stacked query, key and value, are copies.
  * The result is the same, bit for bit, for either of PyTorch's exporters.
  *
@@ -223,42 +216,39 @@ function compare(what: string, graph: number | string, said: number | string | u
  * config.json disagree, naming both values; `model/scale` and `model/positions` for attention scales and
  * positions that the encoder does not compute; `model/config` for sizes out of range.
  */
-export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeights {
+export function readBertGraph(
+  given: OnnxGraph,
+  config: HfConfig,
+  head?: LinearWeights,
+): EncoderWeights {
+  const graph = lowerGraph(given);
   const walk = new Walk(graph);
-  const output = walk.through(classifierOutput(graph));
-  const classifier = matchLinear(walk, output);
-  if (classifier === undefined) {
-    unsupported(`Expected a linear classifier at the output, found ${walk.describe(output)}.`);
-  }
+  const classifier = head === undefined ? matchClassifier(walk) : undefined;
+  const top = classifier?.input ??
+    walk.through(chosenOutput(graph, ["last_hidden_state", "hidden_states"]));
 
   const found: LayerMatch[] = [];
-  let value = classifier.input;
-  let embeddingNorm = expectNorm(walk, value, "in front of the classifier");
-  let lookups = matchGathers(walk, embeddingNorm.input);
+  let embeddingNorm = expectNorm(walk, top, "behind the last layer");
+  let lookups = matchLookups(walk, embeddingNorm.input);
+  let projection: LinearMatch | undefined;
   while (lookups === undefined) {
     if (found.length === MAX_LAYERS) unsupported(`The graph has more than ${MAX_LAYERS} layers.`);
     const [layer, input] = matchLayer(walk, embeddingNorm, config.heads);
     found.unshift(layer);
-    value = input;
-    const projection = matchProjection(walk, value);
-    if (projection !== undefined) {
-      unsupported(
-        `The embeddings are projected from ${projection.matrix.rows} to ` +
-          `${projection.matrix.columns} columns, as ELECTRA's are, at ` +
-          `${nodeLabel(projection.node)}; this is not supported yet.`,
-      );
-    }
-    embeddingNorm = expectNorm(walk, value, "in front of a layer");
-    lookups = matchGathers(walk, embeddingNorm.input);
+    projection = matchProjection(walk, input);
+    embeddingNorm = expectNorm(walk, projection?.input ?? input, "in front of a layer");
+    lookups = matchLookups(walk, embeddingNorm.input);
   }
   if (found.length === 0) unsupported("The graph has no transformer layer.");
-  const tables = matchEmbeddings(walk, lookups);
+  const tables = matchEmbeddings(walk, lookups, firstPositionOf(config));
 
-  const hidden = tables.word.columns;
+  const embedding = tables.word.columns;
+  const hidden = projection?.matrix.columns ?? embedding;
   const feedForwardSize = agreed(found.map(({ up }) => up.matrix.columns), "Feed-forward size");
   const norms = found.flatMap((layer) => [layer.attentionNorm, layer.feedForwardNorm]);
   const epsilon = agreed(
-    [embeddingNorm, ...norms].map((norm) => norm.epsilon),
+    // float32, whatever the type that a chain of primitive operators has it in.
+    [embeddingNorm, ...norms].map((norm) => Math.fround(norm.epsilon)),
     "LayerNorm epsilon",
   );
   const activation = agreed(found.map((layer) => layer.activation), "Activation");
@@ -266,31 +256,36 @@ export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeight
   if (heads === undefined) {
     unsupported("Neither the graph's Reshapes nor config.json says how many heads there are.");
   }
-  const labels = classifier.matrix.columns;
+  const labels = classifier?.matrix.columns ?? head!.weight.rows;
 
   compare("hidden size", hidden, config.hiddenSize);
+  compare("embedding size", embedding, config.embeddingSize);
   compare("number of layers", found.length, config.layers);
   compare("number of heads", heads, config.heads);
   compare("feed-forward size", feedForwardSize, config.feedForwardSize);
   compare("vocabulary size", tables.word.rows, config.vocabSize);
-  compare("number of positions", tables.position.rows, config.maxPositions);
-  if (tables.type !== undefined) {
+  if (tables.positions !== undefined) {
+    compare("number of positions", tables.positions, config.maxPositions);
+  }
+  // Of types that nothing chooses between, an exporter may have left one.
+  if (tables.type !== undefined && tables.type.rows > 1) {
     compare("number of token types", tables.type.rows, config.typeVocabSize);
   }
   compare("number of labels", labels, config.labels.length);
-  if (config.hiddenAct !== undefined) {
+  // ONNX Runtime puts FastGelu, which is by tanh, in the place of an exact GELU when it is told to.
+  const replaced = given.nodes.some(({ op }) => op === "FastGelu");
+  if (config.hiddenAct !== undefined && !(replaced && ACTIVATIONS.has(config.hiddenAct))) {
     compare("activation", activation, ACTIVATIONS.get(config.hiddenAct) ?? config.hiddenAct);
   }
   if (config.layerNormEpsilon !== undefined) {
-    // The graph stores float32.
     const said = Math.fround(config.layerNormEpsilon);
-    compare("LayerNorm epsilon", Math.fround(epsilon), said);
+    compare("LayerNorm epsilon", epsilon, said);
   }
 
   // Before anything is allocated from these sizes.
   const checked = checkConfig({
     hiddenSize: hidden,
-    embeddingSize: hidden,
+    embeddingSize: embedding,
     layers: found.length,
     heads,
     feedForwardSize,
@@ -301,19 +296,19 @@ export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeight
     layerNormEpsilon: epsilon,
     labels: config.labels,
   });
-  const table = (matrix: ConstantMatrix | undefined, what: string): F32Matrix | undefined => {
-    if (matrix !== undefined && matrix.columns !== hidden) {
+  const table = (matrix: ConstantMatrix | undefined, what: string): Matrix | undefined => {
+    if (matrix !== undefined && matrix.columns !== embedding) {
       throw new ModelError(
         "onnx/shape",
-        `The ${what} embedding has ${matrix.columns} columns, the word embedding ${hidden}.`,
+        `The ${what} embedding has ${matrix.columns} columns, the word embedding ${embedding}.`,
       );
     }
-    return matrix && materialize(matrix, 1);
+    return matrix && toMatrix(matrix);
   };
   const layers = found.map((layer): LayerWeights => {
     const { query, key, value } = layer.attention;
     return {
-      qkv: stack([
+      qkv: stackLinear([
         linearOf(query, hidden, hidden, "Query"),
         linearOf(key, hidden, hidden, "Key"),
         linearOf(value, hidden, hidden, "Value"),
@@ -325,14 +320,21 @@ export function readBertGraph(graph: OnnxGraph, config: HfConfig): EncoderWeight
       feedForwardNorm: normOf(layer.feedForwardNorm, hidden),
     };
   });
+  if (head !== undefined && head.weight.columns !== hidden) {
+    throw new ModelError(
+      "model/mismatch",
+      `The head reads ${head.weight.columns} columns, but the encoder's hidden size is ${hidden}.`,
+    );
+  }
   return {
     config: checked,
     wordEmbedding: table(tables.word, "word")!,
     positionEmbedding: table(tables.position, "position")!,
     typeEmbedding: table(tables.type, "type"),
-    embeddingNorm: normOf(embeddingNorm, hidden),
-    embeddingProjection: undefined,
-    layers,
-    classifier: linearOf(classifier, labels, hidden, "Classifier"),
+    embeddingNorm: normOf(embeddingNorm, embedding),
+    embeddingProjection: projection &&
+      linearOf(projection, hidden, embedding, "Embedding projection"),
+    layers: shareLayers(layers),
+    classifier: head ?? linearOf(classifier!, labels, hidden, "Classifier"),
   };
 }

@@ -2,18 +2,23 @@
  * Embedding tables, told apart by what they are looked up with.
  *
  * A word embedding is gathered by the graph input `input_ids`, a token-type embedding by `token_type_ids`
- * or by zeros (an export that leaves that input out), a position embedding by 0, 1, 2, ...: a constant, a
- * slice of one, a Range, or the input `position_ids`. These inputs are the only names that are read from a
- * graph, since a caller must know them too.
+ * or by zeros (an export that leaves that input out), a position embedding by consecutive numbers: a
+ * constant, a slice of one, a Range, the input `position_ids`, or, in RoBERTa and its kin, a CumSum over the
+ * tokens that are not padding, to which the padding's id is added. Those count from padding id + 1; the rows
+ * in front are never used, and are cut off, so that row 0 serves the first token. The inputs are the only
+ * names that are read from a graph, since a caller must know them too.
  *
- * Weak: a caller of the graph could feed other `position_ids`; they are taken to be 0, 1, 2, ...
+ * Weak: a caller of the graph could feed other `position_ids`; they are taken to be consecutive, from where the
+ * architecture's begin. A padding id within a text would have RoBERTa count otherwise; tokenizers give it to no
+ * piece of text.
  *
  * @module
  */
 import { ModelError } from "../../errors.ts";
+import { type ConstantMatrix, rowsFrom, wholeMatrix } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
 import { type OnnxTensor, tensorNumbers } from "./tensor.ts";
-import { type ConstantMatrix, unsupported, type Walk } from "./walk.ts";
+import { unsupported, type Walk } from "./walk.ts";
 
 /** An index is followed through at most this many nodes. */
 const MAX_DEPTH = 64;
@@ -21,34 +26,63 @@ const MAX_DEPTH = 64;
 /** The tables of an encoder. */
 export interface EmbeddingMatch {
   readonly word: ConstantMatrix;
+  /** Row 0 for the first token. */
   readonly position: ConstantMatrix;
+  /** Rows of the model's position table, those in front of it too; undefined where it is not all there. */
+  readonly positions: number | undefined;
   readonly type: ConstantMatrix | undefined;
 }
 
 /** What a Gather of an embedding table is indexed with. */
 type Index = "input_ids" | "token_type_ids" | "position_ids" | { readonly offset: number };
 
-/** The terms of the embeddings' sum that are Gathers of a table, or undefined if none is. */
-export function matchGathers(walk: Walk, value: string): OnnxNode[] | undefined {
+/** A table and the Gather that looks it up; none where an export of one length has folded it away. */
+export interface Lookup {
+  readonly table: ConstantMatrix;
+  readonly node: OnnxNode | undefined;
+}
+
+/** The terms of the embeddings' sum, or undefined if none is a Gather of a table. */
+export function matchLookups(walk: Walk, value: string): Lookup[] | undefined {
   const terms = walk.addends(value);
   if (terms === undefined) return undefined;
-  const found = terms.map((term) => {
+  const found = terms.map((term): Lookup | undefined => {
     let at = term;
     // Positions are gathered once and expanded to the batch.
     for (let node = walk.op(at, "Expand"); node !== undefined; node = walk.op(at, "Expand")) {
       at = walk.through(node.inputs[0]!);
     }
-    const gather = walk.op(at, "Gather");
-    return gather !== undefined && walk.matrix(gather.inputs[0]!) !== undefined
-      ? gather
-      : undefined;
+    const node = walk.op(at, "Gather");
+    const table = node ? walk.matrix(node.inputs[0]!) : foldedTable(walk, at);
+    return table && { table, node };
   });
-  if (found.every((node) => node === undefined)) return undefined;
+  if (found.every((lookup) => lookup?.node === undefined)) return undefined;
   const missing = found.indexOf(undefined);
   if (missing >= 0) {
-    unsupported(`Expected a sum of embeddings, found also ${walk.describe(terms[missing]!)}.`);
+    const term = terms[missing]!;
+    const hint = walk.op(term, "MatMul", "Gemm")
+      ? "; encoders that normalise in front of each block, not behind it, are not supported"
+      : "";
+    unsupported(`Expected a sum of embeddings, found also ${walk.describe(term)}${hint}.`);
   }
-  return found as OnnxNode[];
+  return found as Lookup[];
+}
+
+/** Embeddings of every place of a text, `[1, tokens, width]`, as a constant: the table of those places. */
+function foldedTable(walk: Walk, value: string): ConstantMatrix | undefined {
+  const tensor = walk.stored(value);
+  if (tensor === undefined || !/float/.test(tensor.type)) return undefined;
+  const [width, rows, ...others] = tensor.dims.toReversed();
+  if (!width || !rows || others.some((dim) => dim !== 1)) {
+    return undefined;
+  }
+  return wholeMatrix({ ...tensor, dims: [rows, width] });
+}
+
+/** Whether all rows of a table have the same bytes: one token type for every place. */
+function isUniform({ tensor, rows }: ConstantMatrix): boolean {
+  const { bytes } = tensor, width = bytes.length / rows;
+  return bytes.every((byte, i) => byte === bytes[i % width]);
 }
 
 /** Operators that an index passes through on its way from where it is made. */
@@ -75,6 +109,7 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
           "positions 0, 1, 2, ...",
       );
     }
+    if (countsTokens(walk, at) && !picked) return { offset: offset + 1 };
     if (node?.domain === "" && node.op === "Add") {
       const [a, b] = node.inputs as [string, string];
       const right = walk.scalar(b);
@@ -86,13 +121,6 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
       }
     }
     if (node === undefined || node.domain !== "" || !PASSED.includes(node.op)) {
-      if ([...walk.ancestors(at)].some(({ op }) => op === "CumSum")) {
-        throw new ModelError(
-          "model/positions",
-          `Positions at ${label} are counted from the padding id, as RoBERTa's are; ` +
-            "only the positions 0, 1, 2, ... are supported yet.",
-        );
-      }
       unsupported(
         `${label} is indexed by ${walk.describe(at)}; expected input_ids, token_type_ids or the ` +
           "positions 0, 1, 2, ...",
@@ -108,6 +136,29 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
     at = node.inputs[0]!;
   }
   unsupported(`${label} is indexed by an implausibly long chain.`);
+}
+
+/**
+ * Whether a value counts tokens from 1: `CumSum(mask) * mask`, where the mask says which tokens are not
+ * padding. The product only puts zeros at the padding.
+ */
+function countsTokens(walk: Walk, value: string): boolean {
+  const product = walk.op(value, "Mul");
+  for (const side of product?.inputs ?? [value]) {
+    let at = walk.through(side);
+    const add = walk.op(at, "Add");
+    // The number of past tokens, which an encoder has none of.
+    const past = add?.inputs.find((input) => walk.scalar(input) === 0);
+    if (add !== undefined && past !== undefined) {
+      at = walk.through(add.inputs.find((input) => input !== past)!);
+    }
+    const sum = walk.op(at, "CumSum");
+    if (sum === undefined) continue;
+    const axis = walk.scalar(sum.inputs[1] ?? "");
+    const plain = walk.number(sum, "exclusive", 0) === 0 && walk.number(sum, "reverse", 0) === 0;
+    if ((axis === 1 || axis === -1) && plain) return true;
+  }
+  return false;
 }
 
 /** Inputs that embeddings are looked up with. */
@@ -142,25 +193,45 @@ function contentOf(tensor: OnnxTensor): "zeros" | "other" | number {
 }
 
 /**
- * The tables behind these Gathers by role. Throws {@link ModelError} `onnx/unsupported` for lookups by anything
- * else, `model/positions` for positions that do not start at 0.
+ * The tables behind these Gathers by role; a position table begins with the first token's row, which is
+ * `firstOfInput` where positions are an input of the graph. Throws
+ * {@link ModelError} `onnx/unsupported` for lookups by anything else, `model/positions` for positions that
+ * start beyond the table.
  */
-export function matchEmbeddings(walk: Walk, nodes: readonly OnnxNode[]): EmbeddingMatch {
+export function matchEmbeddings(
+  walk: Walk,
+  lookups: readonly Lookup[],
+  firstOfInput: number,
+): EmbeddingMatch {
   const tables = new Map<string, ConstantMatrix>();
-  for (const node of nodes) {
+  let first = 0;
+  let whole = true;
+  for (const { table, node } of lookups) {
+    if (node === undefined) {
+      const uniform = isUniform(table);
+      const role = uniform ? "token_type_ids" : "position_ids";
+      if (tables.has(role)) unsupported(`Two embeddings are looked up by ${role}.`);
+      tables.set(role, uniform ? rowsFrom(table, table.rows - 1) : table);
+      whole &&= uniform;
+      continue;
+    }
     const index = indexOf(walk, node);
     const axis = walk.number(node, "axis", 0);
     if (axis !== 0) unsupported(`${nodeLabel(node)} gathers along axis ${axis}.`);
-    if (typeof index === "object" && index.offset !== 0) {
-      throw new ModelError(
-        "model/positions",
-        `Positions at ${nodeLabel(node)} start at ${index.offset}; only positions from 0 are ` +
-          "supported yet.",
-      );
-    }
     const role = typeof index === "object" ? "position_ids" : index;
     if (tables.has(role)) unsupported(`Two embeddings are looked up by ${role}.`);
-    tables.set(role, walk.matrix(node.inputs[0]!)!);
+    if (role !== "position_ids") {
+      tables.set(role, table);
+      continue;
+    }
+    first = typeof index === "object" ? index.offset : firstOfInput;
+    if (!(Number.isInteger(first) && first >= 0 && first < table.rows)) {
+      throw new ModelError(
+        "model/positions",
+        `Positions at ${nodeLabel(node)} start at ${first}; the table has ${table.rows} rows.`,
+      );
+    }
+    tables.set(role, rowsFrom(table, first));
   }
   const word = tables.get("input_ids");
   const position = tables.get("position_ids");
@@ -168,5 +239,10 @@ export function matchEmbeddings(walk: Walk, nodes: readonly OnnxNode[]): Embeddi
   if (position === undefined) {
     unsupported("Found no position embedding: rotary or relative positions are not supported.");
   }
-  return { word, position, type: tables.get("token_type_ids") };
+  return {
+    word,
+    position,
+    positions: whole ? position.rows + first : undefined,
+    type: tables.get("token_type_ids"),
+  };
 }

@@ -1,21 +1,15 @@
 /**
- * Recognisers for what an encoder is made of: linear maps, LayerNorm, activations.
+ * Recognisers for what an encoder is made of: linear maps and LayerNorm.
  *
  * Each takes a value and says what it is, or undefined when it is something else; the caller knows what
  * it expected and words the error. Both the single operator and the chain of primitive operators that
  * older exporters write are recognised.
  *
- * An activation is recognised by its values, not by the shape of its chain: the elementwise nodes are
- * evaluated at a few points and compared with the functions that are supported. Exact GELU and its tanh
- * approximation differ by up to 4.7e-4, and the points tell them apart at 1e-5, or at 2e-4 for a model in
- * half precision, whose constants are rounded.
- *
  * @module
  */
-import type { Activation } from "../../model/config.ts";
-import { ModelError } from "../../errors.ts";
+import { columnsOf, type ConstantMatrix, flipped } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
-import { type ConstantMatrix, isHalf, unsupported, type Walk } from "./walk.ts";
+import { unsupported, type Walk } from "./walk.ts";
 
 /** `y = (x W) * alpha + bias`, with W as the graph multiplies it: `[inputs, outputs]`. */
 export interface LinearMatch {
@@ -61,22 +55,98 @@ export function matchSum(
   return { ...found, bias: found.bias ?? bias, beta: found.bias ? found.beta : 1, rest };
 }
 
-/** A linear map alone. */
+/** A linear map alone, or some columns of one: query, key or value of a packed map. */
 export function matchLinear(walk: Walk, value: string): LinearMatch | undefined {
-  return matchSum(walk, value, 0);
+  return matchSum(walk, value, 0) ?? matchCut(walk, walk.through(value));
+}
+
+/** An output of a Split, or a Slice, of a linear map's columns. */
+function matchCut(walk: Walk, value: string): LinearMatch | undefined {
+  const node = walk.op(value, "Split", "Slice");
+  const whole = node && matchSum(walk, node.inputs[0]!, 0);
+  if (node === undefined || whole === undefined) return undefined;
+  const { columns } = whole.matrix;
+  const extent = cutExtent(walk, node.inputs[0]!, columns);
+  if (extent === undefined) return undefined;
+  const range = node.op === "Split"
+    ? splitRange(walk, node, value, extent)
+    : sliceRange(walk, node, extent);
+  if (range === undefined) return undefined;
+  // Columns to each place of the axis that is cut.
+  const width = columns / extent.length;
+  const [from, to] = [range[0] * width, range[1] * width];
+  return {
+    ...whole,
+    matrix: columnsOf(whole.matrix, from, to - from),
+    bias: whole.bias?.length === columns ? whole.bias.subarray(from, to) : whole.bias,
+  };
+}
+
+/** The axis along which columns can be cut: how many places it has, and whether it is the last one. */
+interface Extent {
+  readonly length: number;
+  readonly last: boolean;
+}
+
+/**
+ * Columns themselves, or the first of the dimensions that a Reshape to `[batch, tokens, ...]` splits them into:
+ * a cut of that one takes columns that lie together, too.
+ */
+function cutExtent(walk: Walk, value: string, columns: number): Extent | undefined {
+  const { reshapes } = walk.peel(value, false);
+  if (reshapes.length === 0) return { length: columns, last: true };
+  const inner = walk.shape(reshapes[0]!.inputs[1] ?? "")?.slice(2);
+  if (reshapes.length > 1 || inner === undefined || inner.length === 0) return undefined;
+  const product = inner.reduce<number>((all, size) => size === -1 ? all : all * (size ?? NaN), 1);
+  const sizes = inner.map((size) => size === -1 ? columns / product : size!);
+  const fits = sizes.every((size) => Number.isInteger(size) && size > 0) &&
+    sizes.reduce((all, size) => all * size, 1) === columns;
+  return fits ? { length: sizes[0]!, last: sizes.length === 1 } : undefined;
+}
+
+function isCutAxis(axis: number | undefined, { last }: Extent): boolean {
+  return axis === 2 || (axis === -1 && last);
+}
+
+/** Places `[from, to)` of one output; sizes are an attribute before opset 13, an input after. */
+function splitRange(
+  walk: Walk,
+  node: OnnxNode,
+  value: string,
+  extent: Extent,
+): [number, number] | undefined {
+  const count = node.outputs.length;
+  const sizes = walk.list(node, "split") ??
+    (node.inputs[1] ? walk.fold(node.inputs[1]) : node.outputs.map(() => extent.length / count));
+  const sum = sizes?.reduce((a, b) => a + b, 0);
+  if (!isCutAxis(walk.number(node, "axis", 0), extent)) return undefined;
+  if (sizes?.length !== count || sum !== extent.length) return undefined;
+  if (!sizes.every((size) => Number.isInteger(size) && size > 0)) return undefined;
+  const index = node.outputs.indexOf(value);
+  const from = sizes.slice(0, index).reduce((a, b) => a + b, 0);
+  return [from, from + sizes[index]!];
+}
+
+/** Places `[from, to)` of a Slice of one axis in steps of one. */
+function sliceRange(walk: Walk, node: OnnxNode, extent: Extent): [number, number] | undefined {
+  const part = (i: number, name: string): readonly number[] | undefined =>
+    node.inputs[i] ? walk.fold(node.inputs[i]) : walk.list(node, name);
+  const [starts, ends, axes] = [part(1, "starts"), part(2, "ends"), part(3, "axes")];
+  const step = node.inputs[4] ? walk.scalar(node.inputs[4]) : 1;
+  if (starts?.length !== 1 || ends?.length !== 1 || axes?.length !== 1 || step !== 1) {
+    return undefined;
+  }
+  if (!isCutAxis(axes[0], extent)) return undefined;
+  const { length } = extent;
+  const place = (at: number): number => Math.min(length, Math.max(0, at < 0 ? at + length : at));
+  const [from, to] = [place(starts[0]!), place(ends[0]!)];
+  return from < to ? [from, to] : undefined;
 }
 
 function matchProduct(walk: Walk, value: string): Omit<LinearMatch, "rest"> | undefined {
   const node = walk.op(value, "MatMul", "Gemm");
-  if (node === undefined) return undefined;
-  const matrix = walk.matrix(node.inputs[1] ?? "");
-  if (matrix === undefined) {
-    const weight = walk.op(node.inputs[1] ?? "", "DequantizeLinear");
-    if (weight !== undefined) {
-      unsupported(`${nodeLabel(node)} has a quantized weight; export the float model.`);
-    }
-    return undefined;
-  }
+  const matrix = node && walk.matrix(node.inputs[1] ?? "");
+  if (node === undefined || matrix === undefined) return undefined;
   const input = walk.through(node.inputs[0]!);
   if (node.op === "MatMul") return { input, matrix, bias: undefined, alpha: 1, beta: 1, node };
   if (walk.number(node, "transA", 0) !== 0) return undefined;
@@ -85,12 +155,7 @@ function matchProduct(walk: Walk, value: string): Omit<LinearMatch, "rest"> | un
   if (node.inputs[2] && bias === undefined) return undefined;
   return {
     input,
-    matrix: !flip ? matrix : {
-      tensor: matrix.tensor,
-      rows: matrix.columns,
-      columns: matrix.rows,
-      transposed: !matrix.transposed,
-    },
+    matrix: flip ? flipped(matrix) : matrix,
     bias,
     alpha: walk.number(node, "alpha", 1),
     beta: walk.number(node, "beta", 1),
@@ -126,7 +191,7 @@ export function matchNorm(walk: Walk, value: string): NormMatch | undefined {
   if (outer === undefined) return undefined;
   for (const [shift, product] of pairs(outer)) {
     const beta = walk.vector(shift);
-    const mul = walk.op(product, "Mul");
+    const mul = walk.op(walk.through(product), "Mul");
     if (beta === undefined || mul === undefined) continue;
     for (const [scale, unit] of pairs(mul)) {
       const gamma = walk.vector(scale);
@@ -142,30 +207,39 @@ function pairs(node: OnnxNode): [string, string][] {
   return [[a, b], [b, a]];
 }
 
-/** `(x - mean) / sqrt(variance + epsilon)`. */
+/**
+ * `(x - mean) / sqrt(variance + epsilon)`, or times the reciprocal of the root. Casts may stand anywhere: a
+ * model in half precision normalises in float32.
+ */
 function matchStandardised(
   walk: Walk,
   value: string,
 ): { input: string; epsilon: number } | undefined {
-  const div = walk.op(value, "Div");
-  const sub = div && walk.op(div.inputs[0]!, "Sub");
-  const sqrt = div && walk.op(div.inputs[1]!, "Sqrt");
-  const add = sqrt && walk.op(sqrt.inputs[0]!, "Add");
-  if (!sub || !add) return undefined;
-  for (const [constant, mean] of pairs(add)) {
-    const epsilon = walk.scalar(constant);
-    const variance = meanOfLast(walk, mean);
-    if (epsilon === undefined || variance === undefined) continue;
-    const square = walk.op(variance, "Pow", "Mul");
-    if (square === undefined) continue;
-    const [base, by] = square.inputs as [string, string];
-    const squared = square.op === "Mul"
-      ? isDifference(walk, base, sub) && isDifference(walk, by, sub)
-      : isDifference(walk, base, sub) && walk.scalar(by) === 2;
-    const average = meanOfLast(walk, sub.inputs[1]!);
-    const input = walk.through(sub.inputs[0]!);
-    if (!squared || average === undefined || walk.through(average) !== input) continue;
-    return { input, epsilon };
+  const near = (at: string | undefined, ...ops: string[]): OnnxNode | undefined =>
+    at === undefined ? undefined : walk.op(walk.through(at), ...ops);
+  const outer = near(value, "Div", "Mul");
+  for (const [difference, root] of outer ? pairs(outer) : []) {
+    if (outer!.op === "Div" && difference !== outer!.inputs[0]) continue;
+    const sub = near(difference, "Sub");
+    const inverse = outer!.op === "Mul" ? near(root, "Reciprocal", "Div") : undefined;
+    if (inverse?.op === "Div" && walk.scalar(inverse.inputs[0]!) !== 1) continue;
+    const sqrt = near(outer!.op === "Div" ? root : inverse?.inputs.at(-1), "Sqrt");
+    const add = near(sqrt?.inputs[0], "Add");
+    if (!sub || !add) continue;
+    for (const [constant, mean] of pairs(add)) {
+      const epsilon = walk.scalar(constant);
+      const square = near(meanOfLast(walk, mean), "Pow", "Mul");
+      if (epsilon === undefined || square === undefined) continue;
+      const [base, by] = square.inputs as [string, string];
+      const squared = square.op === "Mul"
+        ? isDifference(walk, base, sub) && isDifference(walk, by, sub)
+        // A quantized graph has its constants quantized too: 2.0000001.
+        : isDifference(walk, base, sub) && Math.abs((walk.scalar(by) ?? 0) - 2) < 1e-6;
+      const average = meanOfLast(walk, sub.inputs[1]!);
+      const input = walk.through(sub.inputs[0]!);
+      if (!squared || average === undefined || walk.through(average) !== input) continue;
+      return { input, epsilon };
+    }
   }
   return undefined;
 }
@@ -173,8 +247,13 @@ function matchStandardised(
 /** True for x - mean, perhaps computed twice. */
 function isDifference(walk: Walk, value: string, sub: OnnxNode): boolean {
   const node = walk.op(walk.through(value), "Sub");
-  return node !== undefined && node.inputs[0] === sub.inputs[0] &&
-    (node === sub || meanOfLast(walk, node.inputs[1]!) === meanOfLast(walk, sub.inputs[1]!));
+  if (node === undefined || node === sub) return node !== undefined;
+  const mean = (at: OnnxNode): string | undefined => {
+    const average = meanOfLast(walk, at.inputs[1]!);
+    return average === undefined ? undefined : walk.through(average);
+  };
+  return walk.through(node.inputs[0]!) === walk.through(sub.inputs[0]!) &&
+    mean(node) !== undefined && mean(node) === mean(sub);
 }
 
 /** The value averaged over its last dimension; axes are an attribute before opset 18, an input after. */
@@ -183,170 +262,4 @@ function meanOfLast(walk: Walk, value: string): string | undefined {
   if (node === undefined || walk.number(node, "keepdims", 1) !== 1) return undefined;
   const axes = walk.list(node, "axes") ?? (node.inputs[1] ? walk.fold(node.inputs[1]) : undefined);
   return axes?.length === 1 && (axes[0] === -1 || axes[0] === 2) ? node.inputs[0] : undefined;
-}
-
-/** erf by its Maclaurin series, good to 1e-9 for |x| up to 3: enough to tell activations apart. */
-function erf(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let n = 1; n < 60; n++) {
-    term *= -x * x / n;
-    sum += term / (2 * n + 1);
-  }
-  return 2 / Math.sqrt(Math.PI) * sum;
-}
-
-const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
-const geluTanh = (x: number): number =>
-  0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-
-/** Where activations are compared; |x| stays below 4 so that the series for erf is exact enough. */
-const POINTS = [
-  -3.7,
-  -2.9,
-  -2.2,
-  -1.6,
-  -1.1,
-  -0.7,
-  -0.3,
-  -0.1,
-  0,
-  0.2,
-  0.5,
-  0.9,
-  1.3,
-  1.9,
-  2.6,
-  3.4,
-];
-
-const KNOWN: readonly (readonly [string, (x: number) => number])[] = [
-  ["gelu", gelu],
-  ["gelu_tanh", geluTanh],
-  ["relu", (x) => Math.max(0, x)],
-  ["silu", (x) => x * sigmoid(x)],
-  ["quick_gelu", (x) => x * sigmoid(1.702 * x)],
-  ["tanh", Math.tanh],
-  ["sigmoid", sigmoid],
-  ["identity", (x) => x],
-];
-
-/** Elementwise operators of one input. */
-const UNARY: ReadonlyMap<string, (x: number) => number> = new Map(Object.entries({
-  Identity: (x: number) => x,
-  Cast: (x: number) => x,
-  Reshape: (x: number) => x,
-  Erf: erf,
-  Tanh: Math.tanh,
-  Relu: (x: number) => Math.max(0, x),
-  Sigmoid: sigmoid,
-  Exp: Math.exp,
-  Sqrt: Math.sqrt,
-  Neg: (x: number) => -x,
-}));
-
-/** Elementwise operators of two inputs. */
-const BINARY: ReadonlyMap<string, (a: number, b: number) => number> = new Map(Object.entries({
-  Add: (a: number, b: number) => a + b,
-  Sub: (a: number, b: number) => a - b,
-  Mul: (a: number, b: number) => a * b,
-  Div: (a: number, b: number) => a / b,
-  Pow: (a: number, b: number) => a ** b,
-}));
-
-/** An activation is at most this many nodes. */
-const MAX_NODES = 32;
-
-/** Which function an operator that is an activation by itself computes. */
-function fused(node: OnnxNode): ((x: number) => number) | undefined {
-  if (node.op === "Gelu" && (node.domain === "" || node.domain === "com.microsoft")) {
-    return node.attributes.get("approximate") === "tanh" ? geluTanh : gelu;
-  }
-  // FastGelu's second input is a bias that would have to be added to the linear map's.
-  if (node.op === "FastGelu" && !node.inputs[1]) return geluTanh;
-  return node.domain === "" ? UNARY.get(node.op) : undefined;
-}
-
-/**
- * The activation that turns a linear map's output into `value`, and that linear map.
- *
- * Throws {@link ModelError}: `onnx/activation` for a function that the encoder does not compute, naming
- * it; `onnx/unsupported` when the chain is not an elementwise function of one linear map.
- */
-export function matchActivation(
-  walk: Walk,
-  value: string,
-): { activation: Activation; linear: LinearMatch } {
-  // The chain's nodes between the value and the linear map, found breadth first.
-  const nodes: OnnxNode[] = [];
-  const open = [value];
-  const seen = new Set<string>();
-  let leaf: string | undefined;
-  let linear: LinearMatch | undefined;
-  while (open.length > 0) {
-    const at = open.pop()!;
-    if (seen.has(at) || walk.scalar(at) !== undefined) continue;
-    seen.add(at);
-    const match = matchLinear(walk, at);
-    if (match !== undefined) {
-      if (leaf !== undefined && leaf !== at) {
-        unsupported(
-          `The feed-forward network at ${
-            walk.describe(value)
-          } multiplies the outputs of two linear ` +
-            `maps (${walk.describe(leaf)} and ${walk.describe(at)}), as gated activations do.`,
-        );
-      }
-      leaf = at;
-      linear = match;
-      continue;
-    }
-    const node = walk.producer(at);
-    const one = node === undefined ? undefined : fused(node);
-    const two = node?.domain === "" ? BINARY.get(node.op) : undefined;
-    if (
-      node === undefined || (one === undefined && two === undefined) || nodes.length >= MAX_NODES
-    ) {
-      unsupported(
-        `Expected GELU between the two halves of a feed-forward network, found ${
-          walk.describe(at)
-        }.`,
-      );
-    }
-    nodes.push(node);
-    open.push(...(one === undefined ? node.inputs.slice(0, 2) : node.inputs.slice(0, 1)));
-  }
-  if (leaf === undefined || linear === undefined) {
-    unsupported(`Found no linear map in front of ${walk.describe(value)}.`);
-  }
-
-  nodes.sort((a, b) => a.index - b.index);
-  const evaluate = (x: number): number => {
-    const values = new Map<string, number>([[leaf!, x]]);
-    const get = (name: string): number => values.get(name) ?? walk.scalar(name) ?? NaN;
-    for (const node of nodes) {
-      const one = fused(node);
-      const result = one !== undefined
-        ? one(get(node.inputs[0]!))
-        : BINARY.get(node.op)!(get(node.inputs[0]!), get(node.inputs[1]!));
-      values.set(node.outputs[0]!, result);
-    }
-    return get(value);
-  };
-  const outputs = POINTS.map(evaluate);
-  const tolerance = isHalf(linear.matrix) ? 2e-4 : 1e-5;
-  const found = KNOWN.find(([, f]) =>
-    POINTS.every((x, i) => Math.abs(f(x) - outputs[i]!) < tolerance)
-  )
-    ?.[0];
-  if (found === "gelu" || found === "gelu_tanh") return { activation: found, linear };
-  const ops = nodes.map(({ op }) => op).join(", ");
-  throw new ModelError(
-    "onnx/activation",
-    `The feed-forward network's activation at ${walk.describe(value)} is ` +
-      `${found ?? "an unknown function"} (${
-        ops || "no node"
-      }); only GELU, exact or by tanh, is supported.`,
-  );
 }

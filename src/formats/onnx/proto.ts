@@ -195,6 +195,12 @@ function wireTypeOf(field: DescField): WireType {
 }
 
 /**
+ * Most messages (nodes, attributes, tensors, ...) in a file. An encoder's graph has a few thousand. An empty one
+ * is two bytes in the file and 500 in memory, so their number is bounded before any is decoded.
+ */
+const MAX_MESSAGES = 1 << 18;
+
+/**
  * Walks one message's bytes: every field must have the wire type that the schema gives it and must end
  * inside its message, and a packed list must end with its last element.
  */
@@ -203,7 +209,14 @@ function checkMessage(
   reader: BinaryReader,
   bytes: Uint8Array,
   end: number,
+  seen: { messages: number } = { messages: 0 },
 ): void {
+  if (++seen.messages > MAX_MESSAGES) {
+    throw new FormatError(
+      "onnx/protobuf",
+      `The file has more than ${MAX_MESSAGES} messages; an encoder's graph has a few thousand.`,
+    );
+  }
   let fields = fieldsByNumber.get(desc);
   if (fields === undefined) {
     fields = new Map(desc.fields.map((field) => [field.number, field]));
@@ -244,7 +257,7 @@ function checkMessage(
     const stop = reader.pos + length;
     if (stop > end) fail(start, `${field.name} claims ${length} bytes`);
     if (field.message !== undefined) {
-      checkMessage(field.message, reader, bytes, stop);
+      checkMessage(field.message, reader, bytes, stop, seen);
     } else if (packed) {
       const size = expected === WireType.Bit32 ? 4 : expected === WireType.Bit64 ? 8 : 0;
       const cut = size > 0 ? length % size !== 0 : length > 0 && bytes[stop - 1]! > 0x7f;
@@ -259,7 +272,7 @@ function checkMessage(
  * Decodes an ONNX file's protobuf message. `rawData` fields are views into `bytes`.
  *
  * Throws {@link FormatError}: `onnx/truncated` when a length runs past the bytes, `onnx/protobuf` when
- * the bytes are not this message at all.
+ * the bytes are not this message at all, or more messages than any encoder has.
  */
 export function decodeModel(bytes: Uint8Array): ModelProto {
   try {

@@ -11,6 +11,7 @@
  * @module
  */
 import { FormatError } from "../../errors.ts";
+import { float16ToNumber } from "../float16.ts";
 import type { TensorProto } from "./proto.ts";
 
 /** Element types that a weight or a small constant can have. */
@@ -187,18 +188,6 @@ export function checkTensor(
     fail(proto, `${expected.length} elements for ${type}, but shape [${dims}] needs ${size}`);
   }
   return made(listBytes(proto, type, size));
-}
-
-/** IEEE 754 half to number: exact. */
-export function float16ToNumber(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  // 2^(exponent - 25), built by shifts: exponent - 25 is between -25 and 5.
-  if (exponent === 0) return sign * fraction / (1 << 24);
-  const scaled = (1024 + fraction) * (1 << exponent);
-  return sign * scaled / (1 << 25);
 }
 
 /**

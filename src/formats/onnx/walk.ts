@@ -13,7 +13,17 @@
  */
 import { ModelError } from "../../errors.ts";
 import { nodeLabel, type OnnxAttribute, type OnnxGraph, type OnnxNode } from "./decode.ts";
-import { type OnnxTensor, tensorFloats, tensorNumbers } from "./tensor.ts";
+import {
+  type ConstantMatrix,
+  flipped,
+  integersOf,
+  type Quantization,
+  quantizationOf,
+  toVector,
+  turnedQuantization,
+  wholeMatrix,
+} from "./constant.ts";
+import { type OnnxTensor, type OnnxType, tensorFloats, tensorNumbers } from "./tensor.ts";
 
 /** Small constants are folded up to this many elements: shapes, axes, scalars. */
 const MAX_FOLDED = 64;
@@ -21,21 +31,6 @@ const MAX_FOLDED = 64;
 const MAX_DEPTH = 64;
 /** An activation sum in an encoder has at most: product, bias, residual, and a few embeddings. */
 const MAX_TERMS = 16;
-
-/** A constant matrix, perhaps to be read transposed. */
-export interface ConstantMatrix {
-  readonly tensor: OnnxTensor;
-  /** Rows and columns as the graph sees them, after the transposition. */
-  readonly rows: number;
-  readonly columns: number;
-  /** True when the stored tensor is `[columns, rows]`. */
-  readonly transposed: boolean;
-}
-
-/** Whether a matrix is stored in half precision, where the graph's constants are rounded too. */
-export function isHalf(matrix: ConstantMatrix): boolean {
-  return matrix.tensor.type === "float16" || matrix.tensor.type === "bfloat16";
-}
 
 /** A value with what was passed over on the way to it. */
 export interface Peeled {
@@ -53,11 +48,29 @@ export function unsupported(message: string): never {
   throw new ModelError("onnx/unsupported", message);
 }
 
+/** Nodes that leave every element as it is, up to rounding, and in its order. */
+const PASSED = new Set([
+  "Identity",
+  "Cast",
+  "CastLike",
+  "Dropout",
+  "Squeeze",
+  "Unsqueeze",
+  "Flatten",
+  "QuantizeLinear",
+  "DequantizeLinear",
+  "DynamicQuantizeLinear",
+]);
+
+/** Those of them that keep the last dimension, apart from Identity. */
+const LAST_KEPT = ["Cast", "QuantizeLinear", "DequantizeLinear"];
+
 /** A graph with its producers indexed, and the small questions that recognisers ask. */
 export class Walk {
   readonly graph: OnnxGraph;
   readonly #producers = new Map<string, OnnxNode>();
   readonly #folded = new Map<string, readonly number[] | undefined>();
+  readonly #types = new Set<OnnxType>();
 
   /** Indexes the graph's producers. */
   constructor(graph: OnnxGraph) {
@@ -65,6 +78,12 @@ export class Walk {
     for (const node of graph.nodes) {
       for (const output of node.outputs) if (output !== "") this.#producers.set(output, node);
     }
+    for (const { type } of graph.initializers.values()) this.#types.add(type);
+  }
+
+  /** Whether the graph stores constants of this type: of a narrow one, its scalars are rounded to it, too. */
+  has(type: OnnxType): boolean {
+    return this.#types.has(type);
   }
 
   /** The node that produces a value; undefined for inputs and initializers. */
@@ -78,10 +97,16 @@ export class Walk {
     return node !== undefined && node.domain === "" && ops.includes(node.op) ? node : undefined;
   }
 
-  /** What a value is, for messages: the node that produces it, or its name. */
+  /** What a value is, for messages: the node that produces it, or its name; for a sum, also what it adds up. */
   describe(value: string): string {
     const node = this.#producers.get(value);
-    return node === undefined ? `value ${JSON.stringify(value)}` : nodeLabel(node);
+    if (node === undefined) return `value ${JSON.stringify(value)}`;
+    const terms = node.domain === "" && node.op === "Add" ? this.addends(value) ?? [] : [];
+    const producers = terms.map((term) => this.#producers.get(term)).filter((term) => term);
+    if (producers.length === 0) return nodeLabel(node);
+    return `${nodeLabel(node)}, which adds up ${
+      producers.map((term) => nodeLabel(term!)).join(", ")
+    }`;
   }
 
   /** A numeric attribute, or its default. */
@@ -114,34 +139,63 @@ export class Walk {
     return undefined;
   }
 
-  /** A stored float matrix, seen through Transpose, Identity and Cast. */
+  /** A stored matrix of floats or quantized integers, seen through Transpose, Identity and Cast. */
   matrix(value: string): ConstantMatrix | undefined {
     let at = value;
-    let transposed = false;
+    let turned = false;
+    let integers: { node: OnnxNode; turned: boolean } | undefined;
     for (let i = 0; i < MAX_DEPTH; i++) {
       const tensor = this.stored(at);
       if (tensor !== undefined) {
-        if (tensor.dims.length !== 2 || !/float/.test(tensor.type)) return undefined;
+        if (tensor.dims.length !== 2) return undefined;
+        if (integers === undefined) {
+          if (!/float/.test(tensor.type)) return undefined;
+          return turned ? flipped(wholeMatrix(tensor)) : wholeMatrix(tensor);
+        }
+        if (integersOf(tensor) === undefined) return undefined;
+        // The operator's axis counts dimensions of what it reads, which may be turned underneath.
         const [a, b] = tensor.dims as [number, number];
-        return { tensor, rows: transposed ? b : a, columns: transposed ? a : b, transposed };
+        const inner = turned !== integers.turned;
+        const quantization = this.#quantization(integers.node, inner ? [b, a] : [a, b]);
+        const matrix = wholeMatrix(tensor, inner ? turnedQuantization(quantization) : quantization);
+        return turned ? flipped(matrix) : matrix;
       }
-      const node = this.op(at, "Transpose", "Identity", "Cast");
-      if (node === undefined) return undefined;
+      const node = this.op(at, "Transpose", "Identity", "Cast", "DequantizeLinear");
+      if (node === undefined || (node.op === "DequantizeLinear" && integers)) return undefined;
+      if (node.op === "DequantizeLinear") integers = { node, turned };
       if (node.op === "Transpose") {
         const perm = this.list(node, "perm") ?? [1, 0];
         if (perm.length !== 2) return undefined;
-        if (perm[0] === 1 && perm[1] === 0) transposed = !transposed;
+        if (perm[0] === 1 && perm[1] === 0) turned = !turned;
       }
       at = node.inputs[0]!;
     }
     return undefined;
   }
 
-  /** A stored float vector of at least two elements; leading dimensions of 1 are dropped. */
+  /** The scales and zero points of a DequantizeLinear whose input has these dimensions. */
+  #quantization(node: OnnxNode, dims: readonly number[]): Quantization {
+    const scale = this.stored(node.inputs[1] ?? "");
+    const zero = node.inputs[2] ? this.stored(node.inputs[2]) : undefined;
+    const scales = scale && tensorFloats(scale);
+    const zeros = zero && integersOf(zero);
+    if (scales === undefined || (node.inputs[2] && zeros === undefined)) {
+      unsupported(`${nodeLabel(node)} has a scale or a zero point that is not a constant.`);
+    }
+    if (this.number(node, "block_size", 0) !== 0) {
+      unsupported(`${nodeLabel(node)} has blocks of weights with a scale each.`);
+    }
+    return quantizationOf(scales, zeros, this.number(node, "axis", 1), dims, nodeLabel(node));
+  }
+
+  /** A stored vector of floats or quantized integers; leading dimensions of 1 are dropped. */
   vector(value: string): Float32Array | undefined {
-    const tensor = this.stored(value);
+    const integers = this.op(value, "DequantizeLinear");
+    const tensor = this.stored(integers === undefined ? value : integers.inputs[0]!);
     if (tensor === undefined || tensor.dims.length === 0) return undefined;
-    return tensor.size === tensor.dims[tensor.dims.length - 1] ? tensorFloats(tensor) : undefined;
+    if (tensor.size !== tensor.dims[tensor.dims.length - 1]) return undefined;
+    if (integers === undefined) return tensorFloats(tensor);
+    return toVector(tensor, this.#quantization(integers, [tensor.size]));
   }
 
   /** A constant scalar: one element, folded if it is computed from constants. */
@@ -196,6 +250,13 @@ export class Walk {
       case "Squeeze":
       case "Unsqueeze":
         return input(0);
+      case "DequantizeLinear": {
+        const quantized = this.op(node.inputs[0] ?? "", "QuantizeLinear");
+        if (quantized !== undefined) return this.fold(quantized.inputs[0]!, depth + 1);
+        const [x, scale, zero] = [input(0), input(1), node.inputs[2] ? input(2) : [0]];
+        if (x?.length !== 1 || scale?.length !== 1 || zero?.length !== 1) return undefined;
+        return [(x[0]! - zero[0]!) * scale[0]!];
+      }
       case "Sqrt":
         return input(0)?.map(Math.sqrt);
       case "Reciprocal":
@@ -220,10 +281,14 @@ export class Walk {
       }
       case "Slice":
       case "Gather": {
-        // The last element of a shape: PyTorch's exporter computes 1 / sqrt(head size) from it.
-        const shape = this.op(node.inputs[0] ?? "", "Shape");
+        // The last element of a shape: PyTorch's exporter computes 1 / sqrt(head size) from it. ONNX
+        // Runtime reorders the shape instead of what has it, by a Gather in between.
+        const order = this.op(node.inputs[0] ?? "", "Gather");
+        const shape = this.op((order ?? node).inputs[0] ?? "", "Shape");
+        const turned = order && this.fold(order.inputs[1] ?? "", depth + 1);
         const at = input(1)?.[0];
-        const last = at === -1 || at === 3;
+        const last = (at === -1 || at === 3) &&
+          (!order || (turned?.length === 4 && turned[3] === 3));
         const whole = node.op === "Gather" || (input(2)?.[0] ?? 0) > 3;
         if (shape === undefined || shape.attributes.size > 0 || !last || !whole) return undefined;
         const size = this.#lastDimension(shape.inputs[0]!, depth);
@@ -238,7 +303,7 @@ export class Walk {
   #lastDimension(value: string, depth: number): number | undefined {
     let at = value;
     for (let i = 0; i < MAX_DEPTH; i++) {
-      const node = this.op(at, "Transpose", "Identity", "Cast", "Reshape");
+      const node = this.op(at, "Transpose", "Reshape", "Identity", ...LAST_KEPT);
       if (node === undefined) return undefined;
       if (node.op === "Reshape") {
         const size = this.shape(node.inputs[1] ?? "", depth + 1)?.at(-1);
@@ -269,8 +334,8 @@ export class Walk {
   }
 
   /**
-   * Passes over nodes that leave elements as they are (Identity, Cast, Reshape, inference's Dropout)
-   * and, with `all`, also over Transposes and products with a scalar, which it notes.
+   * Passes over nodes that leave elements as they are (Identity, Cast, Reshape, inference's Dropout, and
+   * activations that are quantized and dequantized) and, with `all`, also over Transposes and products with a scalar, which it notes.
    */
   peel(value: string, all = true): Peeled {
     let at = value;
@@ -295,11 +360,9 @@ export class Walk {
           at = second;
           continue;
         } else break;
-      } else if (
-        !["Identity", "Cast", "CastLike", "Dropout", "Squeeze", "Unsqueeze", "Flatten"].includes(
-          node.op,
-        )
-      ) break;
+      } else if (!PASSED.has(node.op)) break;
+      // A weight: what reads it must see how its integers are meant.
+      else if (node.op === "DequantizeLinear" && this.stored(first)) break;
       at = first;
     }
     return { value: at, scale, transposes, reshapes };

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { FormatError, InputError } from "../../errors.ts";
+import { FormatError, InputError, show } from "../../errors.ts";
 import { decodeUtf8, parseJsonObject } from "../json.ts";
 
 /** Types by the reference's order, and their bytes per element; a writer sorts by this order, last first. */
@@ -57,6 +57,30 @@ export interface SafeTensors {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** Where a tensor lies in the data that follow the header. */
+export interface TensorEntry {
+  /** Name of the tensor. */
+  readonly name: string;
+  /** Type of an element. */
+  readonly dtype: Dtype;
+  /** Dimensions; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** First byte, counted from the end of the header. */
+  readonly start: number;
+  /** One past the last byte. */
+  readonly end: number;
+}
+
+/** What a header says. */
+export interface SafeHeader {
+  /** In the header's order. */
+  readonly entries: readonly TensorEntry[];
+  /** `__metadata__`; empty when there is none. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Bytes of data that follow. */
+  readonly dataBytes: number;
+}
+
 /** The reference's limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -72,7 +96,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 /** A list of integers of at least 0 that are exact in a double. */
 function sizes(value: unknown, where: string): number[] {
   if (!Array.isArray(value) || !value.every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    fail("tensor", `${where} is ${JSON.stringify(value)}; expected integers of at least 0`);
+    fail("tensor", `${where} is ${show(value)}; expected integers of at least 0`);
   }
   return value;
 }
@@ -91,6 +115,69 @@ function readMetadata(value: unknown): Map<string, string> {
 }
 
 /**
+ * Length of the header, from a file's first 8 bytes.
+ *
+ * Throws {@link FormatError} `safetensors/header` when it is beyond what the format allows.
+ */
+export function headerLength(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  if (length > MAX_HEADER_BYTES) {
+    fail("header", `the header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
+  }
+  return length;
+}
+
+/**
+ * Reads a header (the bytes after the first 8). Throws as {@link readSafetensors} does, but knows nothing
+ * of how many data follow.
+ */
+export function readHeader(bytes: Uint8Array): SafeHeader {
+  const what = "The safetensors header";
+  const json = decodeUtf8(bytes, "safetensors/header", what);
+  if (json[0] !== "{") fail("header", "the header does not start with `{`");
+  const header = parseJsonObject(json, "safetensors/header", what);
+  const entries: TensorEntry[] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const where = `tensor ${JSON.stringify(name)}`;
+    if (!isObject(entry)) fail("tensor", `${where} is not an object`);
+    const dtype = entry["dtype"];
+    if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
+      fail("tensor", `${where} has the dtype ${show(dtype)}, which is not known`);
+    }
+    const shape = sizes(entry["shape"], `${where}'s shape`);
+    const offsets = sizes(entry["data_offsets"], `${where}'s data_offsets`);
+    if (offsets.length !== 2) fail("tensor", `${where} has ${offsets.length} offsets, expected 2`);
+    const [start, end] = offsets as [number, number];
+    if (start > end) fail("tensor", `${where} starts at ${start} and ends at ${end}`);
+    let need: number = DTYPES[dtype as Dtype];
+    for (const dim of shape) {
+      need *= dim;
+      if (!Number.isSafeInteger(need)) fail("tensor", `${where}'s shape [${shape}] overflows`);
+    }
+    if (need !== end - start) {
+      fail("tensor", `${where} has ${end - start} bytes, but [${shape}] of ${dtype} needs ${need}`);
+    }
+    entries.push({ name, dtype: dtype as Dtype, shape, start, end });
+  }
+
+  let at = 0;
+  for (
+    const { start, end, name } of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)
+  ) {
+    if (start !== at) {
+      fail(
+        "layout",
+        `tensor ${JSON.stringify(name)} starts at ${start}, but the data before it end at ${at}`,
+      );
+    }
+    at = end;
+  }
+  return { entries, metadata: readMetadata(header["__metadata__"]), dataBytes: at };
+}
+
+/**
  * Reads a safetensors file. Tensors are views into `bytes`.
  *
  * Throws {@link FormatError}: `safetensors/truncated` when the header or the data end early,
@@ -103,70 +190,27 @@ export function readSafetensors(bytes: Uint8Array): SafeTensors {
     throw new InputError("input/bytes", "readSafetensors: expected the bytes as a Uint8Array.");
   }
   if (bytes.length < 8) fail("truncated", `${bytes.length} bytes, expected at least 8`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (headerLength > MAX_HEADER_BYTES) {
-    fail(
-      "header",
-      `the header claims ${headerLength} bytes; at most ${MAX_HEADER_BYTES} are allowed`,
-    );
-  }
-  const dataStart = 8 + headerLength;
+  const length = headerLength(bytes), dataStart = 8 + length;
   if (dataStart > bytes.length) {
-    fail(
-      "truncated",
-      `the header claims ${headerLength} bytes, but only ${bytes.length - 8} follow`,
-    );
+    fail("truncated", `the header claims ${length} bytes, but only ${bytes.length - 8} follow`);
   }
-  const what = "The safetensors header";
-  const json = decodeUtf8(bytes.subarray(8, dataStart), "safetensors/header", what);
-  if (json[0] !== "{") fail("header", "the header does not start with `{`");
-  const header = parseJsonObject(json, "safetensors/header", what);
-
+  const { entries, metadata, dataBytes } = readHeader(bytes.subarray(8, dataStart));
   const data = bytes.subarray(dataStart);
-  const tensors = new Map<string, SafeTensor>();
-  const spans: [number, number, string][] = [];
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const where = `tensor ${JSON.stringify(name)}`;
-    if (!isObject(entry)) fail("tensor", `${where} is not an object`);
-    const dtype = entry["dtype"];
-    if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
-      fail("tensor", `${where} has the dtype ${JSON.stringify(dtype)}, which is not known`);
-    }
-    const shape = sizes(entry["shape"], `${where}'s shape`);
-    const offsets = sizes(entry["data_offsets"], `${where}'s data_offsets`);
-    if (offsets.length !== 2) fail("tensor", `${where} has ${offsets.length} offsets, expected 2`);
-    const [start, end] = offsets as [number, number];
-    if (start > end) fail("tensor", `${where} starts at ${start} and ends at ${end}`);
+  for (const { name, end } of entries) {
     if (end > data.length) {
+      const where = `tensor ${JSON.stringify(name)}`;
       fail("truncated", `${where} ends at ${end}, but there are ${data.length} bytes of data`);
     }
-    let need: number = DTYPES[dtype as Dtype];
-    for (const dim of shape) {
-      need *= dim;
-      if (!Number.isSafeInteger(need)) fail("tensor", `${where}'s shape [${shape}] overflows`);
-    }
-    if (need !== end - start) {
-      fail("tensor", `${where} has ${end - start} bytes, but [${shape}] of ${dtype} needs ${need}`);
-    }
-    tensors.set(name, { dtype: dtype as Dtype, shape, data: data.subarray(start, end) });
-    spans.push([start, end, name]);
   }
-
-  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  let at = 0;
-  for (const [start, end, name] of spans) {
-    if (start !== at) {
-      fail(
-        "layout",
-        `tensor ${JSON.stringify(name)} starts at ${start}, but the data before it end at ${at}`,
-      );
-    }
-    at = end;
+  if (dataBytes !== data.length) {
+    fail("layout", `${data.length - dataBytes} bytes follow the last tensor`);
   }
-  if (at !== data.length) fail("layout", `${data.length - at} bytes follow the last tensor`);
-  return { tensors, metadata: readMetadata(header["__metadata__"]) };
+  const tensors = new Map(
+    entries.map(({ name, dtype, shape, start, end }): [string, SafeTensor] => {
+      return [name, { dtype, shape, data: data.subarray(start, end) }];
+    }),
+  );
+  return { tensors, metadata };
 }
 
 /**

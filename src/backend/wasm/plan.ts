@@ -1,0 +1,120 @@
+/**
+ * Where everything of one encoder goes, settled before there is memory.
+ *
+ * @module
+ */
+import type { ModelConfig } from "../../model/config.ts";
+import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
+import type { LayerHandles, Workspace } from "../backend.ts";
+import { Arena } from "./arena.ts";
+import {
+  headPlaces,
+  padded,
+  paddedHead,
+  placeLinear,
+  placeNorm,
+  placeTensor,
+  ROW_PARAMS,
+  type WasmLinear,
+  type WasmNorm,
+  type WasmTensor,
+} from "./layout.ts";
+import { stagingBytes, tableRowBytes } from "./upload.ts";
+
+/** One layer's places. */
+export interface WasmLayer extends LayerHandles {
+  readonly qkv: WasmLinear;
+  readonly attentionOutput: WasmLinear;
+  readonly attentionNorm: WasmNorm;
+  readonly up: WasmLinear;
+  readonly down: WasmLinear;
+  readonly feedForwardNorm: WasmNorm;
+}
+
+/** The tensors' places. */
+export type WasmWorkspace = { readonly [K in keyof Workspace]: WasmTensor };
+
+/** Places of layers by their weights; for loading only, so that the weights can be let go. */
+export type PlacedLayers = ReadonlyMap<LayerWeights, WasmLayer>;
+
+/** Addresses of everything else. */
+export interface Plan {
+  readonly int8: boolean;
+  readonly embeddingProjection: WasmLinear | undefined;
+  readonly arena: Arena;
+  readonly classifier: WasmLinear;
+  readonly workspace: WasmWorkspace;
+  readonly wordType: Matrix["type"];
+  readonly words: number;
+  readonly wordScales: number;
+  readonly positions: number;
+  readonly embeddingNorm: WasmNorm;
+  readonly ids: number;
+  readonly positionIds: number;
+  /** Packed activations of one linear layer, and their rows' parameters. */
+  readonly packed: number;
+  readonly rows: number;
+  /** Attention's scratch while running, a panel's rows while loading. */
+  readonly scratch: number;
+}
+
+/** Keys' panels and four queries' scores; mirrors attention_scratch of kernels/attention.ts. */
+function attentionScratch(config: ModelConfig, tokens: number): number {
+  const s = Math.min(tokens, config.maxPositions);
+  return ((s + 7) & ~7) * (paddedHead(config) + 4) * 4;
+}
+
+/** Places an encoder's weights and tensors; `weights` may lack the data of their matrices. */
+export function placeEncoder(
+  weights: EncoderWeights,
+  int8: boolean,
+  maxTokens: number,
+  activationBytes: number,
+): { plan: Plan; layers: PlacedLayers } {
+  const { config } = weights, arena = new Arena();
+  const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
+  const wide = heads * paddedHead(config), e = config.embeddingSize;
+  const words = int8 ? weights.wordEmbedding.type : "f32";
+  const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
+  const contextColumns = { count: wide, places: headPlaces(config, 1) };
+  // A layer that occurs more than once (ALBERT) takes memory once.
+  const layers = new Map(
+    [...new Set(weights.layers)].map((layer): [LayerWeights, WasmLayer] => [layer, {
+      qkv: placeLinear(arena, int8, 3 * h, h, qkvRows),
+      attentionOutput: placeLinear(arena, int8, h, h, undefined, contextColumns),
+      attentionNorm: placeNorm(arena, h),
+      up: placeLinear(arena, int8, f, h),
+      down: placeLinear(arena, int8, h, f),
+      feedForwardNorm: placeNorm(arena, h),
+    }]),
+  );
+  const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
+  const projection = weights.embeddingProjection && placeLinear(arena, int8, h, e);
+  const hidden = placeTensor(arena, maxTokens, h);
+  const plan: Plan = {
+    int8,
+    arena,
+    embeddingProjection: projection,
+    classifier: placeLinear(arena, int8, labels, h),
+    embeddingNorm: placeNorm(arena, e),
+    wordType: words,
+    words: arena.take(config.vocabSize * tableRowBytes(words, e)),
+    wordScales: int8 ? arena.take(config.vocabSize * 4) : 0,
+    positions: arena.take(config.maxPositions * padded(e) * 4),
+    workspace: {
+      embedded: projection ? placeTensor(arena, maxTokens, e) : hidden,
+      hidden,
+      qkv: placeTensor(arena, maxTokens, 3 * h, 3 * wide),
+      context: placeTensor(arena, maxTokens, h, wide),
+      update: placeTensor(arena, maxTokens, h),
+      inner: placeTensor(arena, maxTokens, f),
+      emissions: placeTensor(arena, maxTokens, labels),
+    },
+    ids: arena.take(maxTokens * 4),
+    positionIds: arena.take(maxTokens * 4),
+    packed: int8 ? arena.take(maxTokens * widest * activationBytes) : 0,
+    rows: int8 ? arena.take(maxTokens * ROW_PARAMS) : 0,
+    scratch: arena.take(Math.max(attentionScratch(config, maxTokens), stagingBytes(widest, int8))),
+  };
+  return { plan, layers };
+}

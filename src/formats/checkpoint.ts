@@ -1,0 +1,403 @@
+/**
+ * A Hugging Face checkpoint, as its files' bytes, to a model: no export is needed.
+ *
+ * `model.safetensors` (or its shards, by name, with `model.safetensors.index.json`) holds an encoder's
+ * parameters under the names that transformers gives them. BERT, ELECTRA, RoBERTa, XLM-RoBERTa and CamemBERT
+ * share one set of names; DistilBERT and ALBERT have their own. A prefix (`bert.`, `roberta.`, or one that a
+ * wrapping module added) is found by where the word embedding is. Parameters of pytorch-crf are taken from
+ * beside the classifier. float32, float16 and bfloat16 are read.
+ *
+ * Unlike a graph, a checkpoint does not say what is computed: that comes from `config.json`, so its
+ * `model_type` must be one that is known here, and its activation and positions must be ones that the
+ * encoder computes.
+ *
+ * Weak: a model whose own code changes the forward pass cannot be told from a plain one of its
+ * `model_type`; `verify` against an export is the remedy.
+ *
+ * @module
+ */
+import { FormatError, InputError, ModelError, show } from "../errors.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import { checkConfig, type ModelConfig } from "../model/config.ts";
+import type {
+  CrfWeights,
+  EncoderWeights,
+  F32Matrix,
+  LayerWeights,
+  LinearWeights,
+  NormWeights,
+} from "../model/weights.ts";
+import type { TokenizerOptions } from "../tokenizer/types.ts";
+import { checkCrf, checkFinite, checkVocabulary } from "./check.ts";
+import { CHECKPOINTS, firstPositionOf, type ParameterNames } from "./checkpoint_names.ts";
+import { crfFromSafetensors } from "./crf.ts";
+import { readTokenizer, textOf, type TokenizerFiles } from "./export.ts";
+import { findHead, headFromTensors, tensorFloats } from "./head.ts";
+import { ACTIVATIONS, type HfConfig, readHfConfig } from "./huggingface.ts";
+import { parseJsonObject } from "./json.ts";
+import { readSafetensors, type SafeTensor } from "./safetensors/read.ts";
+import { shareLayers, stackLinear } from "./stack.ts";
+
+/** A checkpoint folder's files by role; text files as bytes or as text. */
+export interface CheckpointFiles extends TokenizerFiles {
+  /** `model.safetensors`, or all shards by the names that the index gives them. */
+  readonly model: Uint8Array | ReadonlyMap<string, Uint8Array>;
+  /** `model.safetensors.index.json`, for shards. */
+  readonly index?: Uint8Array | string;
+  /** `config.json`. */
+  readonly config: Uint8Array | string;
+  /** A CRF beside the checkpoint: `crf.safetensors`. It wins over one inside. */
+  readonly crf?: Uint8Array;
+  /** A classifier beside a checkpoint that has none: safetensors with `classifier.weight` and `.bias`. */
+  readonly head?: Uint8Array;
+}
+
+type Tensors = ReadonlyMap<string, SafeTensor>;
+
+/** A shard's name may not lead out of the folder: names are looked up in what was handed in, never opened. */
+function joinShards(
+  files: ReadonlyMap<string, Uint8Array>,
+  index: string,
+): Map<string, SafeTensor> {
+  const name = "model.safetensors.index.json";
+  const map = parseJsonObject(index, "checkpoint/index", name)["weight_map"];
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw new FormatError("checkpoint/index", `${name} has no weight_map.`);
+  }
+  const shards = new Map<string, Tensors>();
+  const all = new Map<string, SafeTensor>();
+  for (const [tensor, shard] of Object.entries(map as Record<string, unknown>)) {
+    const bytes = typeof shard === "string" ? files.get(shard) : undefined;
+    if (bytes === undefined) {
+      throw new FormatError(
+        "checkpoint/shard",
+        `${name} has ${JSON.stringify(tensor)} in ${show(shard)}, which was not handed in; ` +
+          "pass that file's bytes under this name.",
+      );
+    }
+    const key = shard as string;
+    if (!shards.has(key)) shards.set(key, readSafetensors(bytes).tensors);
+    const found = shards.get(key)!.get(tensor);
+    if (found === undefined) {
+      throw new FormatError(
+        "checkpoint/shard",
+        `${JSON.stringify(key)} has no tensor ${JSON.stringify(tensor)}, though ${name} says so.`,
+      );
+    }
+    all.set(tensor, found);
+  }
+  return all;
+}
+
+function readTensors({ model, index }: CheckpointParts): Tensors {
+  if (model instanceof Uint8Array) return readSafetensors(model).tensors;
+  if (index === undefined) {
+    throw new InputError(
+      "input/index",
+      "A checkpoint in several files needs its model.safetensors.index.json.",
+    );
+  }
+  return joinShards(model, textOf(index, "model.safetensors.index.json"));
+}
+
+/** What stands in front of the encoder's names: `bert.`, nothing, or what a wrapping module added. */
+function prefixOf(tensors: Tensors, names: ParameterNames, modelType: string): string {
+  const found = [...tensors.keys()].filter((name) => name.endsWith(names.word));
+  const [word] = found;
+  if (found.length === 1 && (word === names.word || word!.at(-names.word.length - 1) === ".")) {
+    return word!.slice(0, -names.word.length);
+  }
+  throw new FormatError(
+    "checkpoint/tensor",
+    found.length === 0
+      ? `The checkpoint has no tensor ${JSON.stringify(`${modelType}.${names.word}`)}.`
+      : `The checkpoint has ${found.length} word embeddings (${found.join(", ")}); expected one.`,
+  );
+}
+
+/** Reads parameters by name and shape. */
+class Parameters {
+  readonly #tensors: Tensors;
+  readonly #prefix: string;
+
+  constructor(tensors: Tensors, prefix: string) {
+    this.#tensors = tensors;
+    this.#prefix = prefix;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(this.#prefix + name);
+  }
+
+  shape(name: string): readonly number[] {
+    const tensor = this.#tensors.get(this.#prefix + name);
+    if (tensor === undefined) {
+      throw new FormatError(
+        "checkpoint/tensor",
+        `The checkpoint has no tensor ${JSON.stringify(this.#prefix + name)}.`,
+      );
+    }
+    return tensor.shape;
+  }
+
+  floats(name: string, shape: readonly number[]): Float32Array {
+    const found = this.shape(name);
+    if (found.join() !== shape.join()) {
+      throw new FormatError(
+        "checkpoint/tensor",
+        `Tensor ${JSON.stringify(this.#prefix + name)} has shape [${found}], expected [${shape}].`,
+      );
+    }
+    const full = this.#prefix + name;
+    return checkFinite(full, tensorFloats(this.#tensors.get(full)!, full));
+  }
+
+  matrix(name: string, rows: number, columns: number): F32Matrix {
+    return { type: "f32", rows, columns, data: this.floats(name, [rows, columns]) };
+  }
+
+  linear(name: string, rows: number, columns: number): LinearWeights {
+    return {
+      weight: this.matrix(`${name}.weight`, rows, columns),
+      bias: this.floats(`${name}.bias`, [rows]),
+    };
+  }
+
+  /** LayerNorm's parameters; checkpoints of TensorFlow's time call them gamma and beta. */
+  norm(name: string, width: number): NormWeights {
+    const old = this.has(`${name}.gamma`);
+    return {
+      gamma: this.floats(`${name}.${old ? "gamma" : "weight"}`, [width]),
+      beta: this.floats(`${name}.${old ? "beta" : "bias"}`, [width]),
+    };
+  }
+}
+
+/** A size that config.json must say, or must agree on with the parameters. */
+function need(value: number | undefined, what: string): number {
+  if (value !== undefined) return value;
+  throw new ModelError("model/config", `config.json does not say ${what}, and no tensor does.`);
+}
+
+function matrixShape(parameters: Parameters, name: string): [number, number] {
+  const shape = parameters.shape(name);
+  if (shape.length === 2) return shape as unknown as [number, number];
+  throw new FormatError(
+    "checkpoint/tensor",
+    `Tensor ${JSON.stringify(name)} has shape [${shape}], expected two dimensions.`,
+  );
+}
+
+/** Sizes from the parameters where they show, else from config.json; and everything that must agree. */
+function sizesOf(
+  parameters: Parameters,
+  names: ParameterNames,
+  config: HfConfig,
+  firstPosition: number,
+): ModelConfig {
+  const [vocabSize, embeddingSize] = matrixShape(parameters, names.word);
+  const [positions] = matrixShape(parameters, names.position);
+  const typed = names.type !== undefined && parameters.has(names.type);
+  const at = names.layer.replace("{}", "0");
+  const [feedForwardSize, hiddenSize] = matrixShape(parameters, `${at}${names.up}.weight`);
+  const usual = CHECKPOINTS.get(config.modelType ?? "")?.activation;
+  const activation = ACTIVATIONS.get(config.hiddenAct ?? usual ?? "gelu");
+  if (activation === undefined) {
+    throw new ModelError(
+      "config/unsupported",
+      `config.json: the activation is ${
+        JSON.stringify(config.hiddenAct)
+      }; only GELU, exact or by ` +
+        "tanh, is supported.",
+    );
+  }
+  const said = [
+    ["hidden size", hiddenSize, config.hiddenSize],
+    ["embedding size", embeddingSize, config.embeddingSize],
+    ["feed-forward size", feedForwardSize, config.feedForwardSize],
+    ["vocabulary size", vocabSize, config.vocabSize],
+    ["number of positions", positions, config.maxPositions],
+  ] as const;
+  for (const [what, found, expected] of said) {
+    if (expected === undefined || expected === found) continue;
+    throw new ModelError(
+      "model/mismatch",
+      `The checkpoint's ${what} is ${found}, but config.json says ${expected}.`,
+    );
+  }
+  // DistilBERT's is written into its code, and is not in its config.json.
+  const epsilon = config.layerNormEpsilon ?? 1e-12;
+  return checkConfig({
+    hiddenSize,
+    embeddingSize,
+    layers: need(config.layers, "how many layers there are"),
+    heads: need(config.heads, "how many attention heads there are"),
+    feedForwardSize,
+    vocabSize,
+    maxPositions: positions - firstPosition,
+    typeVocabSize: typed ? matrixShape(parameters, names.type)[0] : 0,
+    activation,
+    layerNormEpsilon: Math.fround(epsilon),
+    labels: config.labels,
+  });
+}
+
+/**
+ * Reads an encoder and its head from named parameters.
+ *
+ * Throws {@link ModelError} `config/unsupported` for a `model_type` or an activation that is not known, naming
+ * it; `model/mismatch` where parameters and config.json disagree; {@link FormatError} `checkpoint/tensor` for a
+ * parameter that is missing or has another shape.
+ */
+function encoderFromTensors(
+  tensors: Tensors,
+  config: HfConfig,
+  head: LinearWeights | undefined,
+): EncoderWeights {
+  const modelType = config.modelType ?? "";
+  const known = CHECKPOINTS.get(modelType);
+  if (known === undefined) {
+    throw new ModelError(
+      "config/unsupported",
+      `config.json: model_type is ${
+        JSON.stringify(config.modelType)
+      }; a checkpoint can be read for ` +
+        `${[...CHECKPOINTS.keys()].join(", ")}.`,
+    );
+  }
+  const { names } = known;
+  const firstPosition = firstPositionOf(config);
+  const parameters = new Parameters(tensors, prefixOf(tensors, names, modelType));
+  const sizes = sizesOf(parameters, names, config, firstPosition);
+  const { hiddenSize: H, embeddingSize: E, feedForwardSize: F } = sizes;
+
+  const layerOf = (i: number): LayerWeights => {
+    const at = names.layer.replace("{}", String(i));
+    return {
+      qkv: stackLinear(names.qkv.map((name) => parameters.linear(at + name, H, H))),
+      attentionOutput: parameters.linear(at + names.attentionOutput, H, H),
+      attentionNorm: parameters.norm(at + names.attentionNorm, H),
+      up: parameters.linear(at + names.up, F, H),
+      down: parameters.linear(at + names.down, H, F),
+      feedForwardNorm: parameters.norm(at + names.feedForwardNorm, H),
+    };
+  };
+  const { layers } = sizes;
+  let all: LayerWeights[];
+  if (modelType === "albert") {
+    // Groups of layers share their parameters: layer i is in group floor(i / (layers / groups)).
+    const groups = config.layerGroups ?? 1;
+    if (groups < 1) {
+      throw new ModelError(
+        "config/unsupported",
+        `config.json: num_hidden_groups is ${groups}; expected at least 1.`,
+      );
+    }
+    if ((config.innerGroups ?? 1) !== 1) {
+      throw new ModelError(
+        "config/unsupported",
+        `config.json: inner_group_num is ${config.innerGroups}; only 1 is supported.`,
+      );
+    }
+    const made = Array.from({ length: Math.min(groups, layers) }, (_, i) => layerOf(i));
+    all = Array.from({ length: layers }, (_, i) => made[Math.floor(i / (layers / made.length))]!);
+  } else all = shareLayers(Array.from({ length: layers }, (_, i) => layerOf(i)));
+
+  const positions = parameters.matrix(names.position, sizes.maxPositions + firstPosition, E);
+  return {
+    config: sizes,
+    wordEmbedding: parameters.matrix(names.word, sizes.vocabSize, E),
+    positionEmbedding: {
+      type: "f32",
+      rows: sizes.maxPositions,
+      columns: E,
+      data: positions.data.subarray(firstPosition * E),
+    },
+    typeEmbedding: sizes.typeVocabSize === 0
+      ? undefined
+      : parameters.matrix(names.type!, sizes.typeVocabSize, E),
+    embeddingNorm: parameters.norm(names.embeddingNorm, E),
+    embeddingProjection: projectionOf(parameters, names, H, E),
+    layers: all,
+    classifier: head ?? findHead(tensors, config.labels.length, H),
+  };
+}
+
+/** ALBERT's projection is there even where both sizes are equal, and then it is no identity. */
+function projectionOf(
+  parameters: Parameters,
+  { projection }: ParameterNames,
+  H: number,
+  E: number,
+): LinearWeights | undefined {
+  if (projection === undefined || !parameters.has(`${projection}.weight`)) return undefined;
+  if (H !== E) return parameters.linear(projection, H, E);
+  throw new ModelError(
+    "config/unsupported",
+    `The embeddings are projected from ${E} to as many columns; only a projection that changes the ` +
+      "width is supported.",
+  );
+}
+
+/** pytorch-crf's parameters beside the classifier, wherever the module that holds them put them. */
+function crfInside(tensors: Tensors, labels: number): CrfWeights | undefined {
+  const part = "start_transitions";
+  const found = [...tensors.keys()].filter((name) => name === part || name.endsWith(`.${part}`));
+  if (found.length === 0) return undefined;
+  if (found.length > 1) {
+    throw new FormatError(
+      "checkpoint/tensor",
+      `The checkpoint has ${found.length} CRFs (${found.join(", ")}); expected one.`,
+    );
+  }
+  const prefix = found[0]!.slice(0, -part.length);
+  const parameters = new Parameters(tensors, prefix);
+  return checkCrf({
+    start: parameters.floats(part, [labels]),
+    end: parameters.floats("end_transitions", [labels]),
+    transitions: parameters.floats("transitions", [labels, labels]),
+  }, labels);
+}
+
+/** Files of a checkpoint without its tokenizer's. */
+export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
+
+/**
+ * Reads an encoder and its CRF. float32 parameters are views into the file where its bytes are aligned.
+ *
+ * Throws {@link FormatError}: `safetensors/...` for a damaged file, `checkpoint/index` and `checkpoint/shard`
+ * for shards that do not fit together, `checkpoint/tensor` and `head/tensor` for a parameter that is missing or
+ * has another shape; {@link ModelError}: `config/unsupported` for what the encoder does not compute,
+ * `model/mismatch` for a contradiction, `model/weights` for a number that is not finite; {@link InputError} for
+ * a missing file; and what {@link readHfConfig} throws.
+ */
+export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weights" | "crf"> {
+  const config = readHfConfig(textOf(files.config, "config.json"));
+  const labels = config.labels.length;
+  const head = files.head && headFromTensors(files.head, labels);
+  if (head === undefined && config.wholeText !== undefined) {
+    throw new ModelError(
+      "config/unsupported",
+      `config.json: the architecture is ${config.wholeText}, which does not label tokens; expected ` +
+        "one for token classification.",
+    );
+  }
+  const tensors = readTensors(files);
+  const weights = encoderFromTensors(tensors, config, head);
+  const crf = files.crf ? crfFromSafetensors(files.crf, labels) : crfInside(tensors, labels);
+  return { weights, crf };
+}
+
+/**
+ * Reads a checkpoint with its tokenizer. Throws what {@link readCheckpoint} and the tokenizer throw, and
+ * ModelError `model/mismatch` when the tokenizer has more ids than the word embedding has rows.
+ */
+export function bundleFromCheckpoint(
+  files: CheckpointFiles,
+  options?: TokenizerOptions,
+): ModelBundle {
+  const { weights, crf } = readCheckpoint(files);
+  const tokenizer = readTokenizer(files, options);
+  checkVocabulary(tokenizer.vocabSize, weights.config);
+  return { weights, crf, tokenizer };
+}

@@ -1,0 +1,219 @@
+/**
+ * Quantized operators, written out: integer arithmetic to products with dequantized weights.
+ *
+ * What a quantizer did to activations is of no interest here, since this library's kernels quantize them
+ * themselves; what counts are the weights' integers, scales and zero points. So each rule writes the float
+ * operator over activations (which recognisers follow through every QuantizeLinear and DequantizeLinear)
+ * and puts a DequantizeLinear in front of the weight, which `constant.ts` reads.
+ *
+ * What each operator means: ONNX's Operators.md and ONNX Runtime 1.31, docs/ContribOperators.md.
+ *
+ * @module
+ */
+import type { OnnxNode } from "./decode.ts";
+import type { Lowering, Rule } from "./lower.ts";
+import { tensorFloats } from "./tensor.ts";
+
+/** A weight or an activation by its integers, scale and zero point; the scale of each column for several. */
+function real(
+  at: Lowering,
+  value: string,
+  scale: string,
+  zero: string | undefined,
+  output?: string,
+): string {
+  const gather = at.producer(value);
+  const table = gather?.op === "Gather" && gather.domain === "" ? gather.inputs[0]! : undefined;
+  if (table !== undefined && isWeight(at, table)) {
+    // The rows of a table: it is the table that has integers to be read.
+    const kept = Object.fromEntries(gather!.attributes);
+    return at.emit("Gather", [real(at, table, scale, zero), gather!.inputs[1]!], kept, output);
+  }
+  return at.emit("DequantizeLinear", [value, scale, ...(zero ? [zero] : [])], { axis: 1 }, output);
+}
+
+/** The float activation that (Dynamic)QuantizeLinear made integers of, where it is in the graph. */
+function source(at: Lowering, value: string): string {
+  const node = at.producer(value);
+  const made = node?.op === "DynamicQuantizeLinear" || node?.op === "QuantizeLinear";
+  return made && node.outputs[0] === value ? node.inputs[0]! : value;
+}
+
+function isWeight(at: Lowering, value: string | undefined): boolean {
+  return at.stored(value) !== undefined;
+}
+
+/** `Cast(MatMulInteger(a, b)) * (scale of a * scale of b)`, at the Mul. */
+function matMulInteger(at: Lowering, node: OnnxNode): boolean {
+  for (const [i, j] of [[0, 1], [1, 0]] as const) {
+    const cast = at.producer(node.inputs[i]);
+    const integer = cast?.op === "Cast" ? at.producer(cast.inputs[0]) : cast;
+    const scales = at.producer(node.inputs[j]);
+    if (integer?.op !== "MatMulInteger" || scales?.op !== "Mul") continue;
+    const scale = scales.inputs.find((input) => isWeight(at, input));
+    const [a, b, , zero] = integer.inputs as string[];
+    if (scale === undefined || !isWeight(at, b)) continue;
+    at.emit("MatMul", [source(at, a!), real(at, b!, scale, zero)], {}, node.outputs[0]);
+    return true;
+  }
+  return false;
+}
+
+/** A product, and a bias where there is one. */
+function product(at: Lowering, node: OnnxNode, a: string, b: string, bias?: string): boolean {
+  const out = node.outputs[0];
+  if (!bias) at.emit("MatMul", [a, b], {}, out);
+  else at.emit("Add", [at.emit("MatMul", [a, b]), bias], {}, out);
+  return true;
+}
+
+function dynamicQuantizeMatMul(at: Lowering, node: OnnxNode): boolean {
+  const [a, b, scale, zero, bias] = node.inputs as string[];
+  return product(at, node, a!, real(at, b!, scale!, zero), bias);
+}
+
+function matMulIntegerToFloat(at: Lowering, node: OnnxNode): boolean {
+  const [a, b, , scale, , zero, bias] = node.inputs as string[];
+  return product(at, node, source(at, a!), real(at, b!, scale!, zero), bias);
+}
+
+/** com.microsoft.Attention over an integer input and weight. */
+function qAttention(at: Lowering, node: OnnxNode): boolean {
+  const [x, weight, bias, , scale, mask, , zero, past] = node.inputs as string[];
+  const float = { ...node, op: "Attention", inputs: [] as string[] };
+  float.inputs = [source(at, x!), real(at, weight!, scale!, zero), bias!, mask ?? "", past ?? ""];
+  at.again(float);
+  return true;
+}
+
+function qLinearMatMul(at: Lowering, node: OnnxNode): boolean {
+  const [a, aScale, aZero, b, bScale, bZero] = node.inputs as string[];
+  return product(at, node, real(at, a!, aScale!, aZero), real(at, b!, bScale!, bZero));
+}
+
+/** Gemm whose bias is int32, with the product of both scales. */
+function qGemm(at: Lowering, node: OnnxNode): boolean {
+  const [a, aScale, aZero, b, bScale, bZero, c] = node.inputs as string[];
+  // The scale of each output: of a column, or of a row where the weight is turned.
+  const axis = node.attributes.get("transB") === 1 ? 0 : 1;
+  const weight = at.emit("DequantizeLinear", [b!, bScale!, ...(bZero ? [bZero] : [])], { axis });
+  const inputs = [real(at, a!, aScale!, aZero), weight];
+  if (c) {
+    const one = at.stored(aScale), many = at.stored(bScale);
+    const scales = many && tensorFloats(many);
+    const scale = one && tensorFloats(one)?.[0];
+    if (scales === undefined || scale === undefined) return false;
+    const both = at.floats(
+      scales.map((s) => s * scale),
+      scales.length === 1 ? [] : [scales.length],
+    );
+    inputs.push(at.emit("DequantizeLinear", [c, both], { axis: 0 }));
+  }
+  const { transA, transB, alpha } = Object.fromEntries(node.attributes);
+  const kept = Object.entries({ transA, transB, alpha }).filter(([, value]) => value !== undefined);
+  at.emit("Gemm", inputs, Object.fromEntries(kept) as Record<string, number>, node.outputs[0]);
+  return true;
+}
+
+/** QLinearAdd and QLinearMul: operands with scale and zero point each. */
+function qLinearBinary(op: string): Rule {
+  return (at, node) => {
+    const [a, aScale, aZero, b, bScale, bZero] = node.inputs as string[];
+    const inputs = [real(at, a!, aScale!, aZero), real(at, b!, bScale!, bZero)];
+    at.emit(op, inputs, {}, node.outputs[0]);
+    return true;
+  };
+}
+
+/** QLinearSoftmax and QLinearSigmoid: one operand. */
+function qLinearUnary(op: string): Rule {
+  return (at, node) => {
+    const [x, scale, zero] = node.inputs as string[];
+    const kept = [...node.attributes].filter(([name]) => name === "axis");
+    at.emit(op, [real(at, x!, scale!, zero)], Object.fromEntries(kept), node.outputs[0]);
+    return true;
+  };
+}
+
+/** `DequantizeLinear(Gather(table, ids))`; any other stays as it is, with its axis. */
+function dequantizedGather(at: Lowering, node: OnnxNode): boolean {
+  const [value, scale, zero] = node.inputs as string[];
+  const gather = at.producer(value);
+  if (gather?.op !== "Gather" || !isWeight(at, gather.inputs[0])) return false;
+  real(at, value!, scale!, zero, node.outputs[0]);
+  return true;
+}
+
+/** ONNX Runtime's own (De)QuantizeLinear, which knew more types before ONNX's did. */
+function ownLinear(at: Lowering, node: OnnxNode): boolean {
+  const { op, inputs, attributes, outputs } = node;
+  if (op === "DequantizeLinear" && dequantizedGather(at, node)) return true;
+  at.emit(op, inputs, Object.fromEntries(attributes), outputs[0]);
+  return true;
+}
+
+/**
+ * A weight in blocks of 4 or 8 bits, expanded: block b of row n has its own scale, and a zero point in the
+ * middle unless it has one of its own.
+ */
+function matMulNBits(at: Lowering, node: OnnxNode): boolean {
+  const size = (name: string, fallback = 0): number => {
+    const value = node.attributes.get(name);
+    return typeof value === "number" ? value : fallback;
+  };
+  const [x, packed, scale, zero, group, bias] = node.inputs as string[];
+  const [K, N, bits, block] = [size("K"), size("N"), size("bits", 4), size("block_size")];
+  const bytes = at.stored(packed)?.bytes, scales = at.stored(scale), zeros = at.stored(zero)?.bytes;
+  const factors = scales && tensorFloats(scales);
+  const blocks = Math.ceil(K / block), perBlock = block * bits / 8;
+  const zeroRow = Math.ceil(blocks * bits / 8);
+  // All sizes are checked against what is stored before anything is allocated from them.
+  const fits = (bits === 4 || bits === 8) && [K, N, block].every(Number.isInteger) && N > 0 &&
+    K > 0 && blocks >= 1 && !group &&
+    bytes?.length === N * blocks * perBlock && factors?.length === N * blocks &&
+    (zero ? zeros?.length === N * zeroRow : true);
+  if (!fits) return false;
+  const nibble = (from: Uint8Array, start: number, i: number): number =>
+    bits === 8 ? from[start + i]! : (from[start + (i >> 1)]! >> (4 * (i & 1))) & 15;
+  const values = new Float32Array(N * K);
+  for (let n = 0; n < N; n++) {
+    for (let k = 0; k < K; k++) {
+      const b = Math.floor(k / block);
+      const middle = zeros ? nibble(zeros, n * zeroRow, b) : 1 << (bits - 1);
+      const q = nibble(bytes!, (n * blocks + b) * perBlock, k - b * block);
+      values[n * K + k] = (q - middle) * factors![n * blocks + b]!;
+    }
+  }
+  const weight = at.emit("Transpose", [at.floats(values, [N, K])], { perm: [1, 0] });
+  return product(at, node, x!, weight, bias);
+}
+
+/** EmbedLayerNormalization over quantized tables and a quantized LayerNorm. */
+function qEmbedLayerNormalization(at: Lowering, node: OnnxNode): boolean {
+  const parts = node.inputs as string[];
+  const table = (i: number, scale: number): string =>
+    parts[i] ? real(at, parts[i]!, parts[scale]!, parts[scale + 5]) : "";
+  const inputs = [parts[0]!, parts[1] ?? "", table(2, 8), table(3, 9), table(4, 10)];
+  inputs.push(table(5, 11), table(6, 12));
+  at.again({ ...node, op: "EmbedLayerNormalization", inputs });
+  return true;
+}
+
+/** Rules by `domain:operator`. */
+export const QUANTIZED: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  [":Mul", matMulInteger],
+  [":DequantizeLinear", dequantizedGather],
+  [":QLinearMatMul", qLinearMatMul],
+  ["com.microsoft:DequantizeLinear", ownLinear],
+  ["com.microsoft:QuantizeLinear", ownLinear],
+  ["com.microsoft:DynamicQuantizeMatMul", dynamicQuantizeMatMul],
+  ["com.microsoft:MatMulIntegerToFloat", matMulIntegerToFloat],
+  ["com.microsoft:MatMulNBits", matMulNBits],
+  ["com.microsoft:QAttention", qAttention],
+  ["com.microsoft:QGemm", qGemm],
+  ["com.microsoft:QLinearAdd", qLinearBinary("Add")],
+  ["com.microsoft:QLinearMul", qLinearBinary("Mul")],
+  ["com.microsoft:QLinearSoftmax", qLinearUnary("Softmax")],
+  ["com.microsoft:QLinearSigmoid", qLinearUnary("Sigmoid")],
+  ["com.microsoft:QEmbedLayerNormalization", qEmbedLayerNormalization],
+]);

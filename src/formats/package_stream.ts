@@ -1,0 +1,234 @@
+/**
+ * A package as it arrives, so that a file of 70 MB never lies in memory beside the model made of it.
+ *
+ * A package begins with its header, which says all that must be known to make room: configuration,
+ * tokenizer, and every tensor's type, shape and place. Its float32 tensors come next (a writer sorts by the
+ * size of elements), and with them scales, biases and norms; then the quantized matrices, one after the
+ * other, each of which can be packed and dropped before the next has come. The word embedding, more than half
+ * of a model, is handed on in runs of rows.
+ *
+ * The size of the whole must be known beforehand: a header that claims more than the file has is refused
+ * before room is made for it. A file in another order is read too; what comes too early is kept.
+ *
+ * @module
+ */
+import { FormatError } from "../errors.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import type { I4Matrix, I8Matrix, Matrix } from "../model/weights.ts";
+import type { TokenizerOptions } from "../tokenizer/types.ts";
+import { checkMatrix } from "./check.ts";
+import { assemblePackage, viewMatrix } from "./package.ts";
+import { headerLength, readHeader, type SafeTensor, type TensorEntry } from "./safetensors/read.ts";
+
+/** Bytes in a known number. */
+export interface ByteSource {
+  /** How many bytes there are in all. */
+  readonly size: number;
+  /** The bytes, in pieces of any size; a piece may be overwritten once the next one has been asked for. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Rows of a matrix that have arrived. */
+export interface MatrixPart {
+  /** The matrix of the bundle that they belong to. */
+  readonly matrix: I8Matrix | I4Matrix;
+  /** Index of the first row. */
+  readonly first: number;
+  /** The rows as a matrix of their own, checked; overwritten once the next part has been asked for. */
+  readonly rows: I8Matrix | I4Matrix;
+}
+
+/** A model whose quantized matrices are still to come. */
+export interface StreamedModel {
+  /** All but the data of quantized matrices, which are empty. */
+  readonly bundle: ModelBundle;
+  /** The data; a matrix comes whole, the word embedding in runs of rows. To be read once. */
+  readonly parts: AsyncIterable<MatrixPart>;
+  /** Lets the source go, whether the parts were read or not. */
+  close(): Promise<void>;
+}
+
+/** A run of word-embedding rows is about this long. */
+const RUN_BYTES = 1 << 20;
+
+/** Takes exact numbers of bytes from pieces of any size. */
+class ByteReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next `length` bytes, at an address that is a multiple of 4; throws when there are fewer. */
+  take(length: number): Promise<Uint8Array> {
+    return this.fill(new Uint8Array(length));
+  }
+
+  /** Fills `out` with the next bytes. */
+  async fill(out: Uint8Array): Promise<Uint8Array> {
+    const { length } = out;
+    for (let at = 0; at < length;) {
+      if (this.#rest.length === 0) {
+        const { done, value } = await this.#chunks.next();
+        if (done) {
+          throw new FormatError(
+            "safetensors/truncated",
+            `safetensors: the data end after ${at} of the next ${length} bytes.`,
+          );
+        }
+        this.#rest = value;
+      }
+      const part = this.#rest.subarray(0, length - at);
+      out.set(part, at);
+      at += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return out;
+  }
+
+  /** Lets the source go, read to the end or not. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+/** Bytes of one row; a tensor of no dimension is one row. */
+function rowBytes({ shape, start, end }: TensorEntry): number {
+  return shape[0] ? (end - start) / shape[0] : end - start;
+}
+
+/**
+ * Reads a package's header and float32 tensors, and then, as `parts` is read, its quantized matrices.
+ *
+ * @throws what `readPackage` throws; for the data of a quantized matrix when its part is read.
+ */
+export async function streamPackage(
+  { size, chunks }: ByteSource,
+  options?: TokenizerOptions,
+): Promise<StreamedModel> {
+  const reader = new ByteReader(chunks);
+  try {
+    const length = headerLength(await reader.take(8));
+    if (8 + length > size) {
+      throw new FormatError(
+        "safetensors/truncated",
+        `safetensors: the header claims ${length} bytes, but only ${size - 8} follow.`,
+      );
+    }
+    const { entries, metadata, dataBytes } = readHeader(await reader.take(length));
+    if (8 + length + dataBytes !== size) {
+      throw new FormatError(
+        "safetensors/truncated",
+        `safetensors: header and tensors need ${
+          8 + length + dataBytes
+        } bytes, the file has ${size}.`,
+      );
+    }
+    const order = entries.toSorted((a, b) => a.start - b.start || a.end - b.end);
+    const late = ({ dtype }: TensorEntry): boolean => dtype === "I8" || dtype === "U8";
+    const first = order.findLastIndex((entry) => !late(entry)) + 1;
+
+    const data = new Map<string, Uint8Array>();
+    for (const entry of order.slice(0, first)) {
+      data.set(entry.name, await reader.take(entry.end - entry.start));
+    }
+    const none = new Uint8Array(0);
+    const tensors = new Map(entries.map(({ name, dtype, shape }): [string, SafeTensor] => {
+      return [name, { dtype, shape, data: data.get(name) ?? none }];
+    }));
+    const awaited = new Map<string, I8Matrix | I4Matrix>();
+    const bundle = assemblePackage(
+      { tensors, metadata },
+      (name, type, rows, columns, tensor, s) => {
+        if (type === "f32") return viewMatrix(name, type, rows, columns, tensor, s);
+        const matrix = emptyMatrix(type, rows, columns, s);
+        awaited.set(name, matrix);
+        return matrix;
+      },
+      options,
+    );
+    return {
+      bundle,
+      parts: readParts(reader, order.filter(late), data, awaited),
+      close: () => reader.close(),
+    };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+/** A quantized matrix without its data. */
+function emptyMatrix(
+  type: "i8" | "i4",
+  rows: number,
+  columns: number,
+  scales: Float32Array,
+): I8Matrix | I4Matrix {
+  return type === "i8"
+    ? { type, rows, columns, data: new Int8Array(0), scales }
+    : { type, rows, columns, data: new Uint8Array(0), scales };
+}
+
+async function* readParts(
+  reader: ByteReader,
+  order: readonly TensorEntry[],
+  early: ReadonlyMap<string, Uint8Array>,
+  awaited: ReadonlyMap<string, I8Matrix | I4Matrix>,
+): AsyncGenerator<MatrixPart> {
+  // One buffer for all parts: a hundred that wait for a collector would be the whole file again.
+  let buffer = new Uint8Array(0);
+  for (const entry of order) {
+    const { name, end, start } = entry, matrix = awaited.get(name)!, bytes = early.get(name);
+    const run = name === "embeddings.word.weight" && bytes === undefined
+      ? Math.max(1, Math.floor(RUN_BYTES / rowBytes(entry)))
+      : matrix.rows;
+    for (let first = 0; first < matrix.rows; first += run) {
+      const count = Math.min(run, matrix.rows - first);
+      const length = count * (end - start) / matrix.rows;
+      if (bytes === undefined && buffer.length < length) buffer = new Uint8Array(length);
+      const part = bytes ?? await reader.fill(buffer.subarray(0, length));
+      yield { matrix, first, rows: partOf(name, matrix, first, count, part) };
+    }
+  }
+}
+
+function partOf(
+  name: string,
+  { type, columns, scales }: I8Matrix | I4Matrix,
+  first: number,
+  rows: number,
+  bytes: Uint8Array,
+): I8Matrix | I4Matrix {
+  const own = scales.subarray(first, first + rows);
+  const part: I8Matrix | I4Matrix = type === "i8"
+    ? {
+      type,
+      rows,
+      columns,
+      data: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length),
+      scales: own,
+    }
+    : { type, rows, columns, data: bytes, scales: own };
+  checkMatrix(name, rows, columns, part);
+  return part;
+}
+
+/** Waits for all parts and fills the bundle's matrices, for who needs the weights as a whole. */
+export async function collectModel(
+  { bundle, parts }: Pick<StreamedModel, "bundle" | "parts">,
+): Promise<ModelBundle> {
+  type Open<T> = { -readonly [K in keyof T]: T[K] };
+  for await (const { matrix, first, rows } of parts) {
+    const open = matrix as Open<Matrix> & { data: Uint8Array | Int8Array };
+    const width = rows.data.length / rows.rows;
+    if (open.data.length === 0) {
+      open.data = matrix.type === "i8"
+        ? new Int8Array(matrix.rows * width)
+        : new Uint8Array(matrix.rows * width);
+    }
+    open.data.set(rows.data, first * width);
+  }
+  return bundle;
+}

@@ -1,0 +1,311 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { RuntimeError } from "../../src/errors.ts";
+import { bundleFromCheckpoint, type CheckpointFiles } from "../../src/formats/checkpoint.ts";
+import { bundleFromExport } from "../../src/formats/export.ts";
+import { readPackage, writePackage } from "../../src/formats/package.ts";
+import { readSafetensors, type SafeTensor } from "../../src/formats/safetensors/read.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
+import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { readFolder } from "../../src/runtime/folder.ts";
+import { floatsOf, local, sameBits, textOf, throwsCode } from "./helpers.ts";
+
+const MODEL = local("model.safetensors");
+const CONFIG = JSON.parse(textOf(local("config.json"))) as Record<string, unknown>;
+/** As many pieces as the fixture has ids. */
+const VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "e", "f", "g"].join("\n");
+const FILES: CheckpointFiles = { model: MODEL, config: JSON.stringify(CONFIG), vocab: VOCAB };
+const EXPORTED = floatsOf(
+  bundleFromExport({ ...FILES, model: local("dynamo-18.onnx") }).weights,
+);
+
+/** The checkpoint with tensors renamed, left out (undefined) or replaced. */
+function changed(
+  change: (name: string, tensor: SafeTensor) => [string, SafeTensor] | undefined,
+  more: Record<string, SafeTensor> = {},
+): Uint8Array {
+  const tensors = new Map(Object.entries(more));
+  for (const [name, tensor] of readSafetensors(MODEL).tensors) {
+    const kept = change(name, tensor);
+    if (kept !== undefined) tensors.set(...kept);
+  }
+  return writeSafetensors(tensors, {});
+}
+
+function floats(shape: number[], values: number[]): SafeTensor {
+  return { dtype: "F32", shape, data: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+const read = (model: Uint8Array, config: Record<string, unknown> = {}) =>
+  bundleFromCheckpoint({ ...FILES, model, config: JSON.stringify({ ...CONFIG, ...config }) });
+
+test("a checkpoint and its export give the same weights, bit for bit", () => {
+  const { weights, crf } = bundleFromCheckpoint(FILES);
+  sameBits(floatsOf(weights), EXPORTED);
+  assert.is(crf, undefined);
+  assert.equal(weights.config.labels, ["O", "B-MED", "I-MED"]);
+});
+
+test("with no prefix, with a wrapping module's, and with TensorFlow's names of LayerNorm", () => {
+  const renamings: ((name: string) => string)[] = [
+    (name) => name.replace("bert.", ""),
+    (name) => `model.${name}`,
+    (name) => `module.encoder.${name.replace("bert.", "")}`,
+    (name) => name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("Norm.bias", "Norm.beta"),
+  ];
+  for (const rename of renamings) {
+    const bytes = changed((name, tensor) => [rename(name), tensor]);
+    sameBits(floatsOf(read(bytes).weights), EXPORTED);
+  }
+});
+
+test("a CRF inside the checkpoint, wherever it is, and one beside it, which wins", () => {
+  const parts = (first: number): [string, SafeTensor][] => [
+    ["start_transitions", floats([3], [first, 2, 3])],
+    ["end_transitions", floats([3], [4, 5, 6])],
+    ["transitions", floats([3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9])],
+  ];
+  const inside = Object.fromEntries(parts(1).map(([name, tensor]) => [`crf.${name}`, tensor]));
+  const model = changed((name, tensor) => [name, tensor], inside);
+  const { crf } = read(model);
+  assert.equal([...crf!.start, ...crf!.end], [1, 2, 3, 4, 5, 6]);
+  assert.equal([...crf!.transitions], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const beside = writeSafetensors(new Map(parts(9)), {});
+  const both = bundleFromCheckpoint({ ...FILES, model, crf: beside });
+  assert.is(both.crf!.start[0], 9);
+  const twice = changed((name, tensor) => [name, tensor], {
+    ...inside,
+    "other.start_transitions": floats([3], [1, 2, 3]),
+  });
+  throwsCode(() => read(twice), "checkpoint/tensor", /2 CRFs \(crf\.start.*other\.start/);
+});
+
+test("shards, by their names in the index, and nothing that was not handed in", () => {
+  const tensors = [...readSafetensors(MODEL).tensors];
+  const names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+  const shards = names.map((_, i) =>
+    writeSafetensors(new Map(tensors.filter((_, at) => at % 2 === i)), {})
+  );
+  const weight_map = Object.fromEntries(tensors.map(([name], at) => [name, names[at % 2]!]));
+  const model = new Map(names.map((name, i) => [name, shards[i]!]));
+  const index = JSON.stringify({ metadata: {}, weight_map });
+  sameBits(floatsOf(bundleFromCheckpoint({ ...FILES, model, index }).weights), EXPORTED);
+
+  throwsCode(() => bundleFromCheckpoint({ ...FILES, model }), "input/index");
+  throwsCode(
+    () => bundleFromCheckpoint({ ...FILES, model, index: "{}" }),
+    "checkpoint/index",
+    /no weight_map/,
+  );
+  model.delete(names[1]!);
+  throwsCode(
+    () => bundleFromCheckpoint({ ...FILES, model, index }),
+    "checkpoint/shard",
+    /"model-00002-of-00002\.safetensors", which was not handed in/,
+  );
+  const outside = JSON.stringify({ weight_map: { a: "../../etc/passwd" } });
+  throwsCode(() => bundleFromCheckpoint({ ...FILES, model, index: outside }), "checkpoint/shard");
+  const wrong = JSON.stringify({ weight_map: { a: names[0] } });
+  throwsCode(
+    () => bundleFromCheckpoint({ ...FILES, model, index: wrong }),
+    "checkpoint/shard",
+    /has no tensor "a"/,
+  );
+});
+
+test("what does not fit together is said with its name and both shapes", () => {
+  const without = (part: string): Uint8Array =>
+    changed((name, tensor) => name.includes(part) ? undefined : [name, tensor]);
+  throwsCode(
+    () => read(without("layer.1.output.dense.bias")),
+    "checkpoint/tensor",
+    /no tensor "bert\.encoder\.layer\.1\.output\.dense\.bias"/,
+  );
+  throwsCode(() => read(without("word_embeddings")), "checkpoint/tensor", /no tensor "bert\.embed/);
+  throwsCode(() => read(without("classifier")), "head/tensor", /There is no classifier/);
+  throwsCode(() => read(MODEL, { num_hidden_layers: 3 }), "checkpoint/tensor", /layer\.2/);
+  throwsCode(
+    () => read(MODEL, { hidden_size: 13 }),
+    "model/mismatch",
+    /hidden size is 12, but config\.json says 13/,
+  );
+  throwsCode(() => read(MODEL, { hidden_act: "relu" }), "config/unsupported", /"relu"; only GELU/);
+  throwsCode(
+    () => read(MODEL, { model_type: "luke" }),
+    "config/unsupported",
+    /model_type is "luke"; a checkpoint can be read for bert, electra/,
+  );
+  throwsCode(
+    () => read(MODEL, { architectures: ["BertForSequenceClassification"] }),
+    "config/unsupported",
+    /BertForSequenceClassification, which does not label tokens/,
+  );
+  throwsCode(
+    () => read(MODEL, { id2label: { 0: "O", 1: "B-MED" } }),
+    "head/tensor",
+    /"classifier\.weight" has shape \[3,12\].*expected \[2, 12\]/,
+  );
+  throwsCode(
+    () => read(MODEL, { num_attention_heads: undefined }),
+    "model/config",
+    /does not say how many attention heads/,
+  );
+  const word = readSafetensors(MODEL).tensors.get("bert.embeddings.word_embeddings.weight")!;
+  throwsCode(
+    () => read(changed((...kept) => kept, { "teacher.embeddings.word_embeddings.weight": word })),
+    "checkpoint/tensor",
+    /2 word embeddings \(.*teacher/,
+  );
+  const line = { ...word, shape: [132] };
+  throwsCode(
+    () => read(changed((name, tensor) => [name, name.includes("word_emb") ? line : tensor])),
+    "checkpoint/tensor",
+    /shape \[132\], expected two dimensions/,
+  );
+  const square = changed((name, tensor) => [name.replace("bert.", "electra."), tensor], {
+    "electra.embeddings_project.weight": floats([12, 12], new Array(144).fill(0)),
+  });
+  throwsCode(
+    () => read(square, { model_type: "electra" }),
+    "config/unsupported",
+    /projected from 12 to as many columns/,
+  );
+  const flat = changed((name, tensor) =>
+    name.endsWith("query.weight") ? [name, { ...tensor, shape: [144] }] : [name, tensor]
+  );
+  throwsCode(() => read(flat), "checkpoint/tensor", /shape \[144\], expected \[12,12\]/);
+  const nan = changed((name, tensor) =>
+    name === "classifier.bias" ? [name, floats([3], [0, NaN, 0])] : [name, tensor]
+  );
+  throwsCode(() => read(nan), "model/weights", /classifier\.bias.*element 1 is NaN/);
+  const integers = changed((name, tensor) =>
+    name === "classifier.bias" ? [name, { ...tensor, dtype: "I32" }] : [name, tensor]
+  );
+  throwsCode(() => read(integers), "safetensors/tensor", /is I32, expected F32/);
+});
+
+test("a head beside an encoder, by its usual names", () => {
+  const encoder = changed((name, tensor) =>
+    name.startsWith("classifier") ? undefined : [name, tensor]
+  );
+  const { tensors } = readSafetensors(MODEL);
+  const headOf = (prefix: string): Uint8Array =>
+    writeSafetensors(
+      new Map([
+        [`${prefix}weight`, tensors.get("classifier.weight")!],
+        [`${prefix}bias`, tensors.get("classifier.bias")!],
+      ]),
+      {},
+    );
+  for (const prefix of ["classifier.", "", "head.", "model.token_classifier."]) {
+    const files = { ...FILES, model: encoder, head: headOf(prefix) };
+    sameBits(floatsOf(bundleFromCheckpoint(files).weights), EXPORTED);
+  }
+  throwsCode(
+    () => bundleFromCheckpoint({ ...FILES, model: encoder, head: headOf("nonsense.") }),
+    "head/tensor",
+  );
+});
+
+test("ALBERT's layers are one object, also once they are quantized; a package has the same numbers", () => {
+  const layer = /^bert\.encoder\.layer\.(\d)\./;
+  const names: [RegExp, string][] = [
+    [/attention\.self\.(query|key|value)/, "attention.$1"],
+    [/attention\.output\.dense/, "attention.dense"],
+    [/attention\.output\.LayerNorm/, "attention.LayerNorm"],
+    [/intermediate\.dense/, "ffn"],
+    [/output\.dense/, "ffn_output"],
+    [/output\.LayerNorm/, "full_layer_layer_norm"],
+  ];
+  const model = changed((name, tensor) => {
+    const number = layer.exec(name)?.[1];
+    if (number === undefined) return [name.replace("bert.", "albert."), tensor];
+    if (number === "1") return undefined;
+    const rest = name.replace(layer, "");
+    const [from, to] = names.find(([from]) => from.test(rest))!;
+    return [
+      `albert.encoder.albert_layer_groups.0.albert_layers.0.${rest.replace(from, to)}`,
+      tensor,
+    ];
+  });
+  const bundle = read(model, { model_type: "albert", num_hidden_layers: 4, num_hidden_groups: 1 });
+  const { layers } = bundle.weights;
+  assert.is(new Set(layers).size, 1);
+  assert.is(layers.length, 4);
+  const back = readPackage(writePackage(bundle)).weights;
+  assert.is(new Set(quantizeEncoder(bundle.weights).weights.layers).size, 1);
+  sameBits(floatsOf(back), floatsOf(bundle.weights));
+
+  // Two groups over four layers: 0, 0, 1, 1.
+  const two = changed((name, tensor) => {
+    const number = layer.exec(name)?.[1];
+    if (number === undefined) return [name.replace("bert.", "albert."), tensor];
+    const rest = name.replace(layer, "");
+    const [from, to] = names.find(([from]) => from.test(rest))!;
+    const at = `albert.encoder.albert_layer_groups.${number}.albert_layers.0.`;
+    return [at + rest.replace(from, to), tensor];
+  });
+  const grouped = read(two, {
+    model_type: "albert",
+    num_hidden_layers: 4,
+    num_hidden_groups: 2,
+  }).weights.layers;
+  const exported = [0, 1].map((i) => EXPORTED[`${i}.qkv.weight`]!);
+  assert.equal(
+    grouped.map(({ qkv }) => exported.findIndex((data) => data[0] === qkv.weight.data[0])),
+    [0, 0, 1, 1],
+  );
+  throwsCode(
+    () => read(model, { model_type: "albert", inner_group_num: 2 }),
+    "config/unsupported",
+    /inner_group_num is 2/,
+  );
+});
+
+test("a folder with a checkpoint is one, unless its file is a package", async () => {
+  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+  const folderOf = (files: Record<string, Uint8Array>) => ({
+    location: "here",
+    names: Object.keys(files).sort(),
+    read: (name: string) => Promise.resolve(files[name]!),
+  });
+  const files = {
+    "model.safetensors": MODEL,
+    "config.json": text(JSON.stringify(CONFIG)),
+    "vocab.txt": text(VOCAB),
+  };
+  const content = await readFolder(folderOf(files));
+  assert.ok("checkpoint" in content);
+  if ("checkpoint" in content) {
+    sameBits(floatsOf(bundleFromCheckpoint(content.checkpoint).weights), EXPORTED);
+  }
+  const packed = { ...files, "model.safetensors": writePackage(bundleFromCheckpoint(FILES)) };
+  assert.ok("package" in await readFolder(folderOf(packed)));
+
+  for (
+    const [lone, message] of [
+      [{ "pytorch_model.bin": MODEL, "config.json": files["config.json"] }, /is a pickle/],
+      [{ "model.safetensors.index.json": text("{}") }, /no config\.json/],
+    ] as const
+  ) {
+    const error = await readFolder(folderOf(lone)).catch((caught: unknown) => caught);
+    assert.instance(error, RuntimeError);
+    assert.match((error as RuntimeError).message, message);
+  }
+
+  const shard = "model-00001-of-00001.safetensors";
+  const { tensors } = readSafetensors(MODEL);
+  const weight_map = Object.fromEntries([...tensors.keys()].map((name) => [name, shard]));
+  const sharded = await readFolder(folderOf({
+    "config.json": files["config.json"],
+    "vocab.txt": files["vocab.txt"],
+    "model.safetensors.index.json": text(JSON.stringify({ weight_map })),
+    [shard]: MODEL,
+  }));
+  assert.ok("checkpoint" in sharded);
+  if ("checkpoint" in sharded) {
+    sameBits(floatsOf(bundleFromCheckpoint(sharded.checkpoint).weights), EXPORTED);
+  }
+});
+
+test.run();

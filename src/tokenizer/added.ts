@@ -15,6 +15,7 @@
  * @module
  */
 
+import type { Aligned } from "./aligned.ts";
 import {
   type Fields,
   invalid,
@@ -80,10 +81,17 @@ export class AddedMatcher {
     }
   }
 
+  /** Whether any pattern begins anywhere with one of these units: mostly not, and then all is quick. */
+  occursIn(text: Aligned): boolean {
+    const { begins } = this;
+    const { units, length } = text;
+    for (let i = 0; i < length; i++) if (begins[units[i] >> 3] & (1 << (units[i] & 7))) return true;
+    return false;
+  }
+
   /** Cuts `length` units at the tokens found and emits all stretches in order. */
   cut(units: Uint16Array, length: number, emit: Emit): void {
     const { trie, begins } = this;
-    const values = trie.values;
     let done = 0; // what lies before has been emitted
     let at = 0;
     while (at < length) {
@@ -92,19 +100,12 @@ export class AddedMatcher {
         at++;
         continue;
       }
-      let index = -1, end = at;
-      for (let i = at, node = 0; i < length; i++) {
-        node = trie.child(node, units[i]);
-        if (node === 0) break;
-        if (values[node] >= 0) {
-          index = values[node];
-          end = i + 1;
-        }
-      }
+      const index = trie.longest(units, at, length, 0);
       if (index < 0) {
         at++;
         continue;
       }
+      const end = trie.end;
       let start = at, stop = end;
       at = end; // the search goes on here, whatever becomes of the match
       const token = this.tokens[index];
@@ -113,7 +114,11 @@ export class AddedMatcher {
       }
       const space = classes().bmp;
       if (token.lstrip) { while (start > done && space[units[start - 1]] & SPACE) start--; }
-      if (token.rstrip) { while (stop < length && space[units[stop]] & SPACE) stop++; }
+      if (token.rstrip) {
+        // What an earlier match took is white space to its end: looking again would be quadratic.
+        stop = Math.max(stop, done);
+        while (stop < length && space[units[stop]] & SPACE) stop++;
+      }
       if (done < start) emit(-1, done, start);
       emit(token.id, start, stop);
       done = stop;

@@ -12,6 +12,14 @@
  * @module
  */
 
+import { TokenizerError } from "../errors.ts";
+
+/**
+ * How many times its length a text may grow to. Compatibility decomposition makes 18 units of one, spaces
+ * around ideographs 3; a hundred replacements in a row, each of one letter by two, would fill any memory.
+ */
+const MAX_GROWTH = 64;
+
 /** Code units that remember their source. Both `starts` and `ends` never decrease. */
 export class Aligned {
   /** UTF-16 code units; surrogates only ever in pairs. The first `length` count. */
@@ -22,9 +30,24 @@ export class Aligned {
   ends: Int32Array = new Int32Array(0);
   /** How many units there are. */
   length = 0;
+  private limit = Infinity;
 
-  /** Makes room for `size` units in all; what is there stays. */
+  /**
+   * Bounds what normalization may make of `units` of a caller's text. Checked whatever room there is, so that
+   * a text is refused, or not, regardless of those before it.
+   */
+  limitTo(units: number): void {
+    this.limit = MAX_GROWTH * units + 1024;
+  }
+
+  /** Makes room for `size` units in all; what is there stays. @throws {TokenizerError} beyond the limit */
   reserve(size: number): void {
+    if (size > this.limit) {
+      throw new TokenizerError(
+        "tokenizer/growth",
+        `the normalizer makes a text more than ${MAX_GROWTH} times as long as it was`,
+      );
+    }
     if (size <= this.units.length) return;
     const { units, starts, ends, length } = this;
     const capacity = Math.max(64, size, units.length * 2);
@@ -99,6 +122,11 @@ export class Aligned {
   /** The units `from` to `to` as a string. In slices: an argument list has a limit. */
   text(from = 0, to: number = this.length): string {
     let out = "";
+    // The usual call is for two or three units.
+    if (to - from < 8) {
+      for (let i = from; i < to; i++) out += String.fromCharCode(this.units[i]);
+      return out;
+    }
     for (let i = from; i < to; i += 4096) {
       out += String.fromCharCode(...this.units.subarray(i, Math.min(i + 4096, to)));
     }

@@ -27,6 +27,7 @@ import {
   type CharTable,
   CLASS_SHIFT,
   FIRST,
+  FIRST_TO_JOINS,
   flagsAbove,
   flagsOf,
   formClasses,
@@ -56,72 +57,95 @@ export function normalizeForm(form: Form, source: Aligned, target: Aligned): boo
   const table = formClasses();
   const bmp = table.bmp;
   const changes = CHANGES[form];
-  const composes = form === "NFC" || form === "NFKC";
+  const composes = form === "NFC" || form === "NFKC" ? JOINS : 0;
   const { units, length } = source;
-
   let copied = -1; // units of source that target has; -1: target is not begun, nothing differs so far
-  let chunk = 0; // where the current chunk starts
-  let dirty = false; // the chunk may not be in normal form
-  let first = false; // the chunk's first character may compose, or is composed
-  let last = 0; // combining class of the previous character
 
-  for (let i = 0; i <= length; i++) {
+  // Each character is held against the one before it. Without branches, since in Bangla text every second
+  // character joins, and a processor that guesses wrongly each time takes three times as long.
+  for (let i = 0, before = 0; i < length; i++) {
+    let flags = bmp[units[i]];
+    let risk = risksOf(before, flags, changes | HALF, composes);
+    before = flags;
+    if (risk === 0) continue;
     const at = i;
-    let flags = 0;
-    if (i < length) {
-      flags = bmp[units[i]];
-      if (flags === HALF) {
-        flags = flagsAbove(table, joinSurrogates(units[i], units[i + 1]));
-        i++;
-      }
-      if (flags & JOINS) {
-        const order = flags >> CLASS_SHIFT;
-        if (flags & changes || (composes && first) || (order !== 0 && order < last)) dirty = true;
-        last = order;
-        continue;
-      }
+    if (flags & HALF) {
+      // Beyond the basic plane: look again. The low half was not looked at yet.
+      flags = flagsAbove(table, joinSurrogates(units[i], units[i + 1]));
+      risk = risksOf(i > 0 ? flagsBefore(table, units, i) : 0, flags, changes, composes);
+      before = flags;
+      i++;
+      if (risk === 0) continue;
     }
-    // A border lies before `at`: the chunk is complete.
-    if (dirty) {
-      const from = knownStart(table, source, chunk);
-      const before = source.text(from, at);
-      const after = normalizeChunk(form, table, before);
-      if (after !== before) {
-        if (copied < 0) {
-          copied = 0;
-          target.length = 0;
-          target.reserve(length + (length >> 2));
-        }
-        // What is alike at both ends keeps its own places.
-        const head = alikeAtStart(before, after);
-        const tail = alikeAtEnd(before, after, head);
-        target.append(source, copied, from + head);
-        target.appendText(
-          after.slice(head, after.length - tail),
-          source.starts[from + head < at ? from + head : at - 1],
-          source.ends[Math.max(at - tail - 1, from)],
-        );
-        copied = at - tail;
-      }
+
+    // The chunk around it: back to a character that does not join, on to the next such.
+    let from = at, to = i + 1;
+    for (let f = flags; f & JOINS && from > 0;) {
+      f = flagsBefore(table, units, from);
+      from -= isLow(units[from - 1]) ? 2 : 1;
     }
-    chunk = at;
-    dirty = (flags & changes) !== 0;
-    // A composed character may also have to give way: a mark that belongs inside it can follow.
-    first = (flags & (FIRST | CHANGES_D)) !== 0;
-    last = 0;
+    while (to < length) {
+      const wide = (units[to] & 0xfc00) === 0xd800;
+      const next = wide
+        ? flagsAbove(table, joinSurrogates(units[to], units[to + 1]))
+        : bmp[units[to]];
+      if (!(next & JOINS)) break;
+      to += wide ? 2 : 1;
+    }
+    i = to - 1;
+    before = 0; // what follows joins nothing
+    from = knownStart(table, units, from);
+    const old = source.text(from, to);
+    const normal = normalizeChunk(form, table, old);
+    if (normal === old) continue;
+    if (copied < 0) {
+      copied = 0;
+      target.length = 0;
+      target.reserve(length + (length >> 2));
+    }
+    // What is alike at both ends keeps its own places.
+    const head = alikeAtStart(old, normal);
+    const tail = alikeAtEnd(old, normal, head);
+    target.append(source, copied, from + head);
+    target.appendText(
+      normal.slice(head, normal.length - tail),
+      source.starts[Math.min(from + head, to - 1)],
+      source.ends[Math.max(to - tail - 1, from)],
+    );
+    copied = to - tail;
   }
   if (copied < 0) return false;
   target.append(source, copied, length);
   return true;
 }
 
+/**
+ * Not 0 if a character may not be in normal form where it stands: it changes alone, or joins one before it
+ * that may compose or give way, or is of a lower combining class than the one before it.
+ */
+function risksOf(before: number, flags: number, changes: number, composes: number): number {
+  const order = flags >> CLASS_SHIFT;
+  return (flags & changes) |
+    ((before >> FIRST_TO_JOINS) & flags & composes) |
+    (((order - (before >> CLASS_SHIFT)) >> 31) & order);
+}
+
+/** Flags of the character that ends before `at`, which is above 0. */
+function flagsBefore(table: CharTable, units: Uint16Array, at: number): number {
+  const unit = units[at - 1];
+  return isLow(unit) ? flagsAbove(table, joinSurrogates(units[at - 2], unit)) : table.bmp[unit];
+}
+
+function isLow(unit: number): boolean {
+  return (unit & 0xfc00) === 0xdc00;
+}
+
 /** Skips a chunk's first character if the reference library's Unicode does not know that it composes. */
-function knownStart(table: CharTable, source: Aligned, chunk: number): number {
-  const unit = source.units[chunk];
-  const wide = (unit & 0xfc00) === 0xd800;
+function knownStart(table: CharTable, units: Uint16Array, chunk: number): number {
+  const wide = (units[chunk] & 0xfc00) === 0xd800;
   const flags = wide
-    ? flagsAbove(table, joinSurrogates(unit, source.units[chunk + 1]))
-    : table.bmp[unit];
+    ? flagsAbove(table, joinSurrogates(units[chunk], units[chunk + 1]))
+    : table.bmp[units[chunk]];
   if (flags & (JOINS | FIRST | CHANGES_C | CHANGES_D | CHANGES_K)) return chunk;
   return chunk + (wide ? 2 : 1);
 }

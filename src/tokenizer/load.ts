@@ -17,6 +17,7 @@ import {
   type Fields,
   invalid,
   isWellFormed,
+  MAX_DEPTH,
   readArray,
   readInteger,
   readObject,
@@ -26,6 +27,7 @@ import {
 } from "./config.ts";
 import { compileNormalizer } from "./normalizers.ts";
 import { compilePreTokenizer } from "./pretokenizers.ts";
+import { isSubword, subwordFromJson } from "./subword_load.ts";
 import { BertTokenizer } from "./tokenizer.ts";
 import { Trie } from "./trie.ts";
 import type { Tokenizer, TokenizerOptions, VocabConfig } from "./types.ts";
@@ -44,7 +46,7 @@ interface Vocabulary {
 }
 
 /**
- * Loads a Hugging Face tokenizer.json with a WordPiece model.
+ * Loads a Hugging Face tokenizer.json with a WordPiece, BPE or Unigram model.
  *
  * `truncation` and `padding` of the file are not applied by `encode` (of `padding`, the id is read).
  *
@@ -59,8 +61,17 @@ export function tokenizerFromJson(
 ): Tokenizer {
   const root = readObject(typeof json === "string" ? parse(json) : json, "tokenizer.json");
   const model = readObject(root.model, "model");
-  if (model.type !== "WordPiece" && !(model.type === undefined && model.merges === undefined)) {
-    throw unsupported("model.type", `model ${show(model.type)}`, "WordPiece");
+  if (isSubword(model)) {
+    return subwordFromJson(root, model, options, {
+      maxId: MAX_ID,
+      vocabulary: readVocab,
+      added: readAdded,
+      postProcessor: readPostProcessor,
+      depth: checkDepth,
+    });
+  }
+  if (model.type !== "WordPiece" && model.type !== undefined) {
+    throw unsupported("model.type", `model ${show(model.type)}`, "WordPiece, BPE, Unigram");
   }
   const vocab = readVocab(model);
   const added = readAdded(root.added_tokens, vocab);
@@ -139,11 +150,11 @@ function flag(config: VocabConfig, name: keyof VocabConfig): boolean | null | un
 
 function readVocab(model: Fields): Vocabulary {
   const vocab = readObject(model.vocab, "model.vocab");
-  const pieces = Object.keys(vocab);
+  const pieces = Object.keys(vocab), ids = Object.values(vocab);
   const trie = new Trie(pieces.length);
   let size = 0;
-  for (const piece of pieces) {
-    const id = vocab[piece];
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i], id = ids[i];
     if (typeof id !== "number" || !(id >= 0 && id <= MAX_ID && Number.isInteger(id))) {
       readInteger(id, `model.vocab[${show(piece)}]`, MAX_ID);
     }
@@ -151,8 +162,8 @@ function readVocab(model: Fields): Vocabulary {
     if ((id as number) >= size) size = (id as number) + 1;
   }
   const tokens = new Array<string | undefined>(size).fill(undefined);
-  for (const piece of pieces) {
-    const id = vocab[piece] as number;
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i], id = ids[i] as number;
     if (tokens[id] !== undefined) {
       throw invalid("model.vocab", `${show(tokens[id])} and ${show(piece)} both have id ${id}`);
     }
@@ -233,6 +244,7 @@ function build(
   );
   const unk = vocab.trie.get(unkToken);
   if (unk < 0) throw invalid("model.unk_token", `${show(unkToken)} is not in the vocabulary`);
+  for (const name of KEPT) checkDepth(root[name], name);
   const normalizer = compileNormalizer(root.normalizer ?? null);
   const preTokenizer = compilePreTokenizer(root.pre_tokenizer ?? null);
   if (normalizer.stripsMarks && options.allowStripAccents !== true) {
@@ -276,6 +288,19 @@ function build(
     },
     (token) => invalid("added_tokens", `${show(token.content)} is deleted by the normalizer`),
   );
+}
+
+/** Parts of the file that `toJSON` gives back as they are, fields that nobody reads included. */
+const KEPT = ["normalizer", "pre_tokenizer", "post_processor", "decoder", "padding"];
+
+/** Each Sequence of {@link MAX_DEPTH} nests twice, and what is in the innermost a little more. */
+const MAX_KEPT_DEPTH = 3 * MAX_DEPTH;
+
+/** What `toJSON` gives back must be possible to write: `JSON.stringify` has a stack. */
+function checkDepth(value: unknown, where: string, depth = 0): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth > MAX_KEPT_DEPTH) throw invalid(where, `nested more than ${MAX_KEPT_DEPTH} deep`);
+  for (const inner of Object.values(value)) checkDepth(inner, where, depth + 1);
 }
 
 /** Finds the ids of `[CLS]`, `[SEP]` and `[PAD]` in `post_processor` and `padding`. */

@@ -48,11 +48,15 @@ export class BertTokenizer implements Tokenizer {
 
   private text = new Aligned();
   private spare = new Aligned();
-  private readonly whole = new Aligned(); // the raw text, where it has to be cut
+  private third = new Aligned(); // the raw text, while it is cut at added tokens
   private readonly out = new TokenList();
   private word = 0;
 
-  /** Takes parts that were checked. @throws {TokenizerError} if an added token normalizes to nothing. */
+  /**
+   * Takes parts that were checked.
+   *
+   * @throws {TokenizerError} if an added token normalizes to nothing, or to far too much.
+   */
   constructor(parts: Parts, invalid: (token: AddedToken) => Error) {
     this.parts = parts;
     this.vocabSize = parts.tokens.length;
@@ -64,6 +68,7 @@ export class BertTokenizer implements Tokenizer {
     const normal = parts.added.filter((token) => token.normalized);
     if (normal.length) {
       const patterns = normal.map((token) => {
+        this.limit(token.content);
         this.text.load(token.content);
         this.normalize();
         if (this.text.length === 0) throw invalid(token);
@@ -80,32 +85,16 @@ export class BertTokenizer implements Tokenizer {
     const out = this.out;
     out.length = 0;
     this.word = 0;
+    this.limit(text);
     try {
-      if (this.rawMatcher) {
-        const whole = this.whole;
-        whole.load(text);
-        this.rawMatcher.cut(whole.units, whole.length, (id, from, to) => {
-          if (id < 0) {
-            this.text.length = 0;
-            this.text.append(whole, from, to);
-            this.stretch();
-          } else this.addedToken(whole, id, from, to);
-        });
-      } else {
-        this.text.load(text);
-        if (text.length) this.stretch();
-      }
-      const n = out.length;
-      return {
-        ids: out.ids.slice(0, n),
-        starts: out.starts.slice(0, n),
-        ends: out.ends.slice(0, n),
-        words: out.words.slice(0, n),
-      };
+      this.text.load(text);
+      if (this.rawMatcher?.occursIn(this.text)) this.stretches(this.rawMatcher);
+      else if (text !== "") this.stretch();
+      return this.encoding();
     } finally {
       this.text.release();
       this.spare.release();
-      this.whole.release();
+      this.third.release();
       out.release();
     }
   }
@@ -123,6 +112,43 @@ export class BertTokenizer implements Tokenizer {
 
   toJSON(): unknown {
     return this.parts.describe();
+  }
+
+  /** Bounds what becomes of a text; the three change places. */
+  private limit(text: string): void {
+    for (const one of [this.text, this.spare, this.third]) one.limitTo(text.length);
+  }
+
+  /** Cuts `this.text` at the raw added tokens, tokenizes what lies between. */
+  private stretches(matcher: AddedMatcher): void {
+    const whole = this.text;
+    this.text = this.third;
+    this.third = whole;
+    matcher.cut(whole.units, whole.length, (id, from, to) => {
+      if (id < 0) {
+        this.text.length = 0;
+        this.text.append(whole, from, to);
+        this.stretch();
+      } else this.addedToken(whole, id, from, to);
+    });
+  }
+
+  /** The tokens collected. One allocation for the four arrays: for a short text they would cost the most. */
+  private encoding(): Encoding {
+    const { length, ids, starts, ends, words } = this.out;
+    const all = new Int32Array(4 * length);
+    for (let i = 0; i < length; i++) {
+      all[i] = ids[i];
+      all[length + i] = starts[i];
+      all[2 * length + i] = ends[i];
+      all[3 * length + i] = words[i];
+    }
+    return {
+      ids: new Int32Array(all.buffer, 0, length),
+      starts: new Int32Array(all.buffer, 4 * length, length),
+      ends: new Int32Array(all.buffer, 8 * length, length),
+      words: new Int32Array(all.buffer, 12 * length, length),
+    };
   }
 
   /** Runs the normalizer over `this.text`. */

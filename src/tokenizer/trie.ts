@@ -15,6 +15,8 @@
 export class Trie {
   /** For each node, the value of the string that leads to it; -1 for none. */
   values: Int32Array;
+  /** Where the last match of {@link longest} ended. */
+  end = 0;
   private slots: Int32Array; // hash table of nodes, 0 = free (the root is nobody's child)
   private parents: Int32Array; // for each node, where it hangs
   private edges: Uint16Array; // and by which unit
@@ -41,6 +43,32 @@ export class Trie {
       if (found === 0 || (parents[found] === node && edges[found] === unit)) return found;
       slot = (slot + 1) & mask;
     }
+  }
+
+  /**
+   * The longest string of the trie that lies in `units` at `from`, below `to`; begun at `node`, as if what
+   * leads there lay before. Returns its value and leaves its end in {@link end}; -1 if there is none.
+   */
+  longest(units: Uint16Array, from: number, to: number, node: number): number {
+    const { values, slots, parents, edges, mask } = this;
+    let longest = -1;
+    for (let i = from; i < to; i++) {
+      const unit = units[i];
+      let slot = hash(node, unit) & mask;
+      let found = slots[slot];
+      while (found !== 0 && (parents[found] !== node || edges[found] !== unit)) {
+        slot = (slot + 1) & mask;
+        found = slots[slot];
+      }
+      if (found === 0) break;
+      node = found;
+      const value = values[node];
+      if (value >= 0) {
+        longest = value;
+        this.end = i + 1;
+      }
+    }
+    return longest;
   }
 
   /** Sets the value of a string; returns the one it had, -1 for none. */

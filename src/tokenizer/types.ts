@@ -38,6 +38,7 @@ export interface Tokenizer {
    * Any string is legal. A lone surrogate is read as U+FFFD, as a UTF-8 encoder would write it.
    *
    * @throws {InputError} `input/type` if `text` is not a string.
+   * @throws {TokenizerError} `tokenizer/growth` if the file's normalizer makes far too much of it.
    */
   encode(text: string): Encoding;
   /** The piece of an id, as the vocabulary writes it (`##` and all). */

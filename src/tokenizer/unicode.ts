@@ -33,8 +33,10 @@ export const SURROGATE = 128;
 
 /** Normalization: canonical combining class above 0, or may combine with what precedes. */
 export const JOINS = 1;
-/** Normalization: may compose with a joining character after it. */
+/** Normalization: may compose with a joining character after it, or be taken apart by it. */
 export const FIRST = 2;
+/** Shifted right by this, {@link FIRST} is {@link JOINS}. */
+export const FIRST_TO_JOINS = 1;
 /** Normalization: changed by NFC, by NFD, by NFKC when alone. */
 export const CHANGES_C = 4;
 export const CHANGES_D = 8;
@@ -55,7 +57,7 @@ export interface CharTable {
 }
 
 /** Numbers of a table string: base64 digits, five bits each, least first, the sixth bit says "more". */
-function decode(text: string): number[] {
+export function decode(text: string): number[] {
   const numbers: number[] = [];
   let value = 0, shift = 0;
   for (let i = 0; i < text.length; i++) {

@@ -79,28 +79,16 @@ export class WordPiece {
   /** Appends the pieces of the word at `from` to `to`, which is not empty; `out` has room for them. */
   split(units: Uint16Array, from: number, to: number, word: number, out: TokenList): void {
     const { trie, inner } = this;
-    const values = trie.values;
     const before = out.length;
     let at = from;
     // Code points are at most as many as units, so most words need no counting.
     if (to - from > this.maxChars && countCodePoints(units, from, to) > this.maxChars) at = to + 1;
     while (at < to) {
-      let node = at === from ? 0 : inner;
-      let id = -1, end = at;
-      if (node >= 0) {
-        for (let i = at; i < to; i++) {
-          node = trie.child(node, units[i]);
-          if (node === 0) break;
-          const value = values[node];
-          if (value >= 0) {
-            id = value;
-            end = i + 1;
-          }
-        }
-      }
+      const node = at === from ? 0 : inner;
+      const id = node < 0 ? -1 : trie.longest(units, at, to, node);
       if (id < 0) break;
-      out.push(id, at, end, word);
-      at = end;
+      out.push(id, at, trie.end, word);
+      at = trie.end;
     }
     if (at === to) return;
     out.length = before;

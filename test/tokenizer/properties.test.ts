@@ -7,6 +7,7 @@
 
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
+import { cpuUsage } from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Aligned } from "../../src/tokenizer/aligned.ts";
@@ -204,21 +205,15 @@ test("hostile texts take linear time", () => {
     "punctuation": (n) => ".".repeat(n),
     "deleted characters": (n) => "\u200d".repeat(n),
   };
+  // Processor time, since the machine may be busy. Linear is tens of milliseconds, quadratic ten seconds.
+  const n = 6 * 20000;
   for (const [what, make] of Object.entries(texts)) {
+    const text = make(n);
     for (const [name, tokenizer] of tokenizers) {
-      const time = (n: number): number => {
-        const text = make(n);
-        let best = Infinity;
-        for (let i = 0; i < 3; i++) {
-          const began = performance.now();
-          tokenizer.encode(text);
-          best = Math.min(best, performance.now() - began);
-        }
-        return best;
-      };
-      // Eight times the text: eight times the time, 64 times if quadratic. The machine may be busy.
-      const small = time(6000), large = time(48000);
-      assert.ok(large < 30 * Math.max(small, 1), `${what}, ${name}: ${small} then ${large} ms`);
+      const began = cpuUsage();
+      tokenizer.encode(text);
+      const { user, system } = cpuUsage(began);
+      assert.ok(user + system < 2e6, `${what}, ${name}: ${(user + system) / 1000} ms`);
     }
   }
 });
@@ -228,7 +223,6 @@ test("a megabyte of anything is tokenized", () => {
   const n = 1 << 20;
   for (const unit of ["a", "\u0301", "e\u0301", "\u0323\u0301", "中", "İ", "[SEP]", "😀 "]) {
     const text = unit.repeat(n / unit.length);
-    checkShape("", { ...tokenizer.encode(""), words: new Int32Array(0) });
     const got = tokenizer.encode(text);
     assert.ok(got.ids.length <= text.length);
     assert.ok(got.ids.length === 0 || got.ends[got.ends.length - 1] <= text.length);

@@ -1,0 +1,237 @@
+/**
+ * The tokenizer of the RoBERTa, XLM-R, CamemBERT and ALBERT families: BPE or Unigram over cut text.
+ *
+ * Why not a library: `@huggingface/tokenizers` 0.2.0, the reference's own in JavaScript, tells no offsets,
+ * applies a fixed list of replacements in place of a file's compiled normalization (so ids differ from those
+ * of XLM-R), follows the engine's `\p{L}`, and is 37 kB minified. What there is here beside WordPiece is 21,
+ * and most of the way from a text to words would have been needed for the offsets anyway.
+ *
+ * Added tokens, normalization, words, pieces, in that order, as in `tokenizer.ts`; every step keeps each
+ * unit's place in the caller's string ({@link Aligned}). In the end
+ *
+ * - a token of part of a character's bytes has the place of the whole character;
+ * - a place neither begins nor ends with white space, nor with what the normalizer made a space of, so that
+ *   an entity's text does not. (The reference does this for byte-level tokenizers only, if `trim_offsets`.)
+ * - a token of white space alone has an empty place, before the next character that is not white;
+ * - the space that is put before a word has an empty place, where the reference gives it the word's first
+ *   character if it is a token by itself.
+ *
+ * Weak point: the scratch makes an instance single-threaded, as everything synchronous is.
+ *
+ * @module
+ */
+
+import { InputError } from "../errors.ts";
+import { AddedMatcher, type AddedToken } from "./added.ts";
+import { Aligned } from "./aligned.ts";
+import type { SubwordModel } from "./bpe.ts";
+import type { Cuts, Spans } from "./cuts.ts";
+import type { Normalizer } from "./normalizers.ts";
+import type { Trie } from "./trie.ts";
+import type { Encoding, Tokenizer } from "./types.ts";
+import { classes, SPACE } from "./unicode.ts";
+import { TokenList } from "./wordpiece.ts";
+
+/** What a tokenizer is made of; `subword_load.ts` checks and compiles it. */
+export interface SubwordParts {
+  readonly model: SubwordModel;
+  readonly trie: Trie;
+  /** Pieces by id, added tokens included; undefined where an id has none. */
+  readonly tokens: readonly (string | undefined)[];
+  readonly added: readonly AddedToken[];
+  readonly normalizer: Normalizer;
+  readonly cuts: Cuts;
+  readonly special: {
+    readonly cls: number;
+    readonly sep: number;
+    readonly pad: number;
+    readonly unk: number;
+  };
+  /** Makes the content of tokenizer.json. */
+  readonly describe: () => unknown;
+}
+
+/** A tokenizer with a BPE or Unigram model. */
+export class SubwordTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly cls: number;
+  readonly sep: number;
+  readonly pad: number;
+  /** Id of the unknown token; -1 if there is none, as in a byte-level vocabulary without one. */
+  readonly unk: number;
+
+  private readonly parts: SubwordParts;
+  private readonly addedIds: ReadonlyMap<string, number>;
+  private readonly rawMatcher: AddedMatcher | undefined;
+  private readonly normalMatcher: AddedMatcher | undefined;
+
+  private text = new Aligned();
+  private spare = new Aligned();
+  private readonly cut = new Aligned(); // the stretch between added tokens that is being cut
+  private third = new Aligned(); // the raw text, while it is cut at added tokens
+  private readonly out = new TokenList();
+  private word = 0;
+
+  /**
+   * Takes parts that were checked.
+   *
+   * @throws {TokenizerError} if an added token normalizes to nothing, or to far too much.
+   */
+  constructor(parts: SubwordParts, invalid: (token: AddedToken) => Error) {
+    this.parts = parts;
+    this.vocabSize = parts.tokens.length;
+    ({ cls: this.cls, sep: this.sep, pad: this.pad, unk: this.unk } = parts.special);
+    this.addedIds = new Map(parts.added.map((token) => [token.content, token.id]));
+    const raw = parts.added.filter((token) => !token.normalized);
+    if (raw.length) this.rawMatcher = new AddedMatcher(raw, raw.map((token) => token.content));
+    const normal = parts.added.filter((token) => token.normalized);
+    if (normal.length) {
+      const patterns = normal.map((token) => {
+        this.limit(token.content);
+        this.text.load(token.content);
+        this.normalize();
+        if (this.text.length === 0) throw invalid(token);
+        return this.text.text();
+      });
+      this.normalMatcher = new AddedMatcher(normal, patterns);
+    }
+  }
+
+  encode(text: string): Encoding {
+    if (typeof text !== "string") {
+      throw new InputError("input/type", `encode: expected a string, got ${typeof text}`);
+    }
+    const out = this.out;
+    out.length = 0;
+    this.word = 0;
+    this.limit(text);
+    try {
+      this.text.load(text);
+      if (this.rawMatcher?.occursIn(this.text)) this.stretches(this.rawMatcher);
+      else this.stretch();
+      trim(text, out);
+      const n = out.length;
+      return {
+        ids: out.ids.slice(0, n),
+        starts: out.starts.slice(0, n),
+        ends: out.ends.slice(0, n),
+        words: out.words.slice(0, n),
+      };
+    } finally {
+      this.text.release();
+      this.spare.release();
+      this.cut.release();
+      this.third.release();
+      out.release();
+    }
+  }
+
+  idToToken(id: number): string | undefined {
+    return this.parts.tokens[id];
+  }
+
+  tokenToId(token: string): number | undefined {
+    const added = this.addedIds.get(token);
+    if (added !== undefined) return added;
+    const id = this.parts.trie.get(token);
+    return id < 0 ? undefined : id;
+  }
+
+  toJSON(): unknown {
+    return this.parts.describe();
+  }
+
+  /** Bounds what becomes of a text; the four change places. */
+  private limit(text: string): void {
+    for (const one of [this.text, this.spare, this.third, this.cut]) one.limitTo(text.length);
+  }
+
+  /** Cuts `this.text` at the raw added tokens, tokenizes what lies between. */
+  private stretches(matcher: AddedMatcher): void {
+    const whole = this.text;
+    this.text = this.third;
+    this.third = whole;
+    matcher.cut(whole.units, whole.length, (id, from, to) => {
+      if (id < 0) {
+        this.text.length = 0;
+        this.text.append(whole, from, to);
+        this.stretch();
+      } else this.addedToken(whole, id, from, to);
+    });
+  }
+
+  /** Runs the normalizer over `this.text`. */
+  private normalize(): void {
+    for (const step of this.parts.normalizer.steps) {
+      if (step(this.text, this.spare)) [this.text, this.spare] = [this.spare, this.text];
+    }
+  }
+
+  /** Tokenizes `this.text`, which holds no raw added token. */
+  private stretch(): void {
+    this.normalize();
+    const text = this.text;
+    if (text.length === 0) return;
+    if (!this.normalMatcher) this.words(text, 0, text.length);
+    else {
+      this.normalMatcher.cut(text.units, text.length, (id, from, to) => {
+        if (id < 0) this.words(text, from, to);
+        else this.addedToken(text, id, from, to);
+      });
+    }
+  }
+
+  private addedToken(text: Aligned, id: number, from: number, to: number): void {
+    this.out.reserve(1);
+    this.out.push(id, text.starts[from], text.ends[to - 1], this.word++);
+  }
+
+  /** Cuts normalized text into words and words into pieces. */
+  private words(text: Aligned, from: number, to: number): void {
+    const { out, parts: { model, cuts: { steps, blanks } } } = this;
+    let spans: Spans = [from, to];
+    let source = text;
+    for (const step of steps) {
+      const target = source === this.cut ? this.spare : this.cut;
+      const next: Spans = [];
+      if (step(source, spans, target, next)) source = target;
+      spans = next;
+    }
+    const { units, starts, ends } = source;
+    for (let s = 0; s < spans.length; s += 2) {
+      const first = out.length;
+      model.split(units, spans[s], spans[s + 1], this.word, out);
+      if (out.length > first) this.word++;
+      // From places in the cut text to places in the caller's, without what stands for white space.
+      for (let k = first; k < out.length; k++) {
+        let a = out.starts[k], b = out.ends[k];
+        while (a < b && blanks.has(units[a])) a++;
+        while (a < b && blanks.has(units[b - 1])) b--;
+        if (a < b) {
+          out.starts[k] = starts[a];
+          out.ends[k] = ends[b - 1];
+        } else out.starts[k] = out.ends[k] = ends[b - 1];
+      }
+    }
+  }
+}
+
+/** Takes white space off both ends of all places, and sees that they never go back. */
+function trim(text: string, out: TokenList): void {
+  const bmp = classes().bmp;
+  const { starts, ends, length } = out;
+  let start = 0, end = 0;
+  for (let k = 0; k < length; k++) {
+    let a = Math.max(start, starts[k]), b = Math.max(a, ends[k]);
+    while (a < b && bmp[text.charCodeAt(a)] & SPACE) a++;
+    while (a < b && bmp[text.charCodeAt(b - 1)] & SPACE) b--;
+    // Empty: on to where the next word begins. Several such tokens look at the same blanks once.
+    if (a === b) {
+      a = Math.max(a, start);
+      while (a < text.length && bmp[text.charCodeAt(a)] & SPACE) a++;
+      b = a;
+    }
+    starts[k] = start = a;
+    ends[k] = end = Math.max(b, end);
+  }
+}

@@ -1,10 +1,10 @@
 /**
  * The encoder against its peers: token ids to emissions, at several lengths and batch sizes.
  *
- * All engines run the same weights (onnx.ts), are loaded at the same time and take turns at every size, so
- * that drift of the machine hits all alike. Sequences of a batch have one length: no engine pays for padding
- * here. Before anything is timed, every engine's emissions are compared with our float32 ones; an engine
- * that computes something else fails the run.
+ * All engines run the same weights (src/formats/onnx/write.ts), are loaded at the same time and take turns
+ * at every size, so that drift of the machine hits all alike. Sequences of a batch have one length: no engine
+ * pays for padding here. Before anything is timed, every engine's emissions are compared with our float32
+ * ones; an engine that computes something else fails the run.
  *
  * Weak: ONNX Runtime's times include handing over its outputs, ours include copying them; a real program
  * also makes input tensors, which is not counted for either.
@@ -20,7 +20,7 @@ import { difference } from "../src/eval/parity.ts";
 import { encode } from "../src/model/encoder.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing } from "./measure.ts";
 import type { BenchModel } from "./models.ts";
-import { encoderToOnnx } from "./onnx.ts";
+import { encoderToOnnx } from "../src/formats/onnx/write.ts";
 import type { Engine, OrtInput, OrtSession } from "./ort.ts";
 
 /** Arithmetic of an engine's matrix products. */

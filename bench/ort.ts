@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Ort from "onnxruntime-web";
 import type { PackedBatch } from "../src/backend/backend.ts";
-import { INPUTS, OUTPUT } from "./onnx.ts";
+import { INPUTS, OUTPUT } from "../src/formats/onnx/write.ts";
 
 /** An engine that can run an ONNX file. */
 export interface Engine {

@@ -18,7 +18,7 @@ import { Crf } from "../src/crf/crf.ts";
 import { parseTags, spansOf } from "../src/crf/scheme.ts";
 import type { Encoding } from "../src/tokenizer/types.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing } from "./measure.ts";
-import { encoderToOnnx } from "./onnx.ts";
+import { encoderToOnnx } from "../src/formats/onnx/write.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";
 
 /** Texts to entities. */

@@ -8,8 +8,11 @@ import { writePackage } from "../../mod.ts";
 import type { CrfWeights, Tokenizer } from "../../mod.ts";
 import { bundleOf, readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
-import { parametersOf, partsOf, tensorsOf } from "./parts.ts";
+import { partsOf, tensorsOf } from "./parts.ts";
 import { bytes as size, small, table } from "./table.ts";
+
+/** Types of matrices as people call them, and as `convert` takes them. */
+const TYPE_NAMES = { f32: "f32", i8: "int8", i4: "int4" } as const;
 
 interface InspectOptions {
   readonly json?: boolean;
@@ -80,8 +83,9 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
       ? source.bytes.length
       : Object.values(source.sizes).reduce((sum, one) => sum + one, 0),
     ...(source.kind === "export" && { files: source.sizes }),
-    parameters: tensors.reduce((sum, tensor) => sum + parametersOf(tensor), 0),
-    dtype: bundle.weights.wordEmbedding.type === "i8" ? "int8" : "f32",
+    parameters: tensors.reduce((sum, tensor) => sum + tensor.parameters, 0),
+    dtype: TYPE_NAMES[bundle.weights.layers[0].up.weight.type],
+    embeddings: TYPE_NAMES[bundle.weights.wordEmbedding.type],
     architecture,
     labels,
     crf: bundle.crf ? crfInfo(bundle.crf) : null,
@@ -104,7 +108,11 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     ["model", `${path} (${source.kind}, ${size(info.bytes)})`],
     ...Object.entries(source.kind === "export" ? source.sizes : {})
       .map(([name, bytes]) => ["", `${name}, ${size(bytes)}`] as const),
-    ["parameters", `${info.parameters.toLocaleString("en")}, ${info.dtype}`],
+    [
+      "parameters",
+      `${info.parameters.toLocaleString("en")}, ${info.dtype}` +
+      (info.embeddings === info.dtype ? "" : `, word embedding ${info.embeddings}`),
+    ],
     ...Object.entries(architecture).map(([name, value]) =>
       // A float32 epsilon has digits that nobody wrote.
       [name, typeof value === "number" ? String(Number(value.toPrecision(6))) : value] as const

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `edge-ner extract | convert | verify | inspect | eval`.
+ * The command line: `edge-ner extract | convert | export | verify | inspect | eval`.
  *
  * Only `node:` modules are used besides the library, so that one program runs in Deno, Bun and Node.
  * Commands throw; this file alone decides what is printed about it and how the process exits.
@@ -12,6 +12,7 @@ import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.ts";
 import { debugging, endingOf, oneLine } from "./errors.ts";
 import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
 import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./model.ts";
@@ -24,6 +25,7 @@ Examples:
   edge-ner extract --file notes.txt --format jsonl > entities.jsonl
   edge-ner convert ./my-export -o my-model.safetensors
   edge-ner inspect my-model.safetensors
+  edge-ner export my-model.safetensors -o ./my-export
 
 Every command has its own --help. Exit codes: 0 done, 1 a check or the program failed, 2 bad input.
 EDGE_NER_DEBUG=1 prints stack traces.`;
@@ -45,6 +47,7 @@ function buildProgram(): Command {
   program.setOptionValueWithSource("color", undefined, "default");
   extractCommand(program);
   convertCommand(program);
+  exportCommand(program);
   verifyCommand(program);
   inspectCommand(program);
   evalCommand(program);

@@ -13,12 +13,14 @@ export interface TensorInfo {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** Numbers that were trained: scales of rows are none. */
+  readonly parameters: number;
 }
 
 /** Tensors that belong together, and what they weigh. */
 export interface Part {
   readonly name: string;
-  /** Numbers that were trained: scales of int8 rows are not counted. */
+  /** Numbers that were trained. */
   readonly parameters: number;
   readonly bytes: number;
 }
@@ -34,19 +36,22 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
 
 /** A package's tensors in the file's order of names, and the bytes that are not tensors. */
 export function tensorsOf(bytes: Uint8Array): { tensors: TensorInfo[]; headerBytes: number } {
-  const tensors = [...readSafetensors(bytes).tensors].map(([name, { dtype, shape, data }]) => ({
+  const file = readSafetensors(bytes);
+  const { embeddingSize } = JSON.parse(file.metadata.get("config") ?? "{}");
+  const tensors = [...file.tensors].map(([name, { dtype, shape, data }]) => ({
     name,
     dtype,
     shape,
     bytes: data.length,
+    // A byte of an int4 embedding holds two numbers, the last of an odd row one.
+    parameters: name.endsWith(".scale")
+      ? 0
+      : dtype === "U8"
+      ? shape[0] * embeddingSize
+      : shape.reduce((product, size) => product * size, 1),
   }));
   const data = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   return { tensors, headerBytes: bytes.length - data };
-}
-
-/** Number of trained numbers in a tensor. */
-export function parametersOf({ name, shape }: TensorInfo): number {
-  return name.endsWith(".scale") ? 0 : shape.reduce((product, size) => product * size, 1);
 }
 
 /** A package's parts; the last is its header, which holds the tokenizer and the configuration. */
@@ -55,7 +60,7 @@ export function partsOf(bytes: Uint8Array): Part[] {
   const parts = PARTS.map(([, name]) => ({ name, parameters: 0, bytes: 0 }));
   for (const tensor of tensors) {
     const part = parts[PARTS.findIndex(([pattern]) => pattern.test(tensor.name))];
-    part.parameters += parametersOf(tensor);
+    part.parameters += tensor.parameters;
     part.bytes += tensor.bytes;
   }
   parts.push({ name: "tokenizer and header", parameters: 0, bytes: headerBytes });

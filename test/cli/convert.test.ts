@@ -59,6 +59,7 @@ test("convert, inspect, extract: the package gives what the export gives", async
     dtype: "I8",
     shape: [300, 36],
     bytes: 10_800,
+    parameters: 10_800,
   });
   const sum = info.parts.reduce((total: number, part: { bytes: number }) => total + part.bytes, 0);
   assert.is(sum, info.bytes);
@@ -160,6 +161,97 @@ test("outputs that cannot be written are refused before any work", async () => {
   refused(await cli(["convert", TINY, "-o", "/dev/null/x"]), /is not a folder/);
   refused(await cli(["convert", TINY, "-o", path("x"), "--dtype", "int4"]), /int4.*int8, f32/);
   assert.not(existsSync(path("x")));
+});
+
+test("--embeddings int4 halves the word embedding, and inspect tells", async () => {
+  const [int8, int4] = [path("e8"), path("e4")];
+  await ok(["convert", TINY, "-o", int8, "--embeddings", "int8"]);
+  const report = await ok(["convert", TINY, "-o", int4, "--embeddings", "int4"]);
+  assert.match(report, /word embedding +10,800 +43\.2 kB +6\.60 kB/);
+  const info = JSON.parse(await ok(["inspect", int4, "--json"]));
+  assert.equal([info.dtype, info.embeddings], ["int8", "int4"]);
+  assert.is(info.architecture.embeddingSize, 36);
+  assert.is(info.parameters, 32_178);
+  const shown = await ok(["inspect", int4]);
+  assert.match(shown, /^parameters +32,178, int8, word embedding int4$/m);
+  assert.match(shown, /^embeddingSize +36$/m);
+  assert.match(shown, /^embeddings\.word\.weight +U8 +300 x 18 +5,400$/m);
+
+  // From a package that is int8 already, too.
+  const again = path("e4-again");
+  await ok(["convert", int8, "-o", again, "--embeddings", "int4"]);
+  assert.is(JSON.parse(await ok(["inspect", again, "--json"])).embeddings, "int4");
+  const run = (...args: string[]): Promise<Run> => cli(["convert", ...args, "-o", path("never")]);
+  refused(await run(int4, "--embeddings", "int8"), /word embedding is int4 already/);
+  refused(await run(int4, "--dtype", "f32"), /is int4 already; float32 cannot/);
+  refused(await run(TINY, "--dtype", "f32", "--embeddings", "int4"), /--embeddings needs --dtype/);
+  refused(await run(TINY, "--embeddings", "int2"), /int2.*int8, int4/);
+  assert.not(existsSync(path("never")));
+});
+
+test("--layers keeps the layers named, counted from 1", async () => {
+  const [one, both, all] = [path("one-layer"), path("both"), path("all")];
+  const report = await ok(["convert", TINY, "-o", one, "--layers", "2"]);
+  assert.match(report, /attention +10,800 +43\.2 kB +6\.62 kB/);
+  assert.is(JSON.parse(await ok(["inspect", one, "--json"])).architecture.layers, 1);
+  await ok(["convert", TINY, "-o", both, "--layers", "1,2"]);
+  await ok(["convert", TINY, "-o", all]);
+  assert.equal(readFileSync(both), readFileSync(all));
+
+  const run = (list: string): Promise<Run> =>
+    cli(["convert", TINY, "-o", path("never"), "--layers", list]);
+  refused(await run("3"), /no layer 3; its layers are 1 to 2/);
+  refused(await run("0,1"), /no layer 0/);
+  refused(await run("2,1"), /layer 1 comes after 2; expected ascending/);
+  for (const list of ["", "1,", "a", "1-2", "1 2"]) {
+    refused(await run(list), /Expected numbers of layers from 1 with commas/);
+  }
+});
+
+test("--trim-vocab: the corpus's entities stay what they were, in a smaller file", async () => {
+  const [whole, trimmed, corpus] = [path("whole"), path("trimmed"), path("corpus.txt")];
+  writeFileSync(corpus, `${TEXT}\n\nইনসুলিন ২ বার\n`);
+  await ok(["convert", TINY, "-o", whole]);
+  const report = await ok(["convert", TINY, "-o", trimmed, "--trim-vocab", corpus]);
+  assert.match(report, /\d+ of 300 word pieces kept, [\d.]+ kB saved:\n\d+ occur in the corpus/);
+  assert.match(report, /^corpus +3 +(\d+) +\1 +0 +[\d.]+ % +[\d.]+ %$/m);
+  assert.match(report, /^built-in sentences +12 /m);
+  assert.match(report, /about [\d.]+ % of the tokens will be of dropped pieces/);
+  assert.ok(readFileSync(trimmed).length < readFileSync(whole).length);
+  const extract = (model: string): Promise<string> =>
+    ok(["extract", "--model", model, "--format", "jsonl", "--file", corpus]);
+  assert.is(await extract(trimmed), await extract(whole));
+
+  // A package is trimmed as the export is.
+  const again = path("trimmed-again");
+  await ok(["convert", whole, "-o", again, "--trim-vocab", corpus]);
+  assert.equal(readFileSync(again), readFileSync(trimmed));
+
+  const pieces = async (...args: string[]): Promise<number> => {
+    await ok(["convert", TINY, "-o", path("some"), "--force", "--trim-vocab", corpus, ...args]);
+    const info = JSON.parse(await ok(["inspect", path("some"), "--json"]));
+    assert.is(info.architecture.vocabSize, info.tokenizer.vocabSize);
+    return info.tokenizer.vocabSize;
+  };
+  const [bare, usual, bengali] = [
+    await pieces("--no-trim-singles"),
+    await pieces(),
+    await pieces("--trim-script", "bengali"),
+  ];
+  assert.ok(bare < usual && usual < bengali && bengali < 300, `${bare}, ${usual}, ${bengali}`);
+});
+
+test("trimming by what is not there is refused", async () => {
+  writeFileSync(path("blank.txt"), " \n\n");
+  const run = (...args: string[]): Promise<Run> =>
+    cli(["convert", TINY, "-o", path("never"), ...args]);
+  refused(await run("--trim-vocab", path("blank.txt")), /blank\.txt: there is no text in it/);
+  refused(await run("--trim-vocab", path("gone.txt")), /gone\.txt: no such file/);
+  mkdirSync(path("corpora"), { recursive: true });
+  refused(await run("--trim-vocab", path("corpora")), /corpora: is a folder, not a file/);
+  refused(await run("--trim-script", "Klingon"), /Klingon.*Known scripts are Latin, Greek/);
+  refused(await run("--no-trim-singles"), /needs --trim-vocab or --trim-script/);
+  assert.not(existsSync(path("never")));
 });
 
 test("what is no export is refused", async () => {

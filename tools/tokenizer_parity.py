@@ -167,6 +167,7 @@ def tables():
     joins = {c for c in second if c not in classes} | set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
     # A character whose decomposition begins with a joining one joins as well.
     joins |= {c for c in set(changes_d) | set(changes_k) if ord(nfkd(chr(c))[0]) in joins | set(classes)}
+    first |= set(changes_d)  # a mark can belong inside a composed character: it is taken apart
     # A gap between two firsts may be filled if all in it is old: it saves bytes and changes nothing.
     for (_, a), (b, _) in zip(ranges(first)[:-1], ranges(first)[1:]):
         gap = range(a + 1, b)
@@ -194,7 +195,7 @@ def tables():
         "CLASSES": ("Canonical combining classes above 0: runs of first (gap), count - 1, class.",
                     encode_classes(classes)),
         "JOINS": ("Class 0 but may combine with what precedes.", encode_ranges(joins)),
-        "FIRST": ("May compose with a joining character that follows.", encode_ranges(first)),
+        "FIRST": ("May compose with a joining character that follows, or be taken apart by it.", encode_ranges(first)),
         "CHANGES_C": ("Alone, changed by NFC.", encode_ranges(changes_c)),
         "CHANGES_D": ("Alone, changed by NFD.", encode_ranges(changes_d)),
         "CHANGES_K": ("Alone, changed by NFKC; by NFKD those of CHANGES_D as well.", encode_ranges(changes_k)),

@@ -137,5 +137,12 @@ export function quantizeEncoder(
       return vector;
     },
   }, weights);
-  return { weights: quantizedWeights, report: { tensors, bytesBefore, bytesAfter } };
+  // Layers that are one object stay one, which is how a backend knows to hold it only once (ALBERT).
+  const layers = weights.layers.map((layer) =>
+    quantizedWeights.layers[weights.layers.indexOf(layer)]
+  );
+  return {
+    weights: { ...quantizedWeights, layers },
+    report: { tensors, bytesBefore, bytesAfter },
+  };
 }

@@ -71,7 +71,10 @@ export interface NerOptions {
    * `reference`: plain TypeScript, slow, the oracle of the tests.
    */
   backend?: "int8" | "fp32" | "reference";
-  /** Forbid label sequences that the tag scheme does not know (an `I-x` after `O`). Default true. */
+  /**
+   * Forbid label sequences that the tag scheme does not know (an `I-x` after `O`). Default true. A model in IOB1
+   * that has a `B-x` for every type cannot be told from one in IOB2 and needs false; see `src/crf/scheme.ts`.
+   */
   constrained?: boolean;
   /** Load a tokenizer that deletes vowel signs of Brahmic scripts. Default false: such a model is refused. */
   allowStripAccents?: boolean;

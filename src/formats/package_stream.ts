@@ -51,6 +51,9 @@ export interface StreamedModel {
 /** A run of word-embedding rows is about this long. */
 const RUN_BYTES = 1 << 20;
 
+/** What is made room for before any of it has come. */
+const TRUSTED_BYTES = 1 << 24;
+
 /** Takes exact numbers of bytes from pieces of any size. */
 class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -60,9 +63,19 @@ class ByteReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** The next `length` bytes, at an address that is a multiple of 4; throws when there are fewer. */
-  take(length: number): Promise<Uint8Array> {
-    return this.fill(new Uint8Array(length));
+  /**
+   * The next `length` bytes, at an address that is a multiple of 4; throws when there are fewer. Room beyond
+   * {@link TRUSTED_BYTES} is made as bytes arrive: their number was only claimed, by a server perhaps.
+   */
+  async take(length: number): Promise<Uint8Array> {
+    let out = await this.fill(new Uint8Array(Math.min(length, TRUSTED_BYTES)));
+    while (out.length < length) {
+      const more = new Uint8Array(Math.min(length, 2 * out.length));
+      more.set(out);
+      await this.fill(more.subarray(out.length));
+      out = more;
+    }
+    return out;
   }
 
   /** Fills `out` with the next bytes. */

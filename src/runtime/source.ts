@@ -28,11 +28,17 @@ export type Opened = Uint8Array | ByteSource | Folder;
 
 /** Reads a stream to its end. */
 export async function readAll({ size, chunks }: ByteSource): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
-  let at = 0;
+  // The size is what a server claimed: more room than this is made as bytes arrive.
+  let bytes = new Uint8Array(Math.min(size, 1 << 24)), at = 0;
   for await (const chunk of chunks) {
-    if (chunk.length <= size - at) bytes.set(chunk, at);
-    at += chunk.length;
+    const end = at + chunk.length;
+    if (end <= size && end > bytes.length) {
+      const more = new Uint8Array(Math.min(size, Math.max(end, 2 * bytes.length)));
+      more.set(bytes);
+      bytes = more;
+    }
+    if (end <= size) bytes.set(chunk, at);
+    at = end;
   }
   if (at !== size) {
     throw new RuntimeError("runtime/read", `The model has ${at} bytes; expected ${size}.`);

@@ -51,6 +51,7 @@ export type {
   NormWeights,
 } from "./src/model/weights.ts";
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
+export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.ts";
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/checkpoint.ts";
 export { bundleFromExport, type ExportFiles, type TokenizerFiles } from "./src/formats/export.ts";
 export { readPackage, writePackage } from "./src/formats/package.ts";
@@ -88,6 +89,7 @@ export { writeExport, type WriteExportOptions } from "./src/formats/onnx/write_e
 // Judging a model: strict span scores, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
 export { decodeSpans } from "./src/eval/decode.ts";
+export { placeOf } from "./src/ner/places.ts";
 export type { TokenSpan } from "./src/crf/scheme.ts";
 export {
   type Confusion,

@@ -138,7 +138,7 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
     return await compare(original, read, dtype === "int8" ? "int8" : "fp32");
   });
 
-  const sizes = files.kind === "export" ? Object.values(files.sizes) : [files.bytes.length];
+  const sizes = files.kind === "package" ? [files.bytes.length] : Object.values(files.sizes);
   const sourceBytes = sizes.reduce((sum, one) => sum + one, 0);
   await print(
     `${source}: ${sizes.length} ${sizes.length === 1 ? "file" : "files"}, ${size(sourceBytes)}\n` +

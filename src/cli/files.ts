@@ -1,5 +1,5 @@
 /**
- * A model's files as bytes: a package, or an export with what lies beside it.
+ * A model's files as bytes: a package, or an export or checkpoint with what lies beside it.
  *
  * `Ner.load` reads these, too, but hands out a recogniser; `convert`, `inspect` and `verify` need the
  * model itself, and `verify` takes graphs that are not called `model.onnx`. A name written in a model is
@@ -9,8 +9,8 @@
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { bundleFromExport, readPackage } from "../../mod.ts";
-import type { ExportFiles, ModelBundle } from "../../mod.ts";
+import { bundleFromCheckpoint, bundleFromExport, readPackage } from "../../mod.ts";
+import type { CheckpointFiles, ExportFiles, ModelBundle } from "../../mod.ts";
 import { UsageError } from "./errors.ts";
 
 /** What an export holds besides its graph, by the role that it has for `bundleFromExport`. */
@@ -20,7 +20,12 @@ const BESIDE = {
   tokenizerConfig: "tokenizer_config.json",
   vocab: "vocab.txt",
   crf: "crf.safetensors",
+  head: "head.safetensors",
 } as const;
+
+const CHECKPOINT = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+const SHARD = /^model-\d+-of-\d+\.safetensors$/;
 
 /** An export: its graph and what was found beside it. */
 export interface ExportSource {
@@ -28,6 +33,16 @@ export interface ExportSource {
   /** The graph's path. */
   readonly path: string;
   readonly files: ExportFiles;
+  /** Sizes in bytes of all files that were read. */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+/** A Hugging Face checkpoint. */
+export interface CheckpointSource {
+  readonly kind: "checkpoint";
+  /** The folder's path. */
+  readonly path: string;
+  readonly files: CheckpointFiles;
   /** Sizes in bytes of all files that were read. */
   readonly sizes: Readonly<Record<string, number>>;
 }
@@ -45,40 +60,82 @@ export function readBytes(path: string): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
-function readExport(folder: string, graph: string): ExportSource {
-  const onnx = readFileSync(join(folder, graph));
-  const names = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && entry.name !== graph).map((entry) => entry.name);
-  const sizes: Record<string, number> = { [graph]: onnx.length };
-  const read = (name: string): Uint8Array => {
-    const bytes = readBytes(join(folder, name));
-    sizes[name] = bytes.length;
-    return bytes;
-  };
-  const beside = (name: string): Uint8Array | undefined =>
-    names.includes(name) ? read(name) : undefined;
-  const config = beside(BESIDE.config);
-  if (!config) {
-    throw new UsageError(`${folder}: holds no config.json, which names the labels; export it, too`);
+/** A folder's files, read by name, and the sizes of those that were. */
+class FolderReader {
+  readonly names: readonly string[];
+  readonly sizes: Record<string, number> = {};
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.names = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   }
-  const known: readonly string[] = Object.values(BESIDE);
-  const external = names.filter((name) =>
-    !known.includes(name) && !/\.onnx$/i.test(name) && onnx.includes(name)
-  );
-  const files: ExportFiles = {
-    model: new Uint8Array(onnx.buffer, onnx.byteOffset, onnx.byteLength),
-    external: new Map(external.map((name) => [name, read(name)])),
-    config,
-    tokenizer: beside(BESIDE.tokenizer),
-    tokenizerConfig: beside(BESIDE.tokenizerConfig),
-    vocab: beside(BESIDE.vocab),
-    crf: beside(BESIDE.crf),
-  };
-  return { kind: "export", path: join(folder, graph), files, sizes };
+
+  read(name: string): Uint8Array {
+    const bytes = readBytes(join(this.#folder, name));
+    this.sizes[name] = bytes.length;
+    return bytes;
+  }
+
+  /** What lies beside a model, by role. */
+  beside(): Omit<CheckpointFiles, "model" | "index"> {
+    const read = (name: string): Uint8Array | undefined =>
+      this.names.includes(name) ? this.read(name) : undefined;
+    const config = read(BESIDE.config);
+    if (!config) {
+      throw new UsageError(
+        `${this.#folder}: holds no config.json, which names the labels; export it, too`,
+      );
+    }
+    return {
+      config,
+      tokenizer: read(BESIDE.tokenizer),
+      tokenizerConfig: read(BESIDE.tokenizerConfig),
+      vocab: read(BESIDE.vocab),
+      crf: read(BESIDE.crf),
+      head: read(BESIDE.head),
+    };
+  }
 }
 
-/** Reads a package, an export, or an ONNX file with what lies beside it; a folder of any of these. */
-export function readModelFiles(path: string): ExportSource | PackageSource {
+function readExport(folder: string, graph: string): ExportSource {
+  const reader = new FolderReader(folder), known: readonly string[] = Object.values(BESIDE);
+  const model = reader.read(graph), text = new TextDecoder("latin1").decode(model);
+  const external = reader.names.filter((name) =>
+    !known.includes(name) && !/\.onnx$/i.test(name) && text.includes(name)
+  );
+  const files: ExportFiles = {
+    model,
+    external: new Map(external.map((name) => [name, reader.read(name)])),
+    ...reader.beside(),
+  };
+  return { kind: "export", path: join(folder, graph), files, sizes: reader.sizes };
+}
+
+/** A folder with `model.safetensors` or its shards, and config.json. */
+function readCheckpoint(folder: string): CheckpointSource {
+  const reader = new FolderReader(folder), { names, sizes } = reader;
+  const model = names.includes(INDEX)
+    ? new Map(names.filter((name) => SHARD.test(name)).map((name) => [name, reader.read(name)]))
+    : reader.read(CHECKPOINT);
+  const index = names.includes(INDEX) ? reader.read(INDEX) : undefined;
+  return {
+    kind: "checkpoint",
+    path: folder,
+    files: { model, index, ...reader.beside() },
+    sizes,
+  };
+}
+
+/** Any of the three. */
+export type ModelFiles = ExportSource | CheckpointSource | PackageSource;
+
+/**
+ * Reads a package, an export or checkpoint, or an ONNX file with what lies beside it; a folder of any of
+ * these.
+ */
+export function readModelFiles(path: string): ModelFiles {
   if (!statSync(path).isDirectory()) {
     if (/\.onnx$/i.test(path)) return readExport(dirname(path), basename(path));
     return { kind: "package", path, bytes: readBytes(path) };
@@ -87,22 +144,32 @@ export function readModelFiles(path: string): ExportSource | PackageSource {
   const graphs = names.filter((name) => /\.onnx$/i.test(name));
   if (graphs.includes("model.onnx")) return readExport(path, "model.onnx");
   if (graphs.length === 1) return readExport(path, graphs[0]);
+  if (
+    graphs.length === 0 && names.includes(BESIDE.config) &&
+    (names.includes(INDEX) || names.includes(CHECKPOINT))
+  ) return readCheckpoint(path);
   const packages = names.filter((name) => /\.(safetensors|ner)$/i.test(name));
   if (graphs.length === 0 && packages.length === 1) return readModelFiles(join(path, packages[0]));
   const what = graphs.length > 1
     ? `${graphs.length} ONNX files, none of them model.onnx`
     : `no ONNX file and ${packages.length || "no"} packed models`;
   throw new UsageError(
-    `${path}: holds ${what}; expected an export with model.onnx, or one package`,
+    `${path}: holds ${what}; expected an export with model.onnx, a checkpoint with ` +
+      "model.safetensors and config.json, or one package",
   );
 }
 
 /** The model in these files. */
 export function bundleOf(
-  model: ExportSource | PackageSource,
+  model: ModelFiles,
   allowStripAccents = false,
 ): ModelBundle {
-  return model.kind === "package"
-    ? readPackage(model.bytes, { allowStripAccents })
-    : bundleFromExport(model.files, { allowStripAccents });
+  switch (model.kind) {
+    case "package":
+      return readPackage(model.bytes, { allowStripAccents });
+    case "checkpoint":
+      return bundleFromCheckpoint(model.files, { allowStripAccents });
+    case "export":
+      return bundleFromExport(model.files, { allowStripAccents });
+  }
 }

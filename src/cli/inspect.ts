@@ -82,7 +82,7 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     bytes: source.kind === "package"
       ? source.bytes.length
       : Object.values(source.sizes).reduce((sum, one) => sum + one, 0),
-    ...(source.kind === "export" && { files: source.sizes }),
+    ...(source.kind !== "package" && { files: source.sizes }),
     parameters: tensors.reduce((sum, tensor) => sum + tensor.parameters, 0),
     dtype: TYPE_NAMES[bundle.weights.layers[0].up.weight.type],
     embeddings: TYPE_NAMES[bundle.weights.wordEmbedding.type],
@@ -106,7 +106,7 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
   };
   const lines: readonly (readonly [string, string])[] = [
     ["model", `${path} (${source.kind}, ${size(info.bytes)})`],
-    ...Object.entries(source.kind === "export" ? source.sizes : {})
+    ...Object.entries(source.kind === "package" ? {} : source.sizes)
       .map(([name, bytes]) => ["", `${name}, ${size(bytes)}`] as const),
     [
       "parameters",

@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type * as Ort from "onnxruntime-web";
+import type { EncoderWeights, LinearWeights } from "../../mod.ts";
 import { oneLine, UsageError } from "./errors.ts";
 
 /** One model in ONNX Runtime. */
@@ -56,6 +57,36 @@ export async function loadOrt(): Promise<typeof Ort> {
   return ort;
 }
 
+/** A tensor's numbers, of float32 or float16. */
+function toFloats(data: Ort.Tensor.DataType): Float32Array | undefined {
+  if (data instanceof Float32Array) return data;
+  // Engines that know float16 hand it out as such, others as its bits.
+  if (data.constructor.name === "Float16Array") return Float32Array.from(data as Iterable<number>);
+  if (!(data instanceof Uint16Array)) return undefined;
+  return Float32Array.from(data, (bits) => {
+    const exponent = bits >> 10 & 31, fraction = bits & 1023, sign = bits >> 15 ? -1 : 1;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return exponent === 0
+      ? sign * fraction * 2 ** -24
+      : sign * (1024 + fraction) * 2 ** (exponent - 25);
+  });
+}
+
+/** Emissions of an encoder's hidden states, for a graph whose head is kept beside it. */
+function classify(hidden: Float32Array, { weight, bias }: LinearWeights): Float32Array {
+  if (weight.type !== "f32") throw new UsageError("the model's head is not float32");
+  const { rows, columns, data: matrix } = weight;
+  const tokens = hidden.length / columns, out = new Float32Array(tokens * rows);
+  for (let t = 0; t < tokens; t++) {
+    for (let r = 0; r < rows; r++) {
+      let sum = bias[r];
+      for (let c = 0; c < columns; c++) sum += hidden[t * columns + c] * matrix[r * columns + c];
+      out[t * rows + r] = sum;
+    }
+  }
+  return out;
+}
+
 /** Token ids and everything else that an exported BERT may want besides. */
 function feedsFor(
   ort: typeof Ort,
@@ -87,15 +118,16 @@ function feedsFor(
 }
 
 /**
- * Opens an ONNX model of token classification with `labels` labels; `external` holds the files that it
+ * Opens an ONNX model of token classification, or an encoder whose head is among `weights`; `external` holds the files that it
  * keeps weights in, by the names that it calls them.
  */
 export async function openOrt(
   ort: typeof Ort,
   model: Uint8Array,
   external: ReadonlyMap<string, Uint8Array> | undefined,
-  labels: number,
+  { config, classifier }: EncoderWeights,
 ): Promise<OrtModel> {
+  const labels = config.labels.length;
   const externalData = [...external ?? []].map(([path, data]) => ({ path, data }));
   let session: Ort.InferenceSession;
   try {
@@ -109,15 +141,29 @@ export async function openOrt(
   }
   return {
     async run(ids): Promise<Float32Array> {
-      const outputs = await session.run(feedsFor(ort, session.inputNames, ids));
-      const name = session.outputNames.find((name) => outputs[name].dims.at(-1) === labels);
-      const tensor = name === undefined ? undefined : outputs[name];
-      if (!(tensor?.data instanceof Float32Array) || tensor.data.length !== ids.length * labels) {
+      let outputs: Ort.InferenceSession.OnnxValueMapType;
+      try {
+        outputs = await session.run(feedsFor(ort, session.inputNames, ids));
+      } catch (error) {
+        if (error instanceof UsageError) throw error;
         throw new UsageError(
-          `no output of the model is a float32 tensor of ${ids.length} tokens x ${labels} labels`,
+          `onnxruntime-web cannot run it with ${ids.length} tokens: ${oneLine(String(error))}`,
         );
       }
-      return tensor.data;
+      const rows = (width: number): Float32Array | undefined => {
+        for (const name of session.outputNames) {
+          const { data, dims } = outputs[name] as Ort.Tensor;
+          if (dims.at(-1) === width && data.length === ids.length * width) return toFloats(data);
+        }
+      };
+      const emissions = rows(labels);
+      if (emissions) return emissions;
+      const hidden = rows(config.hiddenSize);
+      if (hidden) return classify(hidden, classifier);
+      throw new UsageError(
+        `no output of the model has ${ids.length} tokens x ${labels} labels, nor x ` +
+          `${config.hiddenSize} columns`,
+      );
     },
     close: () => session.release(),
   };

@@ -26,6 +26,7 @@ import type { EncoderWeights } from "../model/weights.ts";
 import { encode } from "../model/encoder.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
+import { placeOf } from "./places.ts";
 import { type Window, windowsOf } from "./windows.ts";
 
 /** An entity found in a text. */
@@ -295,13 +296,9 @@ export class Ner {
     if (spans.length === 0) return [];
     const lattice = this.#crf.lattice(emissions);
     return spans.flatMap((span): Entity[] => {
-      const { starts, ends } = encoding, { type } = span;
-      let { first, last } = span;
-      // A token for white space alone has no place of its own, and takes none at an entity's ends.
-      while (first < last && starts[first] === ends[first]) first++;
-      while (last > first && starts[last] === ends[last]) last--;
-      const start = starts[first], end = ends[last];
-      if (start === end) return [];
+      const place = placeOf(span, encoding.starts, encoding.ends);
+      if (!place) return [];
+      const { type } = span, { start, end } = place;
       const inside = continuation(path[span.last], this.#tags);
       const score = this.#crf.spanProbability(emissions, path, span, inside, lattice);
       return [{ type, text: text.slice(start, end), start, end, score }];

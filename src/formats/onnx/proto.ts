@@ -198,7 +198,7 @@ function wireTypeOf(field: DescField): WireType {
  * Most messages (nodes, attributes, tensors, ...) in a file. An encoder's graph has a few thousand. An empty one
  * is two bytes in the file and 500 in memory, so their number is bounded before any is decoded.
  */
-const MAX_MESSAGES = 1 << 18;
+const MAX_MESSAGES = 1 << 17;
 
 /**
  * Walks one message's bytes: every field must have the wire type that the schema gives it and must end

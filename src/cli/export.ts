@@ -112,8 +112,7 @@ async function exportModel(source: string, options: ExportOptions): Promise<void
   const bundle = bundleOf(readModelFiles(source), allowStripAccents);
   const files = writeExport(bundle, { dtype });
   replaceFolder(output, files, force, (copy) => {
-    // A graph of int8 products need not be one that is read here; other engines read it.
-    if (dtype === "f32") bundleOf(readModelFiles(copy), true);
+    bundleOf(readModelFiles(copy), true);
   }, ["crf.safetensors"]);
 
   const { wordEmbedding, layers } = bundle.weights;
@@ -121,8 +120,7 @@ async function exportModel(source: string, options: ExportOptions): Promise<void
   const rows = [...files].map(([name, bytes]) => [name, size(bytes.length)]);
   const total = [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   await print(
-    `${output}: ${files.size} files, ${size(total)}` +
-      (dtype === "f32" ? "; read back" : "") + "\n\n" +
+    `${output}: ${files.size} files, ${size(total)}; read back\n\n` +
       table(["file", "size"], rows) +
       (dtype === "f32" && packed
         ? `\n${source} is quantized: the float32 weights are what its integers stand for.\n`

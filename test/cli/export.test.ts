@@ -178,6 +178,29 @@ test("float32: what was written is read back bit for bit, whatever the shape", (
   );
 });
 
+test("int8: the same integers and scales are read back, whatever the shape", () => {
+  const shape = fc.record({
+    heads: fc.integer({ min: 1, max: 3 }),
+    perHead: fc.integer({ min: 1, max: 6 }),
+    embedding: fc.option(fc.integer({ min: 2, max: 20 })),
+    feedForwardSize: fc.integer({ min: 2, max: 20 }),
+    typeVocabSize: fc.constantFrom(0, 2),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(shape, ({ heads, perHead, embedding, seed, ...parts }) => {
+      const hiddenSize = heads * perHead, embeddingSize = embedding ?? hiddenSize;
+      fc.pre(hiddenSize > 1 && embeddingSize > 1);
+      const bundle = modelOf({ hiddenSize, embeddingSize, heads, ...parts }, seed);
+      const { weights } = quantizeEncoder(bundle.weights);
+      const read = readBack(writeExport(bundle, { dtype: "int8" })).weights;
+      assert.is(read.wordEmbedding.type, "i8");
+      assert.equal(tensorsOf(quantizeEncoder(read).weights), tensorsOf(weights));
+    }),
+    { numRuns: 25 },
+  );
+});
+
 test("quantized weights are written as the float32 numbers that they stand for", () => {
   const bundle = modelOf({ hiddenSize: 36, heads: 3, embeddingSize: 15 }, 5);
   for (const embeddings of ["int8", "int4"] as const) {

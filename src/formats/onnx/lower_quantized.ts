@@ -199,9 +199,25 @@ function qEmbedLayerNormalization(at: Lowering, node: OnnxNode): boolean {
   return true;
 }
 
+/** `Cast(Gather(integers, ids)) * Gather(scales, ids)`, a scale for each row: what this library writes. */
+function scaledGather(at: Lowering, node: OnnxNode): boolean {
+  for (const [i, j] of [[0, 1], [1, 0]] as const) {
+    const cast = at.producer(node.inputs[i]), scales = at.producer(node.inputs[j]);
+    const rows = cast?.op === "Cast" ? at.producer(cast.inputs[0]) : undefined;
+    if (rows?.op !== "Gather" || scales?.op !== "Gather") continue;
+    const [table, ids] = rows.inputs as string[], [scale, same] = scales.inputs as string[];
+    if (ids !== same || !isWeight(at, table) || !isWeight(at, scale)) continue;
+    const kept = Object.fromEntries(rows.attributes);
+    const real = at.emit("DequantizeLinear", [table!, scale!], { axis: 0 });
+    at.emit("Gather", [real, ids!], kept, node.outputs[0]);
+    return true;
+  }
+  return false;
+}
+
 /** Rules by `domain:operator`. */
 export const QUANTIZED: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  [":Mul", matMulInteger],
+  [":Mul", (at, node) => matMulInteger(at, node) || scaledGather(at, node)],
   [":DequantizeLinear", dequantizedGather],
   [":QLinearMatMul", qLinearMatMul],
   ["com.microsoft:DequantizeLinear", ownLinear],

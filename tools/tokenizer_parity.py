@@ -292,6 +292,7 @@ ADVERSARIAL = [
     # special tokens in a text
     "[CLS] রোগী [SEP] জ্বর[SEP][SEP] [MASK]day [sep] [ SEP ] [UNK] [PAD]",
     "new-tok anew-tok new-toks NEW-TOK neu-tok NEU-TOKs  stuff  stuff fever-stuff<a><ab><abc><abcd>",
+    "5 mg/kg 5mg/kg mg/kgx kgs",
     "##fever # ##ing _under_score_ a.b,c;d!?…—–‘’“”«»",
     "$5 + 3 = 8 < 9 ^ ` | ~ © ® ° ± × ÷",
     # words too long
@@ -307,6 +308,8 @@ NEW_TOKENS = [
     # No two with one normalized form: which of them the reference takes differs from run to run.
     AddedToken("NEU-TOK", normalized=True),
     AddedToken("stuff", lstrip=True, rstrip=True, normalized=False),
+    AddedToken("mg/kg", single_word=True),
+    AddedToken("kg"),
     AddedToken("<a>"),
     AddedToken("<ab>", normalized=False),
     AddedToken("<abc>", normalized=True, rstrip=True),

@@ -92,8 +92,7 @@ export function normalizeForm(form: Form, source: Aligned, target: Aligned): boo
       if (!(next & JOINS)) break;
       to += wide ? 2 : 1;
     }
-    i = to - 1;
-    before = 0; // what follows joins nothing
+    i = to - 1; // what follows joins nothing, so it does not matter what `before` is
     from = knownStart(table, units, from);
     const old = source.text(from, to);
     const normal = normalizeChunk(form, table, old);

@@ -171,9 +171,10 @@ function processorMs(pid: number): number {
 }
 
 async function* said(stream: ReadableStream<Uint8Array>): AsyncGenerator<Said> {
+  const decoder = new TextDecoder();
   let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split("\n");
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = parts.pop()!;
     for (const part of parts) yield JSON.parse(part) as Said;
   }

@@ -81,7 +81,7 @@ export interface NerOptions {
   allowStripAccents?: boolean;
   /**
    * Most tokens that pass through the encoder at once; memory grows with it. Default: the model's positions,
-   * at least 512. Texts and batches of any size are cut to fit.
+   * from 512 to 2048. Texts and batches of any size are cut to fit.
    */
   maxTokens?: number;
 }
@@ -342,7 +342,7 @@ async function prepare(
 ): Promise<[Backend, Crf, Tokenizer, NerInfo]> {
   const { tokenizer, crf } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
-  const maxTokens = options.maxTokens ?? Math.max(512, config.maxPositions);
+  const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));
   if (!["int8", "fp32", "reference"].includes(kind)) {
     throw new InputError(
       "input/option",

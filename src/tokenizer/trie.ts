@@ -73,10 +73,23 @@ export class Trie {
 
   /** Sets the value of a string; returns the one it had, -1 for none. */
   set(key: string, value: number): number {
+    while (this.nodes + key.length > this.values.length) this.grow();
+    const { slots, parents, edges, mask } = this;
     let node = 0;
     for (let i = 0; i < key.length; i++) {
       const unit = key.charCodeAt(i);
-      node = this.child(node, unit) || this.hang(node, unit);
+      let slot = hash(node, unit) & mask;
+      let found = slots[slot];
+      while (found !== 0 && (parents[found] !== node || edges[found] !== unit)) {
+        slot = (slot + 1) & mask;
+        found = slots[slot];
+      }
+      if (found === 0) {
+        slots[slot] = found = this.nodes++;
+        parents[found] = node;
+        edges[found] = unit;
+      }
+      node = found;
     }
     const old = this.values[node];
     this.values[node] = value;
@@ -99,21 +112,6 @@ export class Trie {
     return node < 0 ? -1 : this.values[node];
   }
 
-  private hang(parent: number, unit: number): number {
-    if (this.nodes === this.values.length) this.grow();
-    const node = this.nodes++;
-    this.parents[node] = parent;
-    this.edges[node] = unit;
-    this.place(node);
-    return node;
-  }
-
-  private place(node: number): void {
-    let slot = hash(this.parents[node], this.edges[node]) & this.mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & this.mask;
-    this.slots[slot] = node;
-  }
-
   private grow(): void {
     const capacity = this.values.length * 2;
     const { values, parents, edges } = this;
@@ -125,7 +123,11 @@ export class Trie {
     this.edges.set(edges);
     this.slots = new Int32Array(capacity * 2);
     this.mask = capacity * 2 - 1;
-    for (let node = 1; node < this.nodes; node++) this.place(node);
+    for (let node = 1; node < this.nodes; node++) {
+      let slot = hash(this.parents[node], edges[node]) & this.mask;
+      while (this.slots[slot] !== 0) slot = (slot + 1) & this.mask;
+      this.slots[slot] = node;
+    }
   }
 }
 

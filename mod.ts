@@ -27,6 +27,7 @@ export type {
   NerOptions,
   Token,
 } from "./src/ner/ner.ts";
+export type { Thread, Threading, ThreadTask } from "./src/backend/wasm/threads.ts";
 export {
   FormatError,
   InputError,

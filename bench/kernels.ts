@@ -143,7 +143,7 @@ function quantizeCases(k: Kernels, b: Buffers, kind: string, sizes: readonly Siz
       name: `kernels/int8_quantize ${kind}/${m}x${n}`,
       mix: "range",
       operations: 7 * m * n,
-      run: () => k.int8_quantize(b.x, padded(n) * 4, m, padded(n), b.packed, b.rows, 0, 0, 1),
+      run: () => k.int8_quantize(b.x, padded(n) * 4, m, padded(n), b.packed, b.rows, 0),
     }))
   );
 }

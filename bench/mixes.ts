@@ -47,7 +47,7 @@ export async function loadPeaks(): Promise<Readonly<Record<Mix, Peak>>> {
   const module = await WebAssembly.compile(await compileKernel("../bench/peaks", MODULES.relaxed));
   const peaks = {} as Record<Mix, Peak>;
   for (const mix of Object.keys(MIXES) as Mix[]) {
-    const memory = new WebAssembly.Memory({ initial: 1 });
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
     const loops = (await WebAssembly.instantiate(module, { env: { memory } }))
       .exports as unknown as Loops;
     const [what, operations, kind] = MIXES[mix];

@@ -1,4 +1,4 @@
-/** What both kernel modules hold: all but the int8 matrix product. */
+/** What both kernel modules hold. */
 export { activate } from "./activate";
 export { attention_f32, attention_scratch } from "./attention";
 export {
@@ -12,11 +12,21 @@ export {
 } from "./crf";
 export { embed_f32, embed_int4, embed_int8 } from "./embed";
 export { f32_gemm, f32_pack_panel } from "./gemm-f32";
+export {
+  int8_activation_bytes,
+  int8_block_rows,
+  int8_gemm,
+  int8_pack_panel,
+  int8_quantize,
+  int8_set_signed,
+  is_relaxed,
+} from "./int8";
 export { add_norm } from "./norm";
+export { run, stop, work } from "./program";
 
 /** Changes whenever a kernel's arguments or layouts do; the loader refuses any other. */
 export function abi(): i32 {
-  return 1;
+  return 2;
 }
 
 /** First byte that the module itself does not use. */

@@ -16,14 +16,14 @@ import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./row
 /** Bytes of one packed activation. */
 export const ACTIVATION_BYTES: i32 = 2;
 
-/** The baseline product has no engine-dependent operand; here so that both modules export the same names. */
-export function int8_set_signed(_signed: i32): void {}
+/** Rows of a full block of packed activations. */
+export const BLOCK_ROWS: i32 = 4;
 
 /**
  * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
- * one panel at `target` (8 k bytes). The sums of the panel's parameters are not needed here.
+ * one panel at `target` (8 k bytes). The sums in the panel's parameters are not needed here.
  */
-export function int8_pack_panel(source: usize, k: i32, target: usize, _columns: usize): void {
+export function packPanel(source: usize, k: i32, target: usize): void {
   for (let r = 0; r < PANEL; r++) {
     const row = source + <usize> r * <usize> k;
     for (let i: usize = 0; i < <usize> k; i += 2) {
@@ -83,12 +83,8 @@ function blockRows(i: i32, m: i32): i32 {
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/**
- * Quantizes blocks of an activation `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after
- * applying `activation` to it in place. Scale and zero point of row i go to `rows + 8 i`.
- * Of `shares` equal shares, does number `share`.
- */
-export function int8_quantize(
+/** See `int8_quantize` in int8.ts. */
+export function quantize(
   x: usize,
   ldx: usize,
   m: i32,
@@ -96,22 +92,18 @@ export function int8_quantize(
   a: usize,
   rows: usize,
   activation: i32,
-  share: i32,
-  shares: i32,
 ): void {
-  for (let i = 0, block = 0; i < m; block++) {
+  for (let i = 0; i < m;) {
     const count = blockRows(i, m);
-    if (block % shares == share) {
-      quantizeBlock(
-        x + <usize> i * ldx,
-        ldx,
-        k,
-        count,
-        a + <usize> i * <usize> k * ACTIVATION_BYTES,
-        rows + <usize> (i * ROW_PARAMS),
-        activation,
-      );
-    }
+    quantizeBlock(
+      x + <usize> i * ldx,
+      ldx,
+      k,
+      count,
+      a + <usize> i * <usize> k * ACTIVATION_BYTES,
+      rows + <usize> (i * ROW_PARAMS),
+      activation,
+    );
     i += count;
   }
 }
@@ -211,12 +203,8 @@ function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
   storeRow(c, rows, columns, c00, c01);
 }
 
-/**
- * c[m, 8 p0 .. 8 p1] = a w: `a` and `rows` from {@link int8_quantize}, `w` and `columns` from
- * {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
- * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass.
- */
-export function int8_gemm(
+/** See `int8_gemm` in int8.ts. */
+export function gemm(
   m: i32,
   k: i32,
   a: usize,

@@ -20,11 +20,14 @@ import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./row
 /** Bytes of one packed activation. */
 export const ACTIVATION_BYTES: i32 = 1;
 
+/** Rows of a full block of packed activations. */
+export const BLOCK_ROWS: i32 = 6;
+
 /** 0x80 where the engine's dot reads its second operand as signed, else 0. Set by the probe. */
 let flip: i32 = 0;
 
 /** Tells the kernels whether the dot reads activations as signed bytes. */
-export function int8_set_signed(signed: i32): void {
+export function setSigned(signed: i32): void {
   flip = signed ? 0x80 : 0;
 }
 
@@ -32,7 +35,7 @@ export function int8_set_signed(signed: i32): void {
  * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
  * one panel at `target` (8 k bytes), and writes each row's sum into the panel's parameters.
  */
-export function int8_pack_panel(source: usize, k: i32, target: usize, columns: usize): void {
+export function packPanel(source: usize, k: i32, target: usize, columns: usize): void {
   for (let r = 0; r < PANEL; r++) {
     const row = source + <usize> r * <usize> k;
     let sum = 0;
@@ -97,12 +100,8 @@ function blockRows(i: i32, m: i32): i32 {
   return left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/**
- * Quantizes blocks of an activation `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after
- * applying `activation` to it in place. Scale and zero point of row i go to `rows + 8 i`.
- * Of `shares` equal shares, does number `share`.
- */
-export function int8_quantize(
+/** See `int8_quantize` in int8.ts. */
+export function quantize(
   x: usize,
   ldx: usize,
   m: i32,
@@ -110,22 +109,18 @@ export function int8_quantize(
   a: usize,
   rows: usize,
   activation: i32,
-  share: i32,
-  shares: i32,
 ): void {
-  for (let i = 0, block = 0; i < m; block++) {
+  for (let i = 0; i < m;) {
     const count = blockRows(i, m);
-    if (block % shares == share) {
-      quantizeBlock(
-        x + <usize> i * ldx,
-        ldx,
-        k,
-        count,
-        a + <usize> i * <usize> k,
-        rows + <usize> (i * ROW_PARAMS),
-        activation,
-      );
-    }
+    quantizeBlock(
+      x + <usize> i * ldx,
+      ldx,
+      k,
+      count,
+      a + <usize> i * <usize> k,
+      rows + <usize> (i * ROW_PARAMS),
+      activation,
+    );
     i += count;
   }
 }
@@ -314,12 +309,8 @@ function tile1x32(a: usize, w: usize, step: usize, k: i32, rows: usize, columns:
   storeRow(c + 96, rows, columns + 3 * PANEL_PARAMS, c6, c7);
 }
 
-/**
- * c[m, 8 p0 .. 8 p1] = a w: `a` and `rows` from {@link int8_quantize}, `w` and `columns` from
- * {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
- * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass.
- */
-export function int8_gemm(
+/** See `int8_gemm` in int8.ts. */
+export function gemm(
   m: i32,
   k: i32,
   a: usize,

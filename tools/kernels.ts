@@ -13,6 +13,9 @@ import asc from "assemblyscript/asc";
  */
 const INITIAL_PAGES = 1;
 
+/** The declared maximum: 2 GiB, since offsets are signed in the kernels. Memory that is shared must have one. */
+const MAXIMUM_PAGES = 32768;
+
 /**
  * Options of every build. -O2 and never -O3: Binaryen then chains the dots of unrolled steps and spills
  * (250 GOP/s fall to 205). The memory is imported, so that the core owns it. `DOT=0` is the engine's own
@@ -26,12 +29,22 @@ const COMMON: readonly string[] = [
   "--importMemory",
   "--initialMemory",
   String(INITIAL_PAGES),
+  "--maximumMemory",
+  String(MAXIMUM_PAGES),
 ];
 
 /** What is built, by name: kernels/NAME.ts -> wasm/NAME.wasm. */
 export const MODULES: Readonly<Record<string, readonly string[]>> = {
-  relaxed: [...COMMON, "--enable", "simd,relaxed-simd", "--use", "DOT=0"],
-  baseline: [...COMMON, "--enable", "simd", "--use", "DOT=0"],
+  relaxed: [
+    ...COMMON,
+    "--enable",
+    "simd,relaxed-simd,threads",
+    "--use",
+    "DOT=0",
+    "--use",
+    "RELAXED=1",
+  ],
+  baseline: [...COMMON, "--enable", "simd,threads", "--use", "DOT=0", "--use", "RELAXED=0"],
 };
 
 const root = new URL("../", import.meta.url);

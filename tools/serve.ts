@@ -34,6 +34,11 @@ export async function examplePages(): Promise<Pages> {
     "/": {
       type: "text/html; charset=utf-8",
       body: await Deno.readTextFile(new URL("examples/browser/index.html", root)),
+      // What a page needs to have threads.
+      headers: {
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-embedder-policy": "require-corp",
+      },
     },
     "/main.js": {
       type: "text/javascript; charset=utf-8",

@@ -2,9 +2,9 @@
  * What an encoder asks of the machine that runs it.
  *
  * A backend owns the weights, in whatever form its kernels read, and tensors that live beside them. The
- * operations record or do work on tensors and return nothing; only {@link Backend.read} gives numbers back,
- * and only it is asynchronous, because a GPU must be waited for and WASM need not be. Every operation names
- * its output, so that a whole forward pass runs in a handful of tensors allocated once.
+ * operations do work on tensors or only write it down, and return nothing; {@link Backend.read} alone gives
+ * numbers back, and it alone is asynchronous, because a GPU must be waited for and WASM need not be. Every
+ * operation names its output, so that a whole forward pass runs in a handful of tensors allocated once.
  *
  * A tensor has one row per token of the batch. A batch is a packed run of sequences, one after the other,
  * without padding: row-wise operations see all tokens, attention sees each sequence.
@@ -66,6 +66,16 @@ export interface Workspace {
   readonly emissions: Tensor;
 }
 
+/** How many threads take part in runs, and what they have done. */
+export interface ThreadState {
+  /** The calling thread included. */
+  readonly threads: number;
+  /** Why it is one where there might be more. */
+  readonly reason?: string;
+  /** Pieces of work that each thread has carried out so far, the calling thread first. */
+  readonly chunks: readonly number[];
+}
+
 /** Weights and tensors of one encoder, and the operations on them. */
 export interface Backend {
   /** For people: `reference`, `wasm fp32`, `wasm int8`. */
@@ -80,6 +90,8 @@ export interface Backend {
   readonly maxTokens: number;
   /** Bytes of memory that weights and tensors take, fixed for the backend's life. */
   readonly memoryBytes: number;
+  /** The threads that runs use. */
+  readonly threads: ThreadState;
 
   /** Starts a run: every tensor now has `batch.ids.length` rows (at most {@link maxTokens}). */
   begin(batch: PackedBatch): void;

@@ -14,6 +14,7 @@ import {
   FIRST_FREE,
   instantiateKernels,
   type Kernels,
+  makeMemory,
   pagesFor,
 } from "../backend/wasm/kernels.ts";
 import type { CrfWeights } from "../model/weights.ts";
@@ -100,7 +101,7 @@ export class Crf {
     const size = tags.length, blocks = place(size);
     if (weights) checkWeights(weights, size);
     const pages = pagesFor(blocks.bytes);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = makeMemory(pages, chosen.shared);
     const kernels = await instantiateKernels(chosen.module, memory);
     const crf = new Crf(kernels, blocks, memory, size), p = crf.#parameters;
     tags.forEach((to, j) => {

@@ -10,7 +10,8 @@
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/reference.ts";
 import { chooseKernels, type ChosenKernels } from "../backend/wasm/kernels.ts";
-import { WasmBackend } from "../backend/wasm/wasm.ts";
+import type { Threading } from "../backend/wasm/threads.ts";
+import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { continuation, parseTags, spansOf, type Tag } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
@@ -84,12 +85,23 @@ export interface NerOptions {
    * from 512 to 2048. Texts and batches of any size are cut to fit.
    */
   maxTokens?: number;
+  /**
+   * Bytes of memory that the encoder may take for weights, tensors and scratch. A model that needs more is refused
+   * with a {@link RuntimeError} (`runtime/memory`) before its weights are read. Default: no limit but
+   * WebAssembly's own, 2 GiB.
+   */
+  maxMemoryBytes?: number;
 }
 
 /** Where the kernels come from. */
 export interface KernelOptions {
   /** Compiled kernel modules in order of preference; the first that passes its known-answer probe runs. */
   kernels: readonly WebAssembly.Module[];
+  /**
+   * Threads, in which case `kernels` must import shared memory; or why there are none, for
+   * {@link NerInfo.threadsReason}. Default: the calling thread alone.
+   */
+  threading?: Threading | string;
 }
 
 /** What a recogniser is and takes. */
@@ -104,6 +116,12 @@ export interface NerInfo {
   types: readonly string[];
   /** Whether the model has a CRF; without one, steps between labels cost nothing. */
   crf: boolean;
+  /** Threads that a pass through the encoder uses, the calling one included. */
+  threads: number;
+  /** Why that is 1, where more threads were asked for or the runtime's default is to have more. */
+  threadsReason?: string;
+  /** Pieces of work that each thread has carried out so far, the calling thread first. */
+  threadChunks: readonly number[];
   /** Bytes of memory for weights, tensors and scratch; fixed from loading on. */
   memoryBytes: number;
   /** Most tokens of one pass through the encoder. */
@@ -119,6 +137,9 @@ export interface NerInfo {
   /** Rows of the word embedding. */
   vocabSize: number;
 }
+
+/** What does not change while a recogniser lives. */
+type FixedInfo = Omit<NerInfo, "threads" | "threadsReason" | "threadChunks">;
 
 /** One text on its way through the encoder. */
 interface Job {
@@ -140,16 +161,18 @@ export class Ner {
   readonly #crf: Crf;
   readonly #tokenizer: Tokenizer;
   readonly #tags: readonly Tag[];
-  readonly #info: NerInfo;
+  readonly #info: FixedInfo;
+  readonly #threadsReason: string | undefined;
   #closed = false;
 
   /** Use {@link Ner.fromBytes} or {@link Ner.fromBundle}. */
-  protected constructor(backend: Backend, crf: Crf, tokenizer: Tokenizer, info: NerInfo) {
+  protected constructor({ backend, crf, tokenizer, info, threadsReason }: Parts) {
     this.#backend = backend;
     this.#crf = crf;
     this.#tokenizer = tokenizer;
     this.#tags = parseTags(info.labels);
     this.#info = info;
+    this.#threadsReason = threadsReason;
   }
 
   /**
@@ -177,7 +200,7 @@ export class Ner {
     const { allowStripAccents } = options;
     const model = await streamPackage(source, { allowStripAccents });
     try {
-      return new this(...await prepare(model.bundle, options, model.parts));
+      return new this(await prepare(model.bundle, options, model.parts));
     } finally {
       await model.close();
     }
@@ -189,7 +212,7 @@ export class Ner {
    * @throws {ModelError} if its parts do not fit together
    */
   static async fromBundle(bundle: ModelBundle, options: NerOptions & KernelOptions): Promise<Ner> {
-    return new this(...await prepare(bundle, options));
+    return new this(await prepare(bundle, options));
   }
 
   /** Entities of one text, from left to right. An empty text has none. */
@@ -199,11 +222,7 @@ export class Ner {
 
   /** Entities of several texts, in their order; the same, bit for bit, as of each text alone. */
   async extractBatch(texts: readonly string[]): Promise<Entity[][]> {
-    if (!Array.isArray(texts)) {
-      throw new InputError("input/type", "extractBatch takes an array of strings.");
-    }
-    // Array.from sees the holes of a sparse array, which map() passes over.
-    const jobs = await this.#encodeAll(Array.from(texts, (text) => this.#encoding(text)));
+    const jobs = await this.#encodeAll(this.#encodings(texts, "extractBatch"));
     return jobs.map((job, i) => this.#entities(texts[i], job));
   }
 
@@ -214,19 +233,38 @@ export class Ner {
 
   /** What the encoder says of each token of a text, before the CRF. */
   async emissions(text: string): Promise<Emissions> {
-    const [{ encoding, emissions }] = await this.#encodeAll([this.#encoding(text)]);
-    return { labels: this.#info.labels, tokens: this.#tokens(encoding), data: emissions };
+    return (await this.emissionsBatch([text]))[0];
+  }
+
+  /** Emissions of several texts, in their order; the same, bit for bit, as of each text alone. */
+  async emissionsBatch(texts: readonly string[]): Promise<Emissions[]> {
+    const jobs = await this.#encodeAll(this.#encodings(texts, "emissionsBatch"));
+    return jobs.map(({ encoding, emissions }) => ({
+      labels: this.#info.labels,
+      tokens: this.#tokens(encoding),
+      data: emissions,
+    }));
   }
 
   /** What runs, and how much memory it takes. */
   info(): NerInfo {
-    return { ...this.#info };
+    const { threads, chunks, reason = this.#threadsReason } = this.#backend.threads;
+    const why = reason === undefined ? {} : { threadsReason: reason };
+    return { ...this.#info, threads, ...why, threadChunks: chunks };
   }
 
   /** Gives memory back. Further calls throw {@link InputError} (`input/closed`); closing again is allowed. */
   close(): void {
     if (!this.#closed) this.#backend.close();
     this.#closed = true;
+  }
+
+  #encodings(texts: readonly string[], method: string): Encoding[] {
+    if (!Array.isArray(texts)) {
+      throw new InputError("input/type", `${method} takes an array of strings.`);
+    }
+    // Array.from sees the holes of a sparse array, which map() passes over.
+    return Array.from(texts, (text) => this.#encoding(text));
   }
 
   #encoding(text: string): Encoding {
@@ -319,10 +357,17 @@ async function makeBackend(
   chosen: ChosenKernels,
   bundle: ModelBundle,
   maxTokens: number,
+  options: WasmOptions,
   parts: AsyncIterable<MatrixPart> | undefined,
 ): Promise<Backend> {
   if (parts && kind === "int8" && isQuantized(bundle.weights)) {
-    const { backend, loader } = await WasmBackend.reserve(chosen, bundle.weights, true, maxTokens);
+    const { backend, loader } = await WasmBackend.reserve(
+      chosen,
+      bundle.weights,
+      true,
+      maxTokens,
+      options,
+    );
     for await (const { matrix, first, rows } of parts) loader.accept(matrix, first, rows);
     loader.finish();
     return backend;
@@ -330,8 +375,18 @@ async function makeBackend(
   const { weights } = parts ? await collectModel({ bundle, parts }) : bundle;
   if (kind === "reference") return new ReferenceBackend(weights, maxTokens);
   return kind === "fp32"
-    ? await WasmBackend.create(chosen, weights, false, maxTokens)
-    : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens);
+    ? await WasmBackend.create(chosen, weights, false, maxTokens, options)
+    : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens, options);
+}
+
+/** What a recogniser is made of. */
+interface Parts {
+  readonly backend: Backend;
+  readonly crf: Crf;
+  readonly tokenizer: Tokenizer;
+  readonly info: FixedInfo;
+  /** Why there is one thread, if that is known already. */
+  readonly threadsReason: string | undefined;
 }
 
 /** The parts of a recogniser, ready for its constructor. */
@@ -339,7 +394,7 @@ async function prepare(
   bundle: ModelBundle,
   options: NerOptions & KernelOptions,
   parts?: AsyncIterable<MatrixPart>,
-): Promise<[Backend, Crf, Tokenizer, NerInfo]> {
+): Promise<Parts> {
   const { tokenizer, crf } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
   const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));
@@ -368,12 +423,21 @@ async function prepare(
         `${config.vocabSize} rows: tokenizer and weights are of different models.`,
     );
   }
-  const chosen = await chooseKernels(options.kernels);
+  const { threading, maxMemoryBytes } = options;
+  if (maxMemoryBytes !== undefined && !(maxMemoryBytes > 0)) {
+    throw new InputError(
+      "input/option",
+      `maxMemoryBytes is ${maxMemoryBytes}; expected a number of bytes above 0.`,
+    );
+  }
+  const threads = typeof threading === "object" ? threading : undefined;
+  const chosen = await chooseKernels(options.kernels, threads !== undefined);
   const tags = parseTags(config.labels);
   const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
-  const backend = await makeBackend(kind, chosen, bundle, maxTokens, parts);
+  const limits = { threading: threads, maxMemoryBytes };
+  const backend = await makeBackend(kind, chosen, bundle, maxTokens, limits, parts);
   const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
-  return [backend, layer, tokenizer, {
+  const info = {
     backend: backend.name,
     kernel: chosen.kind,
     labels: config.labels,
@@ -386,5 +450,7 @@ async function prepare(
     layers: config.layers,
     heads: config.heads,
     vocabSize: config.vocabSize,
-  }];
+  };
+  const threadsReason = typeof threading === "string" ? threading : undefined;
+  return { backend, crf: layer, tokenizer, info, threadsReason };
 }

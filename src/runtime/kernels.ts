@@ -12,6 +12,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import { importSharedMemory } from "./threads.ts";
 import { baselineBase64, relaxedBase64 } from "../../wasm/embedded.ts";
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
@@ -69,14 +70,22 @@ export async function compileKernels(
   );
 }
 
-let embedded: Promise<readonly WebAssembly.Module[]> | undefined;
+const embedded: { [kind in "alone" | "shared"]?: Promise<readonly WebAssembly.Module[]> } = {};
 
-/** The embedded kernels, the fastest first; compiled once, on first use. */
-export function embeddedKernels(): Promise<readonly WebAssembly.Module[]> {
-  if (embedded === undefined) {
-    embedded = compileKernels([decodeBase64(relaxedBase64), decodeBase64(baselineBase64)]);
+/**
+ * The embedded kernels, the fastest first, with memory of their own or shared between threads; each compiled
+ * once, on first use.
+ */
+export function embeddedKernels(
+  kind: "alone" | "shared" = "alone",
+): Promise<readonly WebAssembly.Module[]> {
+  let modules = embedded[kind];
+  if (modules === undefined) {
+    const sources = [decodeBase64(relaxedBase64), decodeBase64(baselineBase64)];
+    modules = compileKernels(kind === "alone" ? sources : sources.map(importSharedMemory));
+    embedded[kind] = modules;
     // A failure is not remembered: a later call tries again and reports its own error.
-    embedded.catch(() => embedded = undefined);
+    modules.catch(() => delete embedded[kind]);
   }
-  return embedded;
+  return modules;
 }

@@ -10,20 +10,26 @@
  * @module
  */
 import { platform } from "#platform";
-import { RuntimeError } from "../errors.ts";
+import { takeSharedMemory } from "../backend/wasm/kernels.ts";
+import { MAX_THREADS } from "../backend/wasm/program.ts";
+import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromCheckpoint } from "../formats/checkpoint.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/export.ts";
 import { readPackage } from "../formats/package.ts";
 import type { ByteSource } from "../formats/package_stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
-import { Ner as Core, type NerOptions } from "../ner/ner.ts";
+import { type KernelOptions, Ner as Core, type NerOptions } from "../ner/ner.ts";
 import { readFolder } from "./folder.ts";
 import { type ModelSource, type Opened, readAll } from "./source.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
-export interface LoadOptions extends NerOptions {
-  /** Compiled kernel modules in order of preference. Default: this package's own. */
-  kernels?: readonly WebAssembly.Module[];
+export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
+  /**
+   * Threads that a pass through the encoder may use, the calling one included: an integer from 1 to 64. Default: one
+   * for each core, up to four. Where the runtime has no threads, or `kernels` are given that do not import shared
+   * memory, there is one, and {@link Ner.info} says why. Results do not depend on it, bit for bit.
+   */
+  threads?: number;
 }
 
 /** Opens a source, and says what is wrong with a lone ONNX file. */
@@ -132,18 +138,47 @@ export class Ner extends Core {
   }
 }
 
-async function withKernels(
-  options: LoadOptions,
-): Promise<NerOptions & { kernels: readonly WebAssembly.Module[] }> {
-  return { ...options, kernels: options.kernels ?? await platform.kernels() };
+/** Options with everything that the core wants of a runtime. */
+async function withKernels(options: LoadOptions): Promise<NerOptions & KernelOptions> {
+  // The core's ways to make a recogniser lead through one another, and so pass here twice.
+  if (options.kernels !== undefined && options.threading !== undefined) {
+    return { ...options, kernels: options.kernels };
+  }
+  const support = platform.threads;
+  const threads = options.threads ?? (typeof support === "object" ? support.defaultThreads : 2);
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+    throw new InputError(
+      "input/option",
+      `threads is ${threads}; expected an integer from 1 to ${MAX_THREADS}.`,
+    );
+  }
+  const alone = async (threading?: string): Promise<NerOptions & KernelOptions> => {
+    const kernels = options.kernels ?? await platform.kernels("alone");
+    return { ...options, kernels, threading };
+  };
+  if (threads === 1 || options.backend === "reference") return await alone();
+  if (typeof support === "string") return await alone(support);
+  const kernels = options.kernels ?? await platform.kernels("shared");
+  if (options.kernels !== undefined && !await takeSharedMemory(kernels)) {
+    return await alone("the kernels that were given do not import shared memory");
+  }
+  const { maySleep, start } = support;
+  return { ...options, kernels, threading: { threads, maySleep, start } };
 }
 
 /**
  * This package's compiled kernel modules, the fastest first: to hand to workers, or back to
- * {@link LoadOptions}.
+ * {@link LoadOptions}. With `shared`, they import shared memory and can be run by several threads; only where the
+ * runtime has threads.
  *
- * @throws {RuntimeError} `runtime/no-wasm`, `runtime/no-simd` or `runtime/wasm-blocked`
+ * @throws {RuntimeError} `runtime/no-wasm`, `runtime/no-simd` or `runtime/wasm-blocked`;
+ * `runtime/unsupported` if there are no threads
  */
-export function defaultKernels(): Promise<readonly WebAssembly.Module[]> {
-  return platform.kernels();
+export async function defaultKernels(
+  { shared = false }: { shared?: boolean } = {},
+): Promise<readonly WebAssembly.Module[]> {
+  if (shared && typeof platform.threads === "string") {
+    throw new RuntimeError("runtime/unsupported", `No shared memory: ${platform.threads}.`);
+  }
+  return await platform.kernels(shared ? "shared" : "alone");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import type { Thread, ThreadTask } from "../backend/wasm/threads.ts";
 import { embeddedKernels } from "./kernels.ts";
 import {
   asUrl,
@@ -12,11 +13,40 @@ import {
   type ModelSource,
   type Opened,
   type Platform,
+  type PlatformThreads,
   shortUrl,
 } from "./source.ts";
+import { defaultThreads, threadBody } from "./threads.ts";
 
 /** Browsers. */
-export const platform: Platform = { kernels: embeddedKernels, open };
+export const platform: Platform = { kernels: embeddedKernels, threads: threads(), open };
+
+function threads(): PlatformThreads | string {
+  if (typeof Worker === "undefined") return "there are no workers here";
+  if (typeof SharedArrayBuffer === "undefined" || globalThis.crossOriginIsolated === false) {
+    return "the page is not cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin and " +
+      "Cross-Origin-Embedder-Policy: require-corp)";
+  }
+  return {
+    defaultThreads: defaultThreads(globalThis.navigator?.hardwareConcurrency),
+    // A window is what may not; a worker may.
+    maySleep: typeof document === "undefined",
+    start,
+  };
+}
+
+/** Starts a thread as a worker from a blob, which a Content-Security-Policy may forbid. */
+function start(task: ThreadTask, failed: (reason: string) => void): Thread {
+  const program = `onmessage = ({ data }) => (${threadBody})(data)`;
+  const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.onerror = ({ message }): void => {
+    failed(`a worker failed: ${message ?? "the page's policy may lack worker-src blob:"}`);
+  };
+  worker.postMessage(task);
+  URL.revokeObjectURL(url);
+  return worker;
+}
 
 /** Fetches a URL. See {@link Platform.open}. */
 async function open(source: ModelSource): Promise<Opened> {

@@ -4,10 +4,14 @@
  * @module
  */
 import { open as openFile, readdir, readFile, stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { cpus } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { Thread, ThreadTask } from "../backend/wasm/threads.ts";
 import { RuntimeError } from "../errors.ts";
 import { embeddedKernels } from "./kernels.ts";
+import { defaultThreads, threadBody } from "./threads.ts";
 import {
   asUrl,
   fetchModel,
@@ -20,7 +24,28 @@ import {
 } from "./source.ts";
 
 /** Deno, Bun and Node. */
-export const platform: Platform = { kernels: embeddedKernels, open };
+export const platform: Platform = {
+  kernels: embeddedKernels,
+  threads: {
+    // Node 20 has no navigator.
+    defaultThreads: defaultThreads(globalThis.navigator?.hardwareConcurrency ?? cpus().length),
+    maySleep: true,
+    start,
+  },
+  open,
+};
+
+/** Starts a thread as a `node:worker_threads` worker, which all three have. */
+function start(task: ThreadTask, failed: (reason: string) => void): Thread {
+  const worker = new Worker(`(${threadBody})(require("node:worker_threads").workerData)`, {
+    eval: true,
+    workerData: task,
+  });
+  worker.on("error", (error: Error) => failed(`a thread failed: ${error.message}`));
+  // A program that has nothing else to do may end while its threads sleep.
+  worker.unref();
+  return { terminate: () => void worker.terminate() };
+}
 
 /** Reads a file or a URL, or lists a folder. See {@link Platform.open}. */
 async function open(source: ModelSource): Promise<Opened> {

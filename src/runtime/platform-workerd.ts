@@ -18,7 +18,11 @@ import {
 import { modules } from "../../wasm/modules.ts";
 
 /** workerd and the like. */
-export const platform: Platform = { kernels: () => Promise.resolve(modules), open };
+export const platform: Platform = {
+  kernels: () => Promise.resolve(modules),
+  threads: "this runtime has no threads",
+  open,
+};
 
 /** Fetches an absolute URL. See {@link Platform.open}. */
 async function open(source: ModelSource): Promise<Opened> {

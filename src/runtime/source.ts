@@ -8,6 +8,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import type { Threading } from "../backend/wasm/threads.ts";
 import type { ByteSource } from "../formats/package_stream.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
@@ -46,10 +47,20 @@ export async function readAll({ size, chunks }: ByteSource): Promise<Uint8Array>
   return bytes;
 }
 
+/** A runtime's way to have threads. */
+export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
+  readonly defaultThreads: number;
+}
+
 /** What every `platform-*.ts` exports under the name `platform`. */
 export interface Platform {
-  /** The default kernel modules, the fastest first. */
-  kernels(): Promise<readonly WebAssembly.Module[]>;
+  /**
+   * The default kernel modules, the fastest first. Only where there are {@link threads} are they asked to import
+   * shared memory.
+   */
+  kernels(kind: "alone" | "shared"): Promise<readonly WebAssembly.Module[]>;
+  /** How to start threads, and how many to have by default; or why there are none. */
+  readonly threads: PlatformThreads | string;
   /** Opens a model's bytes, or a folder. */
   open(source: ModelSource): Promise<Opened>;
 }

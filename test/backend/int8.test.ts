@@ -100,13 +100,18 @@ function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: P
     }
     kernels.int8_pack_panel(stage, kp, weights + p * PANEL * kp, columns + p * PANEL_PARAMS);
   }
-  // In two shares and two column ranges, as two threads would.
-  for (const share of [1, 0]) {
-    kernels.int8_quantize(input, kp * 4, m, kp, packed, rows, 0, share, 2);
+  // In two ranges of rows and two of columns, as two threads would.
+  const block = kernels.int8_block_rows(), cut = Math.floor(m / 2 / block) * block;
+  for (const [r0, r1] of [[cut, m], [0, cut]]) {
+    const at = packed + r0 * kp * kernels.int8_activation_bytes();
+    kernels.int8_quantize(input + r0 * kp * 4, kp * 4, r1 - r0, kp, at, rows + r0 * 8, 0);
   }
   const middle = (np / PANEL) >> 1;
   for (const [p0, p1] of [[middle, np / PANEL], [0, middle]]) {
-    kernels.int8_gemm(m, kp, packed, rows, weights, columns, output, np * 4, p0, p1);
+    for (const [r0, r1] of [[cut, m], [0, cut]]) {
+      const at = packed + r0 * kp * kernels.int8_activation_bytes(), to = output + r0 * np * 4;
+      kernels.int8_gemm(r1 - r0, kp, at, rows + r0 * 8, weights, columns, to, np * 4, p0, p1);
+    }
   }
   const out = new Float32Array(m * n);
   for (let i = 0; i < m; i++) {

@@ -62,7 +62,7 @@ const SENTENCES = [
   "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়।",
 ];
 
-/** The texts behind the fingerprint: real sentences, then what breaks offsets. */
+/** Texts whose entities are in `expected.json`: real sentences, then what breaks offsets. */
 export const TEXTS: readonly string[] = [
   ...SENTENCES,
   "",
@@ -77,6 +77,28 @@ export const TEXTS: readonly string[] = [
   // Longer than any window.
   Array.from({ length: 40 }, (_, i) => SENTENCES[i % SENTENCES.length]).join(" "),
 ];
+
+/** How many texts stand behind the fingerprint. */
+const FINGERPRINTED = 200;
+
+/**
+ * The texts behind the fingerprint: {@link TEXTS}, then words of theirs in any order, from one word to more
+ * than a hundred, by a generator that is the same everywhere (Numerical Recipes' LCG, exact in doubles).
+ */
+export const FINGERPRINT_TEXTS: readonly string[] = (() => {
+  const words = TEXTS.slice(0, 9).flatMap((text) => text.split(/\s+/)).filter(Boolean);
+  const texts = [...TEXTS];
+  let state = 1;
+  const next = (n: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * n);
+  };
+  while (texts.length < FINGERPRINTED) {
+    const length = 1 + next(texts.length % 20 === 0 ? 120 : 24);
+    texts.push(Array.from({ length }, () => words[next(words.length)]).join(" "));
+  }
+  return texts;
+})();
 
 /** Memory that workerd grants an isolate in production; kept to everywhere. */
 export const MEMORY_BUDGET: number = 128 * 1024 * 1024;
@@ -96,10 +118,17 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The fingerprint of all emissions of {@link TEXTS}. */
-export async function fingerprint(ner: Ner): Promise<string> {
-  const parts: Float32Array[] = [];
-  for (const text of TEXTS) parts.push((await ner.emissions(text)).data);
+/**
+ * The fingerprint of all emissions of {@link FINGERPRINT_TEXTS}: each text alone, or all in batches of 64.
+ * The event loop gets a turn after each call, as a program's other work would take it.
+ */
+export async function fingerprint(ner: Ner, batched: boolean = false): Promise<string> {
+  const parts: Float32Array[] = [], step = batched ? 64 : 1;
+  for (let i = 0; i < FINGERPRINT_TEXTS.length; i += step) {
+    const found = await ner.emissionsBatch(FINGERPRINT_TEXTS.slice(i, i + step));
+    parts.push(...found.map(({ data }) => data));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
   const bytes = new DataView(
     new ArrayBuffer(parts.reduce((sum, part) => sum + 4 * part.length, 0)),
   );
@@ -125,6 +154,42 @@ export async function codeOf(library: Library, action: () => unknown): Promise<s
     return code;
   }
   throw new Error("nothing was thrown");
+}
+
+/** Fingerprints of the model with each of `modules` that this engine does not refuse. */
+async function everyKernel(
+  library: Library,
+  model: Uint8Array,
+  modules: readonly WebAssembly.Module[],
+  threads: number,
+  expected: string,
+): Promise<string> {
+  const notes: string[] = [];
+  let accepted = 0;
+  for (const module of modules) {
+    let ner;
+    try {
+      ner = await library.Ner.fromBytes(model, { kernels: [module], threads });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "runtime/kernels") throw error;
+      notes.push("refused");
+      continue;
+    }
+    const { kernel } = ner.info();
+    for (const batched of [false, true]) {
+      const what = `SHA-256 with the ${kernel} kernel, ${batched ? "batched" : "alone"}`;
+      equal(await fingerprint(ner, batched), expected, what);
+    }
+    const { threads: used, threadsReason, threadChunks } = ner.info();
+    equal(used, threads, `threads (${threadsReason})`);
+    const idle = threadChunks.findIndex((chunks) => chunks === 0);
+    assert(idle < 0, `thread ${idle} did nothing: ${threadChunks}`);
+    ner.close();
+    notes.push(`${kernel}${threads > 1 ? ` (chunks: ${threadChunks.join(", ")})` : ""}`);
+    accepted++;
+  }
+  assert(accepted > 0, "every kernel was refused");
+  return notes.join(", ");
 }
 
 /** The cases, in order. */
@@ -190,32 +255,29 @@ export const CASES: readonly Case[] = [
     },
   },
   {
-    name: "every kernel gives that fingerprint or is refused; one is not",
+    name: "every kernel gives that fingerprint or is refused, alone and batched; one is not",
     async run({ library, model, expected }): Promise<string> {
       const modules = await library.defaultKernels();
-      const notes: string[] = [];
-      let accepted = 0;
-      for (const module of modules) {
-        let ner;
-        try {
-          ner = await library.Ner.fromBytes(model, { kernels: [module] });
-        } catch (error) {
-          if ((error as { code?: string }).code !== "runtime/kernels") throw error;
-          notes.push("refused");
-          continue;
-        }
-        const { kernel } = ner.info();
+      return await everyKernel(library, model, modules, 1, expected.emissionsSha256.int8);
+    },
+  },
+  {
+    name: "so does every kernel on two threads, or it is said why there is one",
+    async run({ library, model, expected }): Promise<string> {
+      const ner = await library.Ner.fromBytes(model, { threads: 2 });
+      const { threads, threadsReason } = ner.info();
+      ner.close();
+      if (threads === 1) {
+        assert(threadsReason !== undefined, "no reason is given");
         equal(
-          await fingerprint(ner),
-          expected.emissionsSha256.int8,
-          `SHA-256 with the ${kernel} kernel`,
+          await codeOf(library, () => library.defaultKernels({ shared: true })),
+          "runtime/unsupported",
+          "code",
         );
-        ner.close();
-        notes.push(String(kernel));
-        accepted++;
+        return `one thread: ${threadsReason}`;
       }
-      assert(accepted > 0, "every kernel was refused");
-      return notes.join(", ");
+      const modules = await library.defaultKernels({ shared: true });
+      return await everyKernel(library, model, modules, 2, expected.emissionsSha256.int8);
     },
   },
   {

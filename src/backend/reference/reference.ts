@@ -14,7 +14,7 @@ import type {
   NormWeights,
 } from "../../model/weights.ts";
 import { dequantizeMatrix } from "../../quantize/matrix.ts";
-import type { Backend, LayerHandles, PackedBatch, Workspace } from "../backend.ts";
+import type { Backend, LayerHandles, PackedBatch, ThreadState, Workspace } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { erf } from "./erf.ts";
 
@@ -80,6 +80,7 @@ export class ReferenceBackend implements Backend {
   readonly workspace: Workspace;
   readonly maxTokens: number;
   readonly memoryBytes: number;
+  readonly threads: ThreadState = { threads: 1, chunks: [] };
   #embedding: { word: Float32Array; position: Float32Array; type: Float32Array; norm: RefNorm };
   #batch: PackedBatch = { ids: new Int32Array(0), offsets: new Int32Array(1) };
 

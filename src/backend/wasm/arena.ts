@@ -7,7 +7,7 @@
  * @module
  */
 import { RuntimeError } from "../../errors.ts";
-import { FIRST_FREE, pagesFor } from "./kernels.ts";
+import { FIRST_FREE, makeMemory, pagesFor } from "./kernels.ts";
 
 /** Cache line: what every block is aligned to. */
 const ALIGN = 64;
@@ -38,16 +38,18 @@ export class Arena {
     return pagesFor(this.#top) * 65536;
   }
 
-  /** Makes the memory, once everything is placed. */
-  memory(): WebAssembly.Memory {
-    const pages = pagesFor(this.#top);
-    try {
-      return new WebAssembly.Memory({ initial: pages, maximum: pages });
-    } catch (error) {
+  /**
+   * Makes the memory, once everything is placed; throws a {@link RuntimeError} (`runtime/memory`) if it would
+   * have more than `most` bytes.
+   */
+  memory(most: number = Infinity, shared: boolean = false): WebAssembly.Memory {
+    if (this.bytes > most) {
       throw new RuntimeError(
         "runtime/memory",
-        `the runtime refused ${pages * 65536} bytes of linear memory: ${(error as Error).message}`,
+        `the model would take ${this.bytes} bytes of memory, and ${most} are allowed (maxMemoryBytes): ` +
+          "allow more, lower maxTokens, or take a smaller model (int8, int4 embeddings, fewer layers).",
       );
     }
+    return makeMemory(pagesFor(this.#top), shared);
   }
 }

@@ -10,7 +10,7 @@
 import { RuntimeError } from "../../errors.ts";
 
 /** Version of the kernels' arguments and layouts (kernels/common.ts). */
-const ABI = 1;
+const ABI = 2;
 
 /** Exports of a kernel module; documented beside each kernel. Pointers and sizes are bytes. */
 export interface Kernels {
@@ -19,10 +19,11 @@ export interface Kernels {
   heap_base(): number;
   probe(scratch: number): number;
   int8_activation_bytes(): number;
+  int8_block_rows(): number;
   int8_set_signed(signed: number): void;
   int8_pack_panel(source: number, k: number, target: number, columns: number): void;
   // deno-fmt-ignore
-  int8_quantize(x: number, ldx: number, m: number, k: number, a: number, rows: number, activation: number, share: number, shares: number): void;
+  int8_quantize(x: number, ldx: number, m: number, k: number, a: number, rows: number, activation: number): void;
   // deno-fmt-ignore
   int8_gemm(m: number, k: number, a: number, rows: number, w: number, columns: number, c: number, ldc: number, p0: number, p1: number): void;
   f32_pack_panel(source: number, k: number, target: number): void;
@@ -50,6 +51,9 @@ export interface Kernels {
   // deno-fmt-ignore
   crf_backward(emissions: number, t: number, labels: number, crf: number, beta: number, state: number, scratch: number, last: number): void;
   crf_partition(alpha: number, labels: number, crf: number): number;
+  run(control: number, program: number, count: number): void;
+  work(control: number, program: number, thread: number): void;
+  stop(control: number): void;
 }
 
 /** A module that passed its probe. */
@@ -60,12 +64,28 @@ export interface ChosenKernels {
   readonly signed: boolean;
   /** Bytes of one packed activation. */
   readonly activationBytes: number;
+  /** Rows of a block of packed activations. */
+  readonly blockRows: number;
+  /** Whether the module imports shared memory, so that several threads can run it. */
+  readonly shared: boolean;
 }
 
 const PAGE = 65536;
 
 /** Memory below this belongs to the module's own constants. */
 export const FIRST_FREE = PAGE;
+
+/** Memory of a fixed size for a kernel module, shared or not as the module imports it. */
+export function makeMemory(pages: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (error) {
+    throw new RuntimeError(
+      "runtime/memory",
+      `the runtime refused ${pages * PAGE} bytes of linear memory: ${(error as Error).message}`,
+    );
+  }
+}
 
 /** Instantiates a kernel module over `memory`. */
 export async function instantiateKernels(
@@ -82,11 +102,12 @@ export async function instantiateKernels(
 }
 
 /**
- * The first module that may run here. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
+ * The first module that may run here; all import shared memory if `shared`. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
  * if a module is of another version than this code.
  */
 export async function chooseKernels(
   modules: readonly WebAssembly.Module[],
+  shared: boolean = false,
 ): Promise<ChosenKernels> {
   const refused: string[] = [];
   for (const module of modules) {
@@ -99,7 +120,7 @@ export async function chooseKernels(
     }
     let kernels: Kernels;
     try {
-      kernels = await instantiateKernels(module, new WebAssembly.Memory({ initial: 1 }));
+      kernels = await instantiateKernels(module, makeMemory(1, shared));
     } catch (error) {
       refused.push(`one could not be instantiated (${(error as Error).message})`);
       continue;
@@ -123,6 +144,8 @@ export async function chooseKernels(
       kind,
       signed: verdict === 2,
       activationBytes: kernels.int8_activation_bytes(),
+      blockRows: kernels.int8_block_rows(),
+      shared,
     };
   }
   throw new RuntimeError(
@@ -132,6 +155,16 @@ export async function chooseKernels(
       : `none of ${modules.length} kernel modules can run here: ${refused.join("; ")}. ` +
         "Give the baseline module too.",
   );
+}
+
+/** Whether all of `modules` can be instantiated over shared memory. */
+export async function takeSharedMemory(modules: readonly WebAssembly.Module[]): Promise<boolean> {
+  try {
+    for (const module of modules) await instantiateKernels(module, makeMemory(1, true));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Pages for `bytes` of memory. */

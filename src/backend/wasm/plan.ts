@@ -19,6 +19,7 @@ import {
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
+import { COMMAND_BYTES, CONTROL_BYTES } from "./program.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
 
 /** One layer's places. */
@@ -51,11 +52,18 @@ export interface Plan {
   readonly embeddingNorm: WasmNorm;
   readonly ids: number;
   readonly positionIds: number;
+  /** Where each sequence begins. */
+  readonly offsets: number;
+  /** The threads' control words, and the commands of a run. */
+  readonly control: number;
+  readonly program: number;
+  readonly commands: number;
   /** Packed activations of one linear layer, and their rows' parameters. */
   readonly packed: number;
   readonly rows: number;
-  /** Attention's scratch while running, a panel's rows while loading. */
+  /** Attention's scratch while running, `scratchBytes` for each thread; a panel's rows while loading. */
   readonly scratch: number;
+  readonly scratchBytes: number;
 }
 
 /** Keys' panels and four queries' scores; mirrors attention_scratch of kernels/attention.ts. */
@@ -70,6 +78,7 @@ export function placeEncoder(
   int8: boolean,
   maxTokens: number,
   activationBytes: number,
+  threads: number,
 ): { plan: Plan; layers: PlacedLayers } {
   const { config } = weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
@@ -91,6 +100,9 @@ export function placeEncoder(
   const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
   const projection = weights.embeddingProjection && placeLinear(arena, int8, h, e);
   const hidden = placeTensor(arena, maxTokens, h);
+  // A layer takes 12 commands at most, embeddings and classifier fewer.
+  const commands = 12 * config.layers + 12;
+  const scratchBytes = Math.ceil(attentionScratch(config, maxTokens) / 64) * 64;
   const plan: Plan = {
     int8,
     arena,
@@ -112,9 +124,14 @@ export function placeEncoder(
     },
     ids: arena.take(maxTokens * 4),
     positionIds: arena.take(maxTokens * 4),
+    offsets: arena.take((maxTokens + 1) * 4),
+    control: arena.take(CONTROL_BYTES),
+    program: arena.take(commands * COMMAND_BYTES),
+    commands,
     packed: int8 ? arena.take(maxTokens * widest * activationBytes) : 0,
     rows: int8 ? arena.take(maxTokens * ROW_PARAMS) : 0,
-    scratch: arena.take(Math.max(attentionScratch(config, maxTokens), stagingBytes(widest, int8))),
+    scratch: arena.take(Math.max(threads * scratchBytes, stagingBytes(widest, int8))),
+    scratchBytes,
   };
   return { plan, layers };
 }

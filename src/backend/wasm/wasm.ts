@@ -2,27 +2,45 @@
  * The encoder's operations on the WASM kernels, in float32 or int8.
  *
  * int8 means: weights int8 per output channel, activations quantized to 8 bits per token just before each
- * linear layer, sums in int32; attention, LayerNorm and residuals stay float32. An activation function that
- * is followed by a linear layer is not run by itself: it is remembered, and applied while the rows are
- * quantized, when they are in cache anyway.
+ * linear layer, sums in int32; LayerNorm and residuals stay float32.
  *
- * No operation allocates. Weights, tensors and scratch are placed when the backend is made.
+ * Operations write commands; {@link WasmBackend.read} has the kernels carry them out, all at once, on as many
+ * threads as there are. An operation whose output is quantized next is not written by itself: an activation
+ * function, or a residual with its LayerNorm, waits until a linear layer asks for the tensor, and is then done
+ * row by row in the command that quantizes it.
+ *
+ * No operation allocates linear memory. Weights, tensors and scratch are placed when the backend is made.
  *
  * @module
  */
 import { InputError } from "../../errors.ts";
 import type { Activation, ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
-import type { Backend, PackedBatch } from "../backend.ts";
+import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { type ChosenKernels, instantiateKernels, type Kernels } from "./kernels.ts";
 import { paddedHead, type WasmLinear, type WasmNorm, type WasmTensor } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
+import { cutProduct, cutRows, Program } from "./program.ts";
+import { type Threading, Threads } from "./threads.ts";
 import { type Views, viewsOf } from "./upload.ts";
 
 /** Codes of kernels/layout.ts. */
 const ACTIVATION_CODES: Record<Activation, number> = { gelu: 1, gelu_tanh: 2 };
+
+/** What a backend may use beyond the kernels. */
+export interface WasmOptions {
+  /** Threads; only with kernels that import shared memory. Default: the calling one alone. */
+  readonly threading?: Threading;
+  /** Bytes of linear memory that the backend may have. Default: what WebAssembly allows. */
+  readonly maxMemoryBytes?: number;
+}
+
+/** An operation that waits for its tensor to be quantized. */
+type Pending =
+  | { readonly x: WasmTensor; readonly activation: number }
+  | { readonly x: WasmTensor; readonly update: WasmTensor; readonly norm: WasmNorm };
 
 /** {@link Backend} on a kernel module. */
 export class WasmBackend implements Backend {
@@ -35,21 +53,27 @@ export class WasmBackend implements Backend {
   readonly maxTokens: number;
   readonly memoryBytes: number;
   readonly #plan: Plan;
-  #kernels: Kernels | undefined;
-  #views: Views;
-  #offsets: Int32Array = new Int32Array(1);
+  readonly #chosen: ChosenKernels;
+  readonly #threads: Threads | undefined;
+  /** Multiplications per token of the linear layers, nearly all there are. */
+  readonly #workPerToken: number;
+  /** Linear memory and what works on it; undefined once closed. */
+  #memory: { kernels: Kernels; views: Views; program: Program } | undefined;
+  #sequences = 0;
   #tokens = 0;
-  /** The tensor whose activation function waits for its rows to be quantized, and its code. */
-  #pending: WasmTensor | undefined;
-  #pendingCode = 0;
+  /** Threads that this run is cut for. */
+  #cutFor = 1;
+  #pending: Pending | undefined;
 
   private constructor(
     config: ModelConfig,
     layers: readonly WasmLayer[],
     maxTokens: number,
     plan: Plan,
+    chosen: ChosenKernels,
     kernels: Kernels,
-    views: Views,
+    memory: WebAssembly.Memory,
+    threading: Threading | undefined,
   ) {
     this.name = plan.int8 ? "wasm int8" : "wasm fp32";
     this.config = config;
@@ -60,21 +84,40 @@ export class WasmBackend implements Backend {
     this.maxTokens = maxTokens;
     this.memoryBytes = plan.arena.bytes;
     this.#plan = plan;
-    this.#kernels = kernels;
-    this.#views = views;
+    this.#chosen = chosen;
+    const program = new Program(memory, plan.program, plan.commands);
+    this.#memory = { kernels, views: viewsOf(memory), program };
+    this.#threads = threading && new Threads(threading, {
+      module: chosen.module,
+      memory,
+      signed: chosen.signed ? 1 : 0,
+      control: plan.control,
+      program: plan.program,
+    });
+    if (threading?.maySleep) this.#memory.views.i32[(plan.control + 8) >> 2] = 1;
+    const linears = layers.flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
+    this.#workPerToken = linears.reduce((sum, l) => sum + l.inputs * l.outputs, 0);
   }
 
   /**
    * Loads weights for runs of up to `maxTokens` tokens. With `int8`, all matrices must be int8
-   * ({@link ModelError}, `model/weights`); else they may be of either type and are expanded.
+   * ({@link ModelError}, `model/weights`); else they may be of either type and are expanded. Throws a
+   * {@link RuntimeError} (`runtime/memory`) if the memory is not to be had.
    */
   static async create(
     chosen: ChosenKernels,
     weights: EncoderWeights,
     int8: boolean,
     maxTokens: number,
+    options: WasmOptions = {},
   ): Promise<WasmBackend> {
-    const { backend, loader } = await WasmBackend.reserve(chosen, weights, int8, maxTokens);
+    const { backend, loader } = await WasmBackend.reserve(
+      chosen,
+      weights,
+      int8,
+      maxTokens,
+      options,
+    );
     const { wordEmbedding, embeddingProjection, classifier, layers } = weights;
     loader.accept(wordEmbedding, 0, wordEmbedding);
     const linears = [...new Set(layers)].flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
@@ -94,106 +137,163 @@ export class WasmBackend implements Backend {
     weights: EncoderWeights,
     int8: boolean,
     maxTokens: number,
+    { threading, maxMemoryBytes = Infinity }: WasmOptions = {},
   ): Promise<{ backend: WasmBackend; loader: WasmLoader }> {
-    const { plan, layers } = placeEncoder(weights, int8, maxTokens, chosen.activationBytes);
-    const memory = plan.arena.memory();
+    const { config } = weights, threads = threading?.threads ?? 1;
+    const { plan, layers } = placeEncoder(
+      weights,
+      int8,
+      maxTokens,
+      chosen.activationBytes,
+      threads,
+    );
+    const memory = plan.arena.memory(maxMemoryBytes, chosen.shared);
     const kernels = await instantiateKernels(chosen.module, memory);
-    const views = viewsOf(memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
     const placed = weights.layers.map((layer) => layers.get(layer)!);
     return {
-      backend: new WasmBackend(weights.config, placed, maxTokens, plan, kernels, views),
-      loader: new WasmLoader(kernels, views, plan, layers, weights),
+      backend: new WasmBackend(
+        config,
+        placed,
+        maxTokens,
+        plan,
+        chosen,
+        kernels,
+        memory,
+        chosen.shared ? threading : undefined,
+      ),
+      loader: new WasmLoader(kernels, viewsOf(memory), plan, layers, weights),
     };
   }
 
-  get #run(): Kernels {
-    if (!this.#kernels) throw new InputError("input/closed", "this recogniser has been closed.");
-    return this.#kernels;
+  get threads(): ThreadState {
+    const state = this.#threads?.state ?? { threads: 1 }, at = (this.#plan.control >> 2) + 16;
+    const chunks = this.#memory?.views.i32.subarray(at, at + state.threads) ?? [];
+    return { ...state, chunks: Array.from(chunks) };
+  }
+
+  get #open(): { kernels: Kernels; views: Views; program: Program } {
+    if (!this.#memory) throw new InputError("input/closed", "this recogniser has been closed.");
+    return this.#memory;
+  }
+
+  get #program(): Program {
+    return this.#open.program;
   }
 
   begin(batch: PackedBatch): void {
     checkBatch(batch, this.config, this.maxTokens);
-    const { i32 } = this.#views, { ids, offsets } = batch;
+    const { views: { i32 }, program } = this.#open, { ids, offsets } = batch;
     i32.set(ids, this.#plan.ids >> 2);
+    i32.set(offsets, this.#plan.offsets >> 2);
     const positions = this.#plan.positionIds >> 2;
     for (let s = 1; s < offsets.length; s++) {
       for (let t = offsets[s - 1]; t < offsets[s]; t++) i32[positions + t] = t - offsets[s - 1];
     }
-    this.#offsets = offsets;
+    this.#sequences = offsets.length - 1;
     this.#tokens = ids.length;
     this.#pending = undefined;
+    program.clear();
+    this.#cutFor = this.#threads?.forRun(this.#tokens * this.#workPerToken) ?? 1;
+  }
+
+  /** Rows of a chunk of row-wise work, and how many chunks that makes. */
+  #rows(block: number): { size: number; chunks: number } {
+    const size = cutRows(this.#tokens, block, this.#cutFor);
+    return { size, chunks: Math.ceil(this.#tokens / size) };
   }
 
   embed(out: WasmTensor): void {
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
-    const { gamma, beta } = embeddingNorm, n = out.width, epsilon = this.config.layerNormEpsilon;
-    if (this.#plan.wordType === "f32") {
-      // deno-fmt-ignore
-      this.#run.embed_f32(out.address, n, ids, positionIds, words, positions, gamma, beta, epsilon, 0, this.#tokens);
-      return;
-    }
-    const embed = this.#plan.wordType === "i4" ? this.#run.embed_int4 : this.#run.embed_int8;
+    const { gamma, beta } = embeddingNorm, epsilon = { f32: this.config.layerNormEpsilon };
+    const { size, chunks } = this.#rows(1), type = this.#plan.wordType;
     // deno-fmt-ignore
-    embed(out.address, n, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, 0, this.#tokens);
+    this.#program.add(`embed_${type}`, chunks, out.address, out.width, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, this.#tokens, size);
   }
 
   linear(x: WasmTensor, weights: WasmLinear, out: WasmTensor): void {
-    const m = this.#tokens, { k, panels } = weights;
-    if (!this.#plan.int8) {
+    const m = this.#tokens, { k, panels } = weights, { packed, rows, int8 } = this.#plan;
+    const { activationBytes, blockRows } = this.#chosen;
+    if (!int8) {
+      this.#settle(x);
+      this.#settleFor(out);
+      const cut = cutProduct(m, k, panels, 4 * k, 4, this.#cutFor);
       // deno-fmt-ignore
-      this.#run.f32_gemm(m, k, x.address, x.stride, weights.weights, weights.columns, out.address, out.stride, 0, panels);
+      this.#program.add("gemm_f32", cut.chunks, m, k, x.address, x.stride, weights.weights, weights.columns, out.address, out.stride, panels, cut.rows, cut.panels);
       return;
     }
-    const { packed, rows } = this.#plan;
-    const activation = this.#pending === x ? this.#pendingCode : 0;
-    this.#pending = undefined;
-    this.#run.int8_quantize(x.address, x.stride, m, k, packed, rows, activation, 0, 1);
+    this.#quantize(x, k);
+    this.#settleFor(out);
+    const cut = cutProduct(m, k, panels, activationBytes * k, blockRows, this.#cutFor);
     // deno-fmt-ignore
-    this.#run.int8_gemm(m, k, packed, rows, weights.weights, weights.columns, out.address, out.stride, 0, panels);
+    this.#program.add("gemm_int8", cut.chunks, m, k, packed, rows, weights.weights, weights.columns, out.address, out.stride, panels, cut.rows, cut.panels);
+  }
+
+  /** Quantizes a tensor, after what waits for it. */
+  #quantize(x: WasmTensor, k: number): void {
+    const { packed, rows } = this.#plan, { size, chunks } = this.#rows(this.#chosen.blockRows);
+    const waiting = this.#pending?.x === x ? this.#pending : undefined;
+    const activation = waiting && "activation" in waiting ? waiting.activation : 0;
+    if (waiting) this.#pending = undefined;
+    const args = [x.address, x.stride, this.#tokens, k, packed, rows, size, activation];
+    if (!waiting || !("norm" in waiting)) this.#program.add("quantize", chunks, ...args, 0);
+    else {
+      const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
+      // deno-fmt-ignore
+      this.#program.add("quantize", chunks, ...args, update.address, x.width, norm.gamma, norm.beta, epsilon);
+    }
   }
 
   activate(x: WasmTensor, activation: Activation): void {
-    const code = ACTIVATION_CODES[activation];
-    if (this.#plan.int8) {
-      this.#pending = x;
-      this.#pendingCode = code;
-    } else this.#run.activate(x.address, x.width, code, 0, this.#tokens);
+    this.#wait({ x, activation: ACTIVATION_CODES[activation] });
   }
 
-  /** Runs the activation function that waits for a tensor, before anything but a linear layer reads it. */
-  #settle(x: WasmTensor): void {
-    if (this.#pending !== x) return;
+  addNorm(x: WasmTensor, update: WasmTensor, norm: WasmNorm): void {
+    this.#settle(update);
+    this.#wait({ x, update, norm });
+  }
+
+  /** Lets an operation wait if its tensor may be quantized next. */
+  #wait(pending: Pending): void {
+    this.#settle(this.#pending?.x);
+    this.#pending = pending;
+    if (!this.#plan.int8) this.#settle(pending.x);
+  }
+
+  /** Writes the operation that waits for a tensor, before anything but a linear layer reads it. */
+  #settle(x: WasmTensor | undefined): void {
+    const waiting = this.#pending;
+    if (waiting === undefined || waiting.x !== x) return;
     this.#pending = undefined;
-    this.#run.activate(x.address, x.width, this.#pendingCode, 0, this.#tokens);
+    const { size, chunks } = this.#rows(1), m = this.#tokens;
+    if ("norm" in waiting) {
+      const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
+      // deno-fmt-ignore
+      this.#program.add("add_norm", chunks, size, m, x.address, update.address, x.width, norm.gamma, norm.beta, epsilon);
+    } else this.#program.add("activate", chunks, size, m, x.address, x.width, waiting.activation);
+  }
+
+  /** Writes the operation that waits if it needs what is now overwritten. */
+  #settleFor(out: WasmTensor): void {
+    const waiting = this.#pending;
+    if (waiting && "update" in waiting && waiting.update === out) this.#settle(waiting.x);
+    else this.#settle(out);
   }
 
   attention(qkv: WasmTensor, out: WasmTensor): void {
     this.#settle(qkv);
-    const { heads, hiddenSize } = this.config, d = paddedHead(this.config);
-    const head = d * 4, part = heads * head, scale = 1 / Math.sqrt(hiddenSize / heads);
-    const { scratch } = this.#plan, kernels = this.#run, offsets = this.#offsets;
-    for (let s = 1; s < offsets.length; s++) {
-      const start = offsets[s - 1], length = offsets[s] - start;
-      for (let h = 0; h < heads; h++) {
-        const query = qkv.address + start * qkv.stride + h * head;
-        const context = out.address + start * out.stride + h * head;
-        // deno-fmt-ignore
-        kernels.attention_f32(query, query + part, query + 2 * part, qkv.stride, length, d, scale, context, out.stride, scratch);
-      }
-    }
-  }
-
-  addNorm(x: WasmTensor, update: WasmTensor, { gamma, beta }: WasmNorm): void {
-    this.#settle(update);
-    const epsilon = this.config.layerNormEpsilon;
+    this.#settleFor(out);
+    const { heads, hiddenSize } = this.config, { offsets, scratch, scratchBytes } = this.#plan;
+    const scale = { f32: 1 / Math.sqrt(hiddenSize / heads) }, d = paddedHead(this.config);
     // deno-fmt-ignore
-    this.#run.add_norm(x.address, update.address, x.width, gamma, beta, epsilon, 0, this.#tokens);
+    this.#program.add("attention_f32", this.#sequences * heads, qkv.address, qkv.stride, offsets, heads, d, scale, out.address, out.stride, scratch, scratchBytes);
   }
 
+  /** Carries out what was written, and copies the tensor. */
   read(x: WasmTensor): Promise<Float32Array> {
     this.#settle(x);
-    const { width, address, stride } = x, { f32 } = this.#views;
+    const { kernels, views: { f32 }, program } = this.#open, { width, address, stride } = x;
+    program.run(kernels, this.#plan.control);
     const out = new Float32Array(this.#tokens * width);
     for (let t = 0; t < this.#tokens; t++) {
       const at = (address + t * stride) >> 2;
@@ -203,7 +303,8 @@ export class WasmBackend implements Backend {
   }
 
   close(): void {
-    this.#kernels = undefined;
-    this.#views = { i8: new Int8Array(0), i32: new Int32Array(0), f32: new Float32Array(0) };
+    const memory = this.#memory;
+    if (memory) this.#threads?.close((control) => memory.kernels.stop(control));
+    this.#memory = undefined;
   }
 }

@@ -25,4 +25,16 @@ async function blockedTest(): Promise<string> {
   }
 }
 
-Object.assign(globalThis, { edgeNerTest, blockedTest });
+/** Why there is one thread, in a page that is isolated but may have no workers from blobs. */
+async function workerlessTest(): Promise<string> {
+  const ner = await library.Ner.load("/model.safetensors", { threads: 2 });
+  for (let i = 0; i < 10_000 && ner.info().threads > 1; i++) {
+    await ner.extract("জ্বরে প্যারাসিটামল খাওয়া যায়। ".repeat(20));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  const { threads, threadsReason } = ner.info();
+  ner.close();
+  return threads === 1 ? String(threadsReason) : `${threads} threads`;
+}
+
+Object.assign(globalThis, { edgeNerTest, blockedTest, workerlessTest });

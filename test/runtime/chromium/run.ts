@@ -47,11 +47,18 @@ await finish("chromium", async () => {
   const script = await bundle("test/runtime/chromium/page.ts", project.path, "test.js", {
     platform: "browser",
   });
+  const noWorkers = { "content-security-policy": "worker-src 'none'" };
   const html = { type: "text/html", body: HTML };
+  const isolation = {
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+  };
   const csp = { "content-security-policy": "script-src 'self'" };
   await using server = await startServer({
     ...await examplePages(),
     "/test.html": html,
+    "/isolated.html": { ...html, headers: isolation },
+    "/blobless.html": { ...html, headers: { ...isolation, ...noWorkers } },
     "/strict.html": { ...html, headers: csp },
     "/test.js": { type: "text/javascript", body: await Deno.readFile(script) },
     "/expected.json": { type: "application/json", body: await Deno.readFile(expectedUrl) },
@@ -66,6 +73,22 @@ await finish("chromium", async () => {
 
   await page.goto(`${server.url}test.html`);
   record(`${version}, the package in a page`, await page.evaluate("edgeNerTest()") as Result[]);
+
+  await page.goto(`${server.url}isolated.html`);
+  record(
+    `${version}, in a cross-origin isolated page`,
+    await page.evaluate("edgeNerTest()") as Result[],
+  );
+
+  await step(
+    "a page whose policy forbids workers from blobs has one thread and says why",
+    async () => {
+      await page.goto(`${server.url}blobless.html`);
+      const reason = await page.evaluate("workerlessTest()") as string;
+      if (!/worker/.test(reason)) throw new Error(reason);
+      return reason;
+    },
+  );
 
   await step("a page whose policy forbids WebAssembly gets a typed error", async () => {
     await page.goto(`${server.url}strict.html`);

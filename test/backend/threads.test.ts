@@ -1,0 +1,251 @@
+/**
+ * Threads: the same bits with any number of them, and every way in which there are none.
+ *
+ * No tolerance. Real threads of the runtime that runs this, over shared memory; how many chunks each took is
+ * read from the kernels' own counters, so that a test in which the others slept cannot pass.
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { chooseKernels, type ChosenKernels } from "../../src/backend/wasm/kernels.ts";
+import { cutProduct, cutRows } from "../../src/backend/wasm/program.ts";
+import type { Thread, Threading, ThreadTask } from "../../src/backend/wasm/threads.ts";
+import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
+import { type InputError, RuntimeError } from "../../src/errors.ts";
+import { encode } from "../../src/model/encoder.ts";
+import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { importSharedMemory, threadBody } from "../../src/runtime/threads.ts";
+import { platform } from "../../src/runtime/platform-default.ts";
+import { Ner } from "../../src/runtime/ner.ts";
+import { compileKernel } from "../../tools/kernels.ts";
+import { batchOf, bits, configOf, randomWeights, shipped } from "../support.ts";
+
+type Starter = Threading["start"];
+const start: Starter = (platform.threads as { start: Starter }).start;
+
+const bytes = await compileKernel("baseline");
+const shared = await chooseKernels([await WebAssembly.compile(importSharedMemory(bytes))], true);
+const alone = await chooseKernels([await shipped("baseline")]);
+
+const config = configOf({
+  hiddenSize: 96,
+  heads: 3,
+  layers: 3,
+  feedForwardSize: 200,
+  labels: Array.from({ length: 7 }, (_, i) => `L${i}`),
+  vocabSize: 500,
+  maxPositions: 256,
+});
+const weights = randomWeights(config, 11), int8 = quantizeEncoder(weights).weights;
+const batches = [[1], [2], [7, 1, 3], [200, 56], [5, 5, 5, 5, 90, 33, 2]].map((sizes, i) =>
+  batchOf(config, sizes, i)
+);
+
+function make(chosen: ChosenKernels, quantized: boolean, threading?: Threading) {
+  return WasmBackend.create(chosen, quantized ? int8 : weights, quantized, 256, { threading });
+}
+
+/** Runs until the backend has started its threads and each of them has taken part. */
+async function warm(backend: WasmBackend): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (backend.threads.chunks.slice(1).some((taken) => taken === 0)) {
+    assert.ok(performance.now() < deadline, `chunks: ${backend.threads.chunks}`);
+    await encode(backend, batches[3]);
+    // A worker's first message may wait for the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+for (const quantized of [true, false]) {
+  for (const threads of [2, 3]) {
+    const name = quantized ? "int8" : "fp32";
+    test(`${name}, ${threads} threads: the bits of one thread`, async () => {
+      const one = await make(alone, quantized);
+      const many = await make(shared, quantized, { threads, maySleep: true, start });
+      assert.equal(many.threads, { threads, chunks: Array(threads).fill(0) });
+      try {
+        await warm(many);
+        const before = many.threads.chunks;
+        for (let round = 0; round < 20; round++) {
+          for (const batch of batches) {
+            assert.equal(bits(await encode(many, batch)), bits(await encode(one, batch)));
+          }
+        }
+        const after = many.threads.chunks;
+        for (let t = 0; t < threads; t++) assert.ok(after[t] > before[t], `thread ${t} slept`);
+      } finally {
+        one.close();
+        many.close();
+      }
+    });
+  }
+}
+
+test("nothing is started before there was some work, and everything is ended by close", async () => {
+  const tasks: ThreadTask[] = [];
+  let ended = 0;
+  const lazy: Starter = (task) => {
+    tasks.push(task);
+    return { terminate: () => void ended++ };
+  };
+  const backend = await make(shared, true, { threads: 4, maySleep: true, start: lazy });
+  await encode(backend, batches[0]);
+  assert.is(tasks.length, 0);
+  const want = bits(await encode(backend, batches[4]));
+  for (let i = 0; i < 100_000 && tasks.length === 0; i++) await encode(backend, batches[3]);
+  assert.equal(tasks.map((task) => task.thread), [1, 2, 3]);
+  // They never come, and the run does not wait for them.
+  assert.equal(bits(await encode(backend, batches[4])), want);
+  assert.is(backend.threads.threads, 4);
+  assert.equal(backend.threads.chunks.slice(1), [0, 0, 0]);
+  backend.close();
+  backend.close();
+  assert.is(ended, 3);
+});
+
+test("a thread that cannot run leaves one, and says why", async () => {
+  for (const late of [true, false]) {
+    const broken: Starter = (_, failed): Thread => {
+      if (!late) throw new Error("no threads today");
+      failed("no threads today");
+      return { terminate: () => {} };
+    };
+    const backend = await make(shared, true, { threads: 2, maySleep: false, start: broken });
+    for (let i = 0; i < 100_000 && backend.threads.threads > 1; i++) {
+      await encode(backend, batches[3]);
+    }
+    assert.is(backend.threads.threads, 1);
+    assert.is(backend.threads.reason, "no threads today");
+    const one = await make(alone, true);
+    assert.equal(bits(await encode(backend, batches[4])), bits(await encode(one, batches[4])));
+    backend.close();
+    one.close();
+  }
+});
+
+test("a thread that comes late to a run that is over takes nothing of it", async () => {
+  const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+  const { exports } = await WebAssembly.instantiate(shared.module, {
+    env: { memory },
+  }) as unknown as {
+    exports: import("../../src/backend/wasm/kernels.ts").Kernels;
+  };
+  const control = 65536, program = 65536 + 1024, words = new Int32Array(memory.buffer);
+  // One command that adds 0 to a row of 16: LayerNorm of zeros with beta 1 gives 1.
+  const x = 2 * 65536, command = (program + 64) >> 2;
+  const floats = new Float32Array(memory.buffer);
+  floats.fill(1, (x + 512) >> 2, (x + 512 + 64) >> 2);
+  words.set([7, 1, 1, 1, x, x + 1024, 16, x + 2048, x + 512], command);
+  floats[command + 9] = 1e-6;
+  exports.run(control, program, 1);
+  assert.equal([...floats.subarray(x >> 2, (x >> 2) + 16)], Array(16).fill(1));
+  assert.is(words[(control + 64) >> 2], 1, "this thread took the one chunk");
+  // Generations wrap around past 0, which means "before the first run", and -1, "ended".
+  for (const [last, next] of [[0x7ffffffe, 0x7fffffff], [0x7fffffff, 1], [1, 2]]) {
+    words[control >> 2] = last;
+    exports.run(control, program, 1);
+    assert.is(words[control >> 2], next);
+  }
+  const taken = words[(control + 64) >> 2];
+  assert.is(taken, 4);
+  // Another thread saw run 1 begin, and gets to it when the commands are already those of run 5.
+  words.set([3, 5, 3, 5], program >> 2);
+  words[control >> 2] = 1;
+  const worker = start(
+    { module: shared.module, memory, signed: 0, control, program, thread: 1 },
+    assert.unreachable,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.is(words[(control + 68) >> 2], 0);
+  exports.stop(control);
+  worker.terminate();
+});
+
+test("cuts cover everything, with rows at the beginning of a block", () => {
+  for (const block of [1, 4, 6]) {
+    for (const threads of [1, 2, 5, 64]) {
+      for (const m of [1, 2, 5, 6, 7, 64, 1000, 4096]) {
+        const size = cutRows(m, block, threads);
+        assert.ok(size > 0 && size % block === 0);
+        for (const [k, panels] of [[16, 2], [768, 288], [3072, 96], [256, 1], [4096, 512]]) {
+          const cut = cutProduct(m, k, panels, k, block, threads);
+          assert.ok(cut.rows > 0 && cut.rows % block === 0 && cut.panels > 0);
+          assert.is(cut.chunks, Math.ceil(m / cut.rows) * Math.ceil(panels / cut.panels));
+          assert.ok(cut.chunks < 2 ** 20);
+        }
+      }
+    }
+  }
+});
+
+const model = new URL("../../models/meder-int8.safetensors", import.meta.url).pathname;
+
+test("Ner: the option, the default, and what info says", async () => {
+  for (const threads of [0, 65, 1.5, NaN]) {
+    try {
+      await Ner.load(model, { threads });
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as InputError).code, "input/option");
+    }
+  }
+  const one = await Ner.load(model, { threads: 1 }), two = await Ner.load(model, { threads: 2 });
+  assert.is(one.info().threads, 1);
+  assert.is(one.info().threadsReason, undefined);
+  assert.is(two.info().threads, 2);
+  const texts = Array.from(
+    { length: 40 },
+    (_, i) => "জ্বরে প্যারাসিটামল ৫০০ মিগ্রা খাওয়া যায়। ".repeat(1 + i % 7),
+  );
+  for (let round = 0; round < 3; round++) {
+    assert.equal(await two.extractBatch(texts), await one.extractBatch(texts));
+  }
+  two.close();
+  one.close();
+  const given = await Ner.load(model, { threads: 2, kernels: [await shipped("baseline")] });
+  assert.is(given.info().threads, 1);
+  assert.match(given.info().threadsReason!, /kernels that were given do not import shared memory/);
+  given.close();
+});
+
+test("Ner: a model that takes more memory than allowed is refused before its weights are read", async () => {
+  let read = 0;
+  const file = await Deno.readFile(model);
+  const source = {
+    size: file.length,
+    chunks: (async function* () {
+      for (let at = 0; at < file.length; at += 4096) {
+        read += 4096;
+        yield file.subarray(at, at + 4096);
+      }
+    })(),
+  };
+  try {
+    await Ner.fromStream(source, { maxMemoryBytes: 4e6 });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, RuntimeError);
+    assert.is((error as RuntimeError).code, "runtime/memory");
+    assert.match(
+      (error as Error).message,
+      /would take \d+ bytes of memory, and 4000000 are allowed/,
+    );
+  }
+  assert.ok(read < file.length / 4, `${read} of ${file.length} bytes were read`);
+  for (const maxMemoryBytes of [0, -1, NaN]) {
+    try {
+      await Ner.load(model, { maxMemoryBytes });
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as InputError).code, "input/option");
+    }
+  }
+});
+
+test("a thread's program is what the kernels export", () => {
+  for (const name of ["int8_set_signed", "work"]) {
+    assert.ok(threadBody.includes(`exports.${name}(`));
+    assert.ok(WebAssembly.Module.exports(shared.module).some((e) => e.name === name));
+  }
+});
+
+test.run();

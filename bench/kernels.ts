@@ -131,7 +131,7 @@ function int8Cases(k: Kernels, b: Buffers, kind: string, sizes: readonly Size[])
       operations: 2 * m * n * depth,
       run: () =>
         // deno-fmt-ignore
-        k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL),
+        k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL, 0, m),
     }))
   );
 }
@@ -143,7 +143,7 @@ function quantizeCases(k: Kernels, b: Buffers, kind: string, sizes: readonly Siz
       name: `kernels/int8_quantize ${kind}/${m}x${n}`,
       mix: "range",
       operations: 7 * m * n,
-      run: () => k.int8_quantize(b.x, padded(n) * 4, m, padded(n), b.packed, b.rows, 0),
+      run: () => k.int8_quantize(b.x, padded(n) * 4, m, padded(n), b.packed, b.rows, 0, 0, m),
     }))
   );
 }

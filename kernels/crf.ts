@@ -4,8 +4,7 @@
  *   score(y) = start[y0] + sum_t emission[t][y_t] + sum_t transition[y_(t-1)][y_t] + end[y_T]
  *
  * Everything is float64, so that scores are good to 1e-12 of their size and near ties are decided by the
- * emissions, not by rounding. A forbidden step is a transition (or start) of minus infinity. exp and log are
- * the compiler's own, computed in WASM: probabilities have the same bits on every engine.
+ * emissions, not by rounding. A forbidden step is a transition (or start) of minus infinity.
  *
  * Each recursion works on a block of steps and carries its state to the next, so that memory is bounded by
  * the block and not by the text; the caller keeps the rows it needs.
@@ -14,6 +13,7 @@
  * Parameter block at `crf`, all f64: start[L], end[L], transition[L][L], exp(transition)[L][L].
  * Emissions are float32 `[t][L]` without gaps; rows of scores are float64 `[L]`.
  */
+import { exp64, log64 } from "./math64";
 
 /** Bytes of the parameter block. */
 export function crf_bytes(labels: i32): i32 {
@@ -41,12 +41,12 @@ function emissionAt(row: usize, i: i32): f64 {
 /** Fills exp(transition), once start, end and transition are in place. */
 export function crf_prepare(crf: usize, labels: i32): void {
   const transitions = crf + (<usize> labels << 4), size = labels * labels;
-  for (let i = 0; i < size; i++) put(transitions, size + i, Math.exp(at(transitions, i)));
+  for (let i = 0; i < size; i++) put(transitions, size + i, exp64(at(transitions, i)));
 }
 
 /** e^x, for turning a log score into a probability with the same bits everywhere. */
 export function crf_exp(x: f64): f64 {
-  return Math.exp(x);
+  return exp64(x);
 }
 
 /**
@@ -102,7 +102,7 @@ function largest(row: usize, labels: i32): f64 {
 @inline
 function exponentials(row: usize, high: f64, labels: i32, units: usize): void {
   for (let i = 0; i < labels; i++) {
-    put(units, i, high == -Infinity ? 0 : Math.exp(at(row, i) - high));
+    put(units, i, high == -Infinity ? 0 : exp64(at(row, i) - high));
   }
 }
 
@@ -124,7 +124,7 @@ function logSum(
   for (let i = 0, o: usize = 0; i < labels; i++, o += stride) {
     sum += at(units, i) * load<f64>(steps + o);
   }
-  if (sum > 1e-200 && sum < 1e200) return high + Math.log(sum);
+  if (sum > 1e-200 && sum < 1e200) return high + log64(sum);
   let top = -Infinity;
   for (let i = 0, o: usize = 0; i < labels; i++, o += stride) {
     top = max<f64>(top, at(row, i) + load<f64>(step + o));
@@ -132,9 +132,9 @@ function logSum(
   if (top == -Infinity) return top;
   sum = 0;
   for (let i = 0, o: usize = 0; i < labels; i++, o += stride) {
-    sum += Math.exp(at(row, i) + load<f64>(step + o) - top);
+    sum += exp64(at(row, i) + load<f64>(step + o) - top);
   }
-  return top + Math.log(sum);
+  return top + log64(sum);
 }
 
 /**
@@ -214,6 +214,6 @@ export function crf_partition(alpha: usize, labels: i32, crf: usize): f64 {
   for (let j = 0; j < labels; j++) top = max<f64>(top, at(alpha, j) + at(end, j));
   if (top == -Infinity) return top;
   let sum: f64 = 0;
-  for (let j = 0; j < labels; j++) sum += Math.exp(at(alpha, j) + at(end, j) - top);
-  return top + Math.log(sum);
+  for (let j = 0; j < labels; j++) sum += exp64(at(alpha, j) + at(end, j) - top);
+  return top + log64(sum);
 }

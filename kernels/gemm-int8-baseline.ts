@@ -92,8 +92,10 @@ export function quantize(
   a: usize,
   rows: usize,
   activation: i32,
+  i0: i32,
+  i1: i32,
 ): void {
-  for (let i = 0; i < m;) {
+  for (let i = i0; i < i1;) {
     const count = blockRows(i, m);
     quantizeBlock(
       x + <usize> i * ldx,
@@ -215,13 +217,15 @@ export function gemm(
   ldc: usize,
   p0: i32,
   p1: i32,
+  i0: i32,
+  i1: i32,
 ): void {
   const step = <usize> k * PANEL;
   w += <usize> p0 * step;
   columns += <usize> (p0 * PANEL_PARAMS);
   c += <usize> (p0 * PANEL * 4);
   for (let p = p0; p < p1; p++) {
-    for (let i = 0; i < m;) {
+    for (let i = i0; i < i1;) {
       const ai = a + <usize> i * <usize> k * ACTIVATION_BYTES;
       const ri = rows + <usize> (i * ROW_PARAMS);
       const ci = c + <usize> i * ldc;

@@ -17,7 +17,10 @@ export function int8_activation_bytes(): i32 {
   return RELAXED ? relaxed.ACTIVATION_BYTES : baseline.ACTIVATION_BYTES;
 }
 
-/** Rows of a block of packed activations; only at its multiples may a range of rows begin. */
+/**
+ * Rows of a full block of packed activations. Rows lie in blocks of this many, except for the last dozen; a range
+ * of rows may begin and end at any multiple of it that is at least 8 rows before the end, and at the end.
+ */
 export function int8_block_rows(): i32 {
   // @ts-ignore: RELAXED is given to the compiler
   return RELAXED ? relaxed.BLOCK_ROWS : baseline.BLOCK_ROWS;
@@ -40,9 +43,8 @@ export function int8_pack_panel(source: usize, k: i32, target: usize, columns: u
 }
 
 /**
- * Quantizes `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after applying `activation` to
- * it in place. Scale and zero point of row i go to `rows + 8 i`. `x`, `a` and `rows` may point at any row
- * that begins a block, m being the rows from there on.
+ * Quantizes rows i0 .. i1 of `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after applying
+ * `activation` to them in place. Scale and zero point of row i go to `rows + 8 i`.
  */
 export function int8_quantize(
   x: usize,
@@ -52,17 +54,19 @@ export function int8_quantize(
   a: usize,
   rows: usize,
   activation: i32,
+  i0: i32,
+  i1: i32,
 ): void {
   // @ts-ignore: RELAXED is given to the compiler
-  if (RELAXED) relaxed.quantize(x, ldx, m, k, a, rows, activation);
-  else baseline.quantize(x, ldx, m, k, a, rows, activation);
+  if (RELAXED) relaxed.quantize(x, ldx, m, k, a, rows, activation, i0, i1);
+  else baseline.quantize(x, ldx, m, k, a, rows, activation, i0, i1);
 }
 
 /**
- * c[m, 8 p0 .. 8 p1] = a w: `a` and `rows` from {@link int8_quantize}, `w` and `columns` from
- * {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
- * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass. `a`, `rows` and `c` may
- * point at any row that begins a block.
+ * Rows i0 .. i1 and columns 8 p0 .. 8 p1 of c[m, n] = a w: `a` and `rows` from {@link int8_quantize}, `w` and
+ * `columns` from {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
+ * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass. p0 and p1 are even: rows are
+ * padded to two panels.
  */
 export function int8_gemm(
   m: i32,
@@ -75,8 +79,10 @@ export function int8_gemm(
   ldc: usize,
   p0: i32,
   p1: i32,
+  i0: i32,
+  i1: i32,
 ): void {
   // @ts-ignore: RELAXED is given to the compiler
-  if (RELAXED) relaxed.gemm(m, k, a, rows, w, columns, c, ldc, p0, p1);
-  else baseline.gemm(m, k, a, rows, w, columns, c, ldc, p0, p1);
+  if (RELAXED) relaxed.gemm(m, k, a, rows, w, columns, c, ldc, p0, p1, i0, i1);
+  else baseline.gemm(m, k, a, rows, w, columns, c, ldc, p0, p1, i0, i1);
 }

@@ -8,8 +8,6 @@ import { padded } from "./layout";
 import { horizontalSum, madd } from "./math";
 
 /** One row of n columns, padded with zeros; gamma and beta are padded with zeros too. */
-// @ts-ignore: decorator
-@inline
 export function normalizeRow(x: usize, n: i32, gamma: usize, beta: usize, epsilon: f32): void {
   const end = x + (<usize> padded(n) << 2), whole = x + (<usize> (n & ~3) << 2);
   let sum0 = f32x4.splat(0), sum1 = sum0;

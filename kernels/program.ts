@@ -22,8 +22,7 @@ import { activate } from "./activate";
 import { attention_f32 } from "./attention";
 import { embed_f32, embed_int4, embed_int8 } from "./embed";
 import { f32_gemm } from "./gemm-f32";
-import { int8_activation_bytes, int8_block_rows, int8_gemm, int8_quantize } from "./int8";
-import { ROW_PARAMS } from "./layout";
+import { int8_gemm, int8_quantize } from "./int8";
 import { add_norm } from "./norm";
 
 /** Bytes of one command. */
@@ -70,11 +69,18 @@ function argF32(words: usize, i: i32): f32 {
   return load<f32>(words + (<usize> i << 2), 8);
 }
 
-/** First row (or panel) of chunk `chunk` of size `size`, and the end of it, at most `end`. */
+/** End of the piece of `size` that begins at `start`: what is left if it is the last of `pieces`. */
 // @ts-ignore: decorator
 @inline
-function upTo(start: i32, size: i32, end: i32): i32 {
-  return min(start + size, end);
+function endOf(start: i32, size: i32, piece: i32, pieces: i32, end: i32): i32 {
+  return piece == pieces - 1 ? end : start + size;
+}
+
+/** Number of chunks of the command at `words`. */
+// @ts-ignore: decorator
+@inline
+function chunksOf(words: usize): i32 {
+  return load<i32>(words, 4);
 }
 
 /** (x, n, ids, positions, words, scales, position table, gamma, beta, epsilon, rows, rows a chunk) */
@@ -82,7 +88,8 @@ function embedChunk(words: usize, operation: i32, chunk: i32): void {
   const x = arg(words, 0), n = arg(words, 1), ids = arg(words, 2), positions = arg(words, 3);
   const table = arg(words, 4), scales = arg(words, 5), positionTable = arg(words, 6);
   const gamma = arg(words, 7), beta = arg(words, 8), epsilon = argF32(words, 9);
-  const size = arg(words, 11), r0 = chunk * size, r1 = upTo(r0, size, arg(words, 10));
+  const size = arg(words, 11), r0 = chunk * size;
+  const r1 = endOf(r0, size, chunk, chunksOf(words), arg(words, 10));
   if (operation == EMBED_F32) {
     embed_f32(x, n, ids, positions, table, positionTable, gamma, beta, epsilon, r0, r1);
   } else if (operation == EMBED_INT8) {
@@ -92,70 +99,42 @@ function embedChunk(words: usize, operation: i32, chunk: i32): void {
   }
 }
 
+/** Rows that are normalized and quantized together, so that they are still in the first-level cache. */
+const TOGETHER: i32 = 20;
+
 /**
  * (x, ldx, m, k, a, rows, rows a chunk, activation, update, n, gamma, beta, epsilon)
  *
- * With an update, x = LayerNorm(x + update) first. Block by block, so that a row is still in the first-level
- * cache when it is quantized.
+ * With an update, x = LayerNorm(x + update) first.
  */
 function quantizeChunk(words: usize, chunk: i32): void {
-  const x = <usize> arg(words, 0), ldx = <usize> arg(words, 1), k = arg(words, 3);
+  const x = <usize> arg(words, 0), ldx = <usize> arg(words, 1), m = arg(words, 2), k = arg(words, 3);
   const a = <usize> arg(words, 4), rows = <usize> arg(words, 5), size = arg(words, 6);
   const activation = arg(words, 7), update = arg(words, 8), n = arg(words, 9);
-  const start = chunk * size, end = upTo(start, size, arg(words, 2)), step = int8_block_rows();
-  for (let i = start; i < end; i += step) {
-    const count = min(step, end - i);
+  const end = endOf(chunk * size, size, chunk, chunksOf(words), m);
+  for (let i = chunk * size; i < end;) {
+    // TOGETHER is a multiple of either family's block.
+    const next = end - i < TOGETHER + 8 ? end : i + TOGETHER;
     if (update) {
-      add_norm(x, update, n, arg(words, 10), arg(words, 11), argF32(words, 12), i, i + count);
+      add_norm(x, update, n, arg(words, 10), arg(words, 11), argF32(words, 12), i, next);
     }
-    int8_quantize(
-      x + <usize> i * ldx,
-      ldx,
-      count,
-      k,
-      a + <usize> i * <usize> (k * int8_activation_bytes()),
-      rows + <usize> (i * ROW_PARAMS),
-      activation,
-    );
+    int8_quantize(x, ldx, m, k, a, rows, activation, i, next);
+    i = next;
   }
 }
 
-/** (m, k, a, rows, w, columns, c, ldc, panels, rows a chunk, panels a chunk); chunks go by rows, then panels */
-function gemmInt8Chunk(words: usize, chunk: i32): void {
-  const k = arg(words, 1), ldc = arg(words, 7), panels = arg(words, 8);
+/**
+ * (m, k, a, rows or lda, w, columns or bias, c, ldc, panels, rows a chunk, panels a chunk); chunks go by rows,
+ * then by panels
+ */
+function gemmChunk(words: usize, int8: bool, chunk: i32): void {
+  const m = arg(words, 0), k = arg(words, 1), a = arg(words, 2), ra = arg(words, 3), w = arg(words, 4);
+  const columns = arg(words, 5), c = arg(words, 6), ldc = arg(words, 7), panels = arg(words, 8);
   const size = arg(words, 9), group = arg(words, 10), groups = (panels + group - 1) / group;
-  const i = chunk / groups * size, p = chunk % groups * group;
-  int8_gemm(
-    upTo(i, size, arg(words, 0)) - i,
-    k,
-    <usize> arg(words, 2) + <usize> i * <usize> (k * int8_activation_bytes()),
-    arg(words, 3) + i * ROW_PARAMS,
-    arg(words, 4),
-    arg(words, 5),
-    <usize> arg(words, 6) + <usize> i * <usize> ldc,
-    ldc,
-    p,
-    upTo(p, group, panels),
-  );
-}
-
-/** (m, k, a, lda, w, bias, c, ldc, panels, rows a chunk, panels a chunk) */
-function gemmF32Chunk(words: usize, chunk: i32): void {
-  const lda = arg(words, 3), ldc = arg(words, 7), panels = arg(words, 8);
-  const size = arg(words, 9), group = arg(words, 10), groups = (panels + group - 1) / group;
-  const i = chunk / groups * size, p = chunk % groups * group;
-  f32_gemm(
-    upTo(i, size, arg(words, 0)) - i,
-    arg(words, 1),
-    <usize> arg(words, 2) + <usize> i * <usize> lda,
-    lda,
-    arg(words, 4),
-    arg(words, 5),
-    <usize> arg(words, 6) + <usize> i * <usize> ldc,
-    ldc,
-    p,
-    upTo(p, group, panels),
-  );
+  const block = chunk / groups, i0 = block * size, p0 = chunk % groups * group;
+  const i1 = endOf(i0, size, block, chunksOf(words) / groups, m), p1 = min(p0 + group, panels);
+  if (int8) int8_gemm(m, k, a, ra, w, columns, c, ldc, p0, p1, i0, i1);
+  else f32_gemm(i1 - i0, k, a + i0 * ra, ra, w, columns, c + i0 * ldc, ldc, p0, p1);
 }
 
 /** (qkv, ld, offsets, heads, d, scale, context, ldc, scratch, scratch bytes a thread); a chunk is one head of one sequence */
@@ -181,13 +160,14 @@ function attentionChunk(words: usize, chunk: i32, thread: i32): void {
 /** Carries out one chunk. */
 function step(words: usize, chunk: i32, thread: i32): void {
   const operation = load<i32>(words);
-  if (operation == GEMM_INT8) gemmInt8Chunk(words, chunk);
+  if (operation == GEMM_INT8) gemmChunk(words, true, chunk);
   else if (operation == QUANTIZE) quantizeChunk(words, chunk);
   else if (operation == ATTENTION_F32) attentionChunk(words, chunk, thread);
-  else if (operation == GEMM_F32) gemmF32Chunk(words, chunk);
+  else if (operation == GEMM_F32) gemmChunk(words, false, chunk);
   else if (operation <= EMBED_INT4) embedChunk(words, operation, chunk);
   else {
-    const size = arg(words, 0), r0 = chunk * size, r1 = upTo(r0, size, arg(words, 1));
+    const size = arg(words, 0), r0 = chunk * size;
+    const r1 = endOf(r0, size, chunk, chunksOf(words), arg(words, 1));
     if (operation == ADD_NORM) {
       // (rows a chunk, rows, x, y, n, gamma, beta, epsilon)
       add_norm(arg(words, 2), arg(words, 3), arg(words, 4), arg(words, 5), arg(words, 6), argF32(words, 7), r0, r1);
@@ -210,7 +190,7 @@ function takePart(control: usize, program: usize, count: i32, generation: i32, t
       const left = <i32> todo;
       if (left == 0) break;
       if (atomic.cmpxchg<i64>(program, todo, todo - 1) != todo) continue;
-      step(words, load<i32>(words, 4) - left, thread);
+      step(words, chunksOf(words) - left, thread);
       store<i32>(taken, load<i32>(taken) + 1);
       atomic.sub<i64>(program, 1, 8);
     }

@@ -8,13 +8,14 @@
 import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "./layout";
 import { gelu4, geluTanh4, horizontalMax, horizontalSum } from "./math";
 
-/** Applies `activation` to a row of `n` floats (a multiple of 8) in place. */
-// @ts-ignore: decorator
-@inline
+/** Applies `activation` to `n` floats (a multiple of 8) in place. */
 export function activateRow(x: usize, n: i32, activation: i32): void {
   const end = x + (<usize> n << 2);
   if (activation == ACTIVATION_GELU) {
-    for (let p = x; p < end; p += 16) v128.store(p, gelu4(v128.load(p)));
+    for (let p = x; p < end; p += 32) {
+      v128.store(p, gelu4(v128.load(p)));
+      v128.store(p, gelu4(v128.load(p, 16)), 16);
+    }
   } else if (activation == ACTIVATION_GELU_TANH) {
     for (let p = x; p < end; p += 16) v128.store(p, geluTanh4(v128.load(p)));
   }

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FIRST_FREE, instantiateKernels, type Kernels } from "../../src/backend/wasm/kernels.ts";
 import { padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
+import { cutRows } from "../../src/backend/wasm/program.ts";
 import { emulated, random, shipped } from "../support.ts";
 
 const f = Math.fround;
@@ -101,16 +102,16 @@ function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: P
     kernels.int8_pack_panel(stage, kp, weights + p * PANEL * kp, columns + p * PANEL_PARAMS);
   }
   // In two ranges of rows and two of columns, as two threads would.
-  const block = kernels.int8_block_rows(), cut = Math.floor(m / 2 / block) * block;
-  for (const [r0, r1] of [[cut, m], [0, cut]]) {
-    const at = packed + r0 * kp * kernels.int8_activation_bytes();
-    kernels.int8_quantize(input + r0 * kp * 4, kp * 4, r1 - r0, kp, at, rows + r0 * 8, 0);
+  const { rows: cut, chunks } = cutRows(m, kernels.int8_block_rows(), 2);
+  const ranges = chunks > 1 ? [[cut, m], [0, cut]] : [[0, m]];
+  for (const [i0, i1] of ranges) {
+    kernels.int8_quantize(input, kp * 4, m, kp, packed, rows, 0, i0, i1);
   }
-  const middle = (np / PANEL) >> 1;
+  const middle = (np / PANEL >> 2) << 1;
   for (const [p0, p1] of [[middle, np / PANEL], [0, middle]]) {
-    for (const [r0, r1] of [[cut, m], [0, cut]]) {
-      const at = packed + r0 * kp * kernels.int8_activation_bytes(), to = output + r0 * np * 4;
-      kernels.int8_gemm(r1 - r0, kp, at, rows + r0 * 8, weights, columns, to, np * 4, p0, p1);
+    for (const [i0, i1] of ranges) {
+      // deno-fmt-ignore
+      kernels.int8_gemm(m, kp, packed, rows, weights, columns, output, np * 4, p0, p1, i0, i1);
     }
   }
   const out = new Float32Array(m * n);

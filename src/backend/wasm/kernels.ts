@@ -23,9 +23,9 @@ export interface Kernels {
   int8_set_signed(signed: number): void;
   int8_pack_panel(source: number, k: number, target: number, columns: number): void;
   // deno-fmt-ignore
-  int8_quantize(x: number, ldx: number, m: number, k: number, a: number, rows: number, activation: number): void;
+  int8_quantize(x: number, ldx: number, m: number, k: number, a: number, rows: number, activation: number, i0: number, i1: number): void;
   // deno-fmt-ignore
-  int8_gemm(m: number, k: number, a: number, rows: number, w: number, columns: number, c: number, ldc: number, p0: number, p1: number): void;
+  int8_gemm(m: number, k: number, a: number, rows: number, w: number, columns: number, c: number, ldc: number, p0: number, p1: number, i0: number, i1: number): void;
   f32_pack_panel(source: number, k: number, target: number): void;
   // deno-fmt-ignore
   f32_gemm(m: number, k: number, a: number, lda: number, w: number, bias: number, c: number, ldc: number, p0: number, p1: number): void;

@@ -85,13 +85,17 @@ export class Program {
   }
 }
 
-/** Sizes of the chunks that a matrix product is cut into. */
-export interface Cut {
+/** How rows are cut: the last chunk takes what is left, up to 7 rows more than the others. */
+export interface RowCut {
   /** Rows of a chunk: a multiple of the rows of a packed block. */
   readonly rows: number;
+  readonly chunks: number;
+}
+
+/** How a matrix product is cut. */
+export interface ProductCut extends RowCut {
   /** Panels of a chunk. */
   readonly panels: number;
-  readonly chunks: number;
 }
 
 /**
@@ -106,6 +110,18 @@ const LEAST_WORK = 1 << 18;
 /** Chunks for each thread: the last ones to finish are this much shorter than the whole. */
 const CHUNKS_PER_THREAD = 16;
 
+/** Blocks of packed rows are whole up to this many rows before the end; see kernels/int8.ts. */
+const LAST_ROWS = 8;
+
+function cut(m: number, rows: number): RowCut {
+  return { rows, chunks: Math.max(1, Math.floor((m - LAST_ROWS) / rows) + 1) };
+}
+
+/** Cuts m rows in blocks of `block`: enough chunks for the threads, no more. */
+export function cutRows(m: number, block: number, threads: number): RowCut {
+  return cut(m, threads === 1 ? m * block : Math.ceil(m / (block * threads * 4)) * block);
+}
+
 /** Cuts an m x k x (8 panels) product whose rows of activations take `rowBytes` and come in blocks of `block`. */
 export function cutProduct(
   m: number,
@@ -114,26 +130,18 @@ export function cutProduct(
   rowBytes: number,
   block: number,
   threads: number,
-): Cut {
+): ProductCut {
   const fitting = Math.max(1, Math.floor(CACHED_BYTES / (rowBytes * block))) * block;
   // Equal blocks of rows, not full ones and a rest.
   const rowBlocks = Math.ceil(m / fitting);
-  const rows = Math.ceil(m / rowBlocks / block) * block;
+  const { rows, chunks } = cut(m, Math.ceil(m / rowBlocks / block) * block);
   let group = panels;
   if (threads > 1) {
     const work = m * k * panels * 8;
     const wanted = Math.min(CHUNKS_PER_THREAD * threads, Math.floor(work / LEAST_WORK));
-    const groups = Math.max(1, Math.ceil(wanted / rowBlocks));
-    // Four panels together are what a single row's kernel takes.
-    group = Math.max(1, Math.ceil(panels / groups));
-    if (group > 4) group &= ~3;
-    else if (m === 1) group = 4;
+    group = Math.ceil(panels / Math.max(1, Math.ceil(wanted / chunks)));
+    // A row alone takes four panels at a time, and panels come in pairs.
+    group = m === 1 ? Math.ceil(group / 4) * 4 : Math.ceil(group / 2) * 2;
   }
-  return { rows, panels: group, chunks: Math.ceil(m / rows) * Math.ceil(panels / group) };
-}
-
-/** Rows of a chunk of a row-wise operation, a multiple of `block`: enough chunks for the threads, no more. */
-export function cutRows(m: number, block: number, threads: number): number {
-  if (threads === 1) return Math.ceil(m / block) * block;
-  return Math.max(1, Math.floor(m / (block * threads * 4))) * block;
+  return { rows, panels: group, chunks: chunks * Math.ceil(panels / group) };
 }

@@ -22,7 +22,7 @@ import { type ChosenKernels, instantiateKernels, type Kernels } from "./kernels.
 import { paddedHead, type WasmLinear, type WasmNorm, type WasmTensor } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
-import { cutProduct, cutRows, Program } from "./program.ts";
+import { cutProduct, cutRows, Program, type RowCut } from "./program.ts";
 import { type Threading, Threads } from "./threads.ts";
 import { type Views, viewsOf } from "./upload.ts";
 
@@ -197,18 +197,16 @@ export class WasmBackend implements Backend {
     this.#cutFor = this.#threads?.forRun(this.#tokens * this.#workPerToken) ?? 1;
   }
 
-  /** Rows of a chunk of row-wise work, and how many chunks that makes. */
-  #rows(block: number): { size: number; chunks: number } {
-    const size = cutRows(this.#tokens, block, this.#cutFor);
-    return { size, chunks: Math.ceil(this.#tokens / size) };
+  #rows(block: number): RowCut {
+    return cutRows(this.#tokens, block, this.#cutFor);
   }
 
   embed(out: WasmTensor): void {
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
     const { gamma, beta } = embeddingNorm, epsilon = { f32: this.config.layerNormEpsilon };
-    const { size, chunks } = this.#rows(1), type = this.#plan.wordType;
+    const { rows, chunks } = this.#rows(1), type = this.#plan.wordType;
     // deno-fmt-ignore
-    this.#program.add(`embed_${type}`, chunks, out.address, out.width, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, this.#tokens, size);
+    this.#program.add(`embed_${type}`, chunks, out.address, out.width, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, this.#tokens, rows);
   }
 
   linear(x: WasmTensor, weights: WasmLinear, out: WasmTensor): void {
@@ -231,11 +229,12 @@ export class WasmBackend implements Backend {
 
   /** Quantizes a tensor, after what waits for it. */
   #quantize(x: WasmTensor, k: number): void {
-    const { packed, rows } = this.#plan, { size, chunks } = this.#rows(this.#chosen.blockRows);
+    const { packed, rows: parameters } = this.#plan;
+    const { rows, chunks } = this.#rows(this.#chosen.blockRows);
     const waiting = this.#pending?.x === x ? this.#pending : undefined;
     const activation = waiting && "activation" in waiting ? waiting.activation : 0;
     if (waiting) this.#pending = undefined;
-    const args = [x.address, x.stride, this.#tokens, k, packed, rows, size, activation];
+    const args = [x.address, x.stride, this.#tokens, k, packed, parameters, rows, activation];
     if (!waiting || !("norm" in waiting)) this.#program.add("quantize", chunks, ...args, 0);
     else {
       const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
@@ -265,12 +264,12 @@ export class WasmBackend implements Backend {
     const waiting = this.#pending;
     if (waiting === undefined || waiting.x !== x) return;
     this.#pending = undefined;
-    const { size, chunks } = this.#rows(1), m = this.#tokens;
+    const { rows, chunks } = this.#rows(1), m = this.#tokens;
     if ("norm" in waiting) {
       const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
       // deno-fmt-ignore
-      this.#program.add("add_norm", chunks, size, m, x.address, update.address, x.width, norm.gamma, norm.beta, epsilon);
-    } else this.#program.add("activate", chunks, size, m, x.address, x.width, waiting.activation);
+      this.#program.add("add_norm", chunks, rows, m, x.address, update.address, x.width, norm.gamma, norm.beta, epsilon);
+    } else this.#program.add("activate", chunks, rows, m, x.address, x.width, waiting.activation);
   }
 
   /** Writes the operation that waits if it needs what is now overwritten. */

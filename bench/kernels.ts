@@ -1,21 +1,26 @@
 /**
- * Kernels one by one, each next to the peak of its own instruction mix.
+ * Kernels one by one, each next to the peak of its own instruction mix, at the sizes of the models that are
+ * measured.
  *
  * Buffers hold ordinary numbers in no particular arrangement: a kernel's time does not depend on where a
  * weight belongs, only on sizes and on there being no denormals. What kernels compute is for the tests.
  *
  * Operations counted: matrix products 2 M N K; attention its two products, 4 S S d a head, softmax not
- * counted; quantization 7 an element (range: max, min, mul, add; scaling: mul, add, subtract), LayerNorm 9
- * an element; Viterbi an addition and a comparison for each pair of labels and token.
+ * counted; quantization 7 an element (range: max, min, mul, add; scaling: mul, add, subtract), GELU 29,
+ * LayerNorm 9, an embedding's row 2 more (1 where it is not scaled); Viterbi an addition and a comparison
+ * for each pair of labels and token; forward and backward a multiplication and an addition for each pair, an
+ * exp and a log for each label.
  *
  * Speeds are those of the fastest sample, for kernel and peak alike: both do the same work each time, so all
  * that is slower is the machine's. The median and the spread are given beside them.
  *
  * Weak: weights are reused from call to call and stay in the cache, as those of a small model do and those
- * of a large one do not.
+ * of a large one do not. The peak of a mix that only resembles a kernel's (GELU with quantization, LayerNorm)
+ * is a yardstick and no bound.
  *
  * @module
  */
+import { defaultKernels, type ModelConfig } from "../mod.ts";
 import { Arena } from "../src/backend/wasm/arena.ts";
 import {
   chooseKernels,
@@ -23,9 +28,8 @@ import {
   instantiateKernels,
   type Kernels,
 } from "../src/backend/wasm/kernels.ts";
-import { padded, PANEL, PANEL_PARAMS, ROW_PARAMS } from "../src/backend/wasm/layout.ts";
+import { padded, paddedHead, PANEL, PANEL_PARAMS, ROW_PARAMS } from "../src/backend/wasm/layout.ts";
 import { table } from "../src/cli/table.ts";
-import { defaultKernels } from "../mod.ts";
 import { type Budget, type Candidate, ms, takeTurns, type Timing } from "./measure.ts";
 import { loadPeaks, type Mix } from "./mixes.ts";
 
@@ -56,134 +60,225 @@ interface Case extends Candidate {
   readonly mix: Mix;
 }
 
-/** Rows, hidden size, feed-forward size, head size, labels. */
+/** Numbers of rows and tokens that kernels get. */
+interface Counts {
+  /** Of the int8 product: every tile and every remainder. */
+  readonly product: readonly number[];
+  /** Of what works row by row, and of the float32 product. */
+  readonly rows: readonly number[];
+  /** Lengths of sequences for attention and the CRF. */
+  readonly lengths: readonly number[];
+}
+
+const COUNTS: Counts = {
+  product: [1, 2, 3, 4, 5, 8, 16, 32, 64, 128, 512],
+  rows: [1, 4, 32, 128],
+  lengths: [8, 32, 64, 128, 512],
+};
+
+const SMOKE_COUNTS: Counts = { product: [1, 5], rows: [3], lengths: [5] };
+
+/** One model's widths, and how often what. */
 interface Size {
-  readonly m: number;
+  readonly counts: Counts;
+  /** Hidden size, feed-forward size, columns of a head (padded), heads, labels. */
   readonly h: number;
   readonly f: number;
   readonly d: number;
+  readonly heads: number;
   readonly labels: number;
 }
 
-const SIZES: readonly Size[] = [
-  { m: 32, h: 256, f: 1024, d: 64, labels: 13 },
-  { m: 128, h: 256, f: 1024, d: 64, labels: 13 },
-  { m: 128, h: 768, f: 3072, d: 64, labels: 13 },
-];
+function sizeOf(config: ModelConfig, counts: Counts): Size {
+  const { hiddenSize: h, feedForwardSize: f, heads, labels } = config;
+  return { counts, h, f, d: paddedHead(config), heads, labels: labels.length };
+}
 
-const SMOKE_SIZES: readonly Size[] = [{ m: 5, h: 32, f: 48, d: 16, labels: 3 }];
+/** Outputs and inputs of a model's linear layers: qkv, attention's output, up, down, classifier. */
+function layersOf({ h, f, labels }: Size): readonly (readonly [n: number, k: number])[] {
+  return [[3 * h, h], [h, h], [f, h], [h, f], [labels, h]];
+}
 
 /** Buffers for the largest size, in one memory. */
 interface Buffers {
   readonly memory: WebAssembly.Memory;
   readonly x: number;
+  /** Inputs of GELU, which it leaves as they are; see {@link fill}. */
+  readonly large: number;
   readonly packed: number;
   readonly rows: number;
+  /** int8 weights. */
   readonly weights: number;
+  /** float32 weights; an embedding's table too, one row an output of the feed-forward's first layer. */
   readonly weightsF32: number;
   readonly columns: number;
   readonly out: number;
   readonly scratch: number;
+  readonly ids: number;
+  readonly positions: number;
+  readonly emissions: number;
   readonly crf: number;
   readonly state: number;
   readonly back: number;
+  /** Rows of scores of the forward and the backward recursion. */
+  readonly alpha: number;
 }
 
-function place(sizes: readonly Size[]): Buffers {
+function place(sizes: readonly Size[], kernels: Kernels): Buffers {
   const most = (of: (size: Size) => number): number => Math.max(...sizes.map(of));
   const arena = new Arena();
-  const m = most((s) => s.m), wide = padded(most((s) => Math.max(s.f, 3 * s.h)));
-  const weights = most((s) => padded(s.f) * padded(s.h)), labels = most((s) => s.labels);
+  const m = most(({ counts }) => Math.max(...counts.product, ...counts.rows, ...counts.lengths));
+  const wide = padded(most((s) => Math.max(s.f, 3 * s.heads * s.d)));
+  const weights = most((s) => padded(Math.max(s.f, 3 * s.h)) * padded(s.h));
+  const labels = most((s) => s.labels);
   const taken = {
     x: arena.take(m * wide * 4),
+    large: arena.take(m * wide * 4),
     packed: arena.take(m * wide * 2),
     rows: arena.take(m * ROW_PARAMS),
     weights: arena.take(weights),
     weightsF32: arena.take(weights * 4),
     columns: arena.take(wide / PANEL * PANEL_PARAMS),
     out: arena.take(m * wide * 4),
-    // attention_scratch of kernels/attention.ts, and room to spare.
-    scratch: arena.take(padded(m) * (most((s) => s.d) + 8) * 4),
-    crf: arena.take((2 * labels + 2 * labels * labels) * 8),
+    scratch: arena.take(kernels.attention_scratch(m, most((s) => s.d))),
+    ids: arena.take(m * 4),
+    positions: arena.take(m * padded(most((s) => s.h)) * 4),
+    emissions: arena.take(m * labels * 4),
+    crf: arena.take(kernels.crf_bytes(labels)),
     state: arena.take(2 * labels * 8),
     back: arena.take(m * labels * 2),
+    alpha: arena.take((m + 1) * labels * 8),
   };
   return { ...taken, memory: arena.memory() };
 }
 
-/** Fills memory with small floats, and int8 weights and their scales where they belong. */
-function fill({ memory, weights, weightsF32, crf, state }: Buffers): void {
+/** Fills memory with small floats, and with what they are not where that belongs. */
+function fill(
+  { memory, large, packed, weights, weightsF32, ids, positions, crf, state }: Buffers,
+): void {
   const floats = new Float32Array(memory.buffer), doubles = new Float64Array(memory.buffer);
   // A prime period, so that rows differ; no zeros, no denormals, nothing that can grow out of range.
   for (let i = 1 << 14; i < floats.length; i++) floats[i] = (i % 251 - 125.5) / 125;
+  // GELU works in place. Of numbers this large it makes the same numbers; smaller ones would wither, call by
+  // call, to denormals.
+  for (let i = large >> 2; i < packed >> 2; i++) floats[i] = 6 + (i % 251) / 250;
   new Int8Array(memory.buffer, weights, weightsF32 - weights)
     .forEach((_, i, bytes) => bytes[i] = i % 251 - 125);
   for (let i = crf / 8; i < state / 8; i++) doubles[i] = (i % 251 - 125.5) / 125;
+  // Rows of a table in no order; as positions they count up.
+  const rows = new Int32Array(memory.buffer, ids, (positions - ids) >> 2);
+  for (let i = 0; i < rows.length; i++) rows[i] = i;
 }
 
-/** The int8 product, the one kernel that each module has its own of. */
-function int8Cases(k: Kernels, b: Buffers, kind: string, sizes: readonly Size[]): Case[] {
-  const mix: Mix = kind === "relaxed" ? "dot4" : "dot2";
-  return sizes.flatMap(({ m, h, f }) =>
-    ([[h, h], [f, h], [h, f]] as const).map(([n, depth]): Case => ({
-      name: `kernels/int8_gemm ${kind}/${m}x${n}x${depth}`,
-      mix,
-      operations: 2 * m * n * depth,
-      run: () =>
-        // deno-fmt-ignore
-        k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL, 0, m),
-    }))
-  );
-}
-
-/** Quantization differs between modules in how it packs. */
-function quantizeCases(k: Kernels, b: Buffers, kind: string, sizes: readonly Size[]): Case[] {
-  return sizes.flatMap(({ m, h, f }) =>
-    [h, f].map((n): Case => ({
-      name: `kernels/int8_quantize ${kind}/${m}x${n}`,
-      mix: "range",
-      operations: 7 * m * n,
-      run: () => k.int8_quantize(b.x, padded(n) * 4, m, padded(n), b.packed, b.rows, 0, 0, m),
-    }))
-  );
+/** The int8 product and its quantization, of which each module has its own. */
+function int8Cases(k: Kernels, b: Buffers, kind: string, size: Size): Case[] {
+  const { h, f, counts } = size, mix: Mix = kind === "relaxed" ? "dot4" : "dot2";
+  const quantize = (m: number, n: number, x: number, activation: number): void =>
+    k.int8_quantize(x, padded(n) * 4, m, padded(n), b.packed, b.rows, activation, 0, m);
+  return [
+    ...counts.product.flatMap((m) =>
+      layersOf(size).map(([n, depth]): Case => ({
+        name: `kernels/int8_gemm ${kind}/${m}x${n}x${depth}`,
+        mix,
+        operations: 2 * m * n * depth,
+        run: () =>
+          // deno-fmt-ignore
+          k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL, 0, m),
+      }))
+    ),
+    ...counts.rows.flatMap((m): Case[] => [
+      ...[h, f].map((n): Case => ({
+        name: `kernels/int8_quantize ${kind}/${m}x${n}`,
+        mix: "range",
+        operations: 7 * m * n,
+        run: () => quantize(m, n, b.x, 0),
+      })),
+      {
+        name: `kernels/int8_quantize+gelu ${kind}/${m}x${f}`,
+        mix: "gelu",
+        operations: (29 + 7) * m * f,
+        run: () => quantize(m, f, b.large, 1),
+      },
+    ]),
+  ];
 }
 
 /** What both modules share. */
-function commonCases(k: Kernels, b: Buffers, sizes: readonly Size[]): Case[] {
-  return sizes.flatMap(({ m, h, f, d, labels }): Case[] => [
-    ...([[h, h], [f, h], [h, f]] as const).map(([n, depth]): Case => ({
-      name: `kernels/f32_gemm/${m}x${n}x${depth}`,
-      mix: "madd",
-      operations: 2 * m * n * depth,
-      run: () =>
+function commonCases(k: Kernels, b: Buffers, size: Size): Case[] {
+  const { h, f, d, heads, labels, counts } = size;
+  const attention = counts.lengths.map((s): Case => ({
+    name: `kernels/attention/${s}x${s}x${d}, ${heads} heads`,
+    mix: "madd",
+    operations: 4 * s * s * d * heads,
+    run: () => {
+      const wide = padded(3 * heads * d) * 4, narrow = padded(heads * d) * 4, part = heads * d * 4;
+      for (let i = 0; i < heads; i++) {
+        const query = b.x + i * d * 4;
         // deno-fmt-ignore
-        k.f32_gemm(m, padded(depth), b.x, padded(depth) * 4, b.weightsF32, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL),
-    })),
-    {
-      name: `kernels/attention/${m}x${m}x${d}, ${h / d} heads`,
-      mix: "madd",
-      operations: 4 * m * m * h,
-      run: () => {
-        for (let head = 0; head < h; head += d) {
-          const query = b.x + head * 4;
+        k.attention_f32(query, query + part, query + 2 * part, wide, s, d, 0.125, b.out + i * d * 4, narrow, b.scratch);
+      }
+    },
+  }));
+  const embed = (m: number, type: string, call: () => void): Case => ({
+    name: `kernels/embed_${type}/${m}x${h}`,
+    mix: "madd",
+    operations: (type === "f32" ? 10 : 11) * m * h,
+    run: call,
+  });
+  const { ids, weightsF32: words, columns: scales, positions } = b;
+  const gamma = b.weightsF32, beta = gamma + padded(h) * 4;
+  return [
+    ...attention,
+    ...counts.rows.flatMap((m): Case[] => [
+      ...layersOf(size).map(([n, depth]): Case => ({
+        name: `kernels/f32_gemm/${m}x${n}x${depth}`,
+        mix: "madd",
+        operations: 2 * m * n * depth,
+        run: () =>
           // deno-fmt-ignore
-          k.attention_f32(query, query + h * 4, query + 2 * h * 4, padded(3 * h) * 4, m, d, 0.125, b.out + head * 4, padded(h) * 4, b.scratch);
-        }
+          k.f32_gemm(m, padded(depth), b.x, padded(depth) * 4, b.weightsF32, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL),
+      })),
+      {
+        name: `kernels/gelu/${m}x${f}`,
+        mix: "gelu",
+        operations: 29 * m * f,
+        run: () => k.activate(b.large, f, 1, 0, m),
       },
-    },
-    {
-      name: `kernels/add_norm/${m}x${h}`,
-      mix: "madd",
-      operations: 9 * m * h,
-      run: () => k.add_norm(b.x, b.out, h, b.weightsF32, b.weightsF32 + h * 4, 1e-12, 0, m),
-    },
-    {
-      name: `kernels/crf_viterbi/${m} tokens, ${labels} labels`,
-      mix: "best",
-      operations: 2 * m * labels * labels,
-      run: () => k.crf_viterbi(b.x, m, labels, b.crf, b.state, b.back, 1),
-    },
-  ]);
+      {
+        name: `kernels/add_norm/${m}x${h}`,
+        mix: "madd",
+        operations: 9 * m * h,
+        run: () => k.add_norm(b.x, b.large, h, gamma, beta, 1e-12, 0, m),
+      },
+      // deno-fmt-ignore
+      embed(m, "int8", () => k.embed_int8(b.out, h, ids, ids, words, scales, positions, gamma, beta, 1e-12, 0, m)),
+      // deno-fmt-ignore
+      embed(m, "int4", () => k.embed_int4(b.out, h, ids, ids, words, scales, positions, gamma, beta, 1e-12, 0, m)),
+      // deno-fmt-ignore
+      embed(m, "f32", () => k.embed_f32(b.out, h, ids, ids, words, positions, gamma, beta, 1e-12, 0, m)),
+    ]),
+    // The first token takes no step.
+    ...counts.lengths.flatMap((m): Case[] => [
+      {
+        name: `kernels/crf_viterbi/${m} tokens, ${labels} labels`,
+        mix: "best",
+        operations: 2 * (m - 1) * labels * labels,
+        run: () => k.crf_viterbi(b.emissions, m, labels, b.crf, b.state, b.back, 1),
+      },
+      {
+        name: `kernels/crf_forward/${m} tokens, ${labels} labels`,
+        mix: "sums",
+        operations: 2 * (m - 1) * labels * (labels + 1),
+        run: () => k.crf_forward(b.emissions, m, labels, b.crf, b.alpha, b.scratch, 1),
+      },
+      {
+        name: `kernels/crf_backward/${m} tokens, ${labels} labels`,
+        mix: "sums",
+        operations: 2 * (m - 1) * labels * (labels + 1),
+        run: () => k.crf_backward(b.emissions, m, labels, b.crf, b.alpha, b.state, b.scratch, 1),
+      },
+    ]),
+  ];
 }
 
 /** The shipped modules in the order of preference, with the reason where one may not run. */
@@ -195,30 +290,34 @@ async function usable(): Promise<(ChosenKernels | string)[]> {
   );
 }
 
-/** Times all kernels whose name contains `filter`. */
+/** Times all kernels whose name contains `filter`, at the sizes of `models`. */
 export async function benchKernels(
   filter: string,
+  models: readonly ModelConfig[],
   budget: Budget,
   smoke: boolean,
 ): Promise<KernelReport> {
-  const sizes = smoke ? SMOKE_SIZES : SIZES, peaks = await loadPeaks();
+  const sizes = models.map((config) => sizeOf(config, smoke ? SMOKE_COUNTS : COUNTS));
+  const peaks = await loadPeaks();
   const modules: { module: string; state: string }[] = [], cases: Case[] = [];
   for (const [i, chosen] of (await usable()).entries()) {
     if (typeof chosen === "string") {
       modules.push({ module: ["relaxed", "baseline"][i] ?? `module ${i}`, state: chosen });
       continue;
     }
-    const buffers = place(sizes);
+    const rulers = await instantiateKernels(chosen.module, new WebAssembly.Memory({ initial: 1 }));
+    const buffers = place(sizes, rulers);
     const kernels = await instantiateKernels(chosen.module, buffers.memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
     fill(buffers);
-    // The first module that runs is the one that the library would choose; it stands for what is shared.
-    if (cases.length === 0) cases.push(...commonCases(kernels, buffers, sizes));
+    const first = cases.length === 0;
     modules.push({ module: chosen.kind, state: "ran" });
-    cases.push(
-      ...int8Cases(kernels, buffers, chosen.kind, sizes),
-      ...quantizeCases(kernels, buffers, chosen.kind, sizes),
-    );
+    for (const size of sizes) {
+      kernels.crf_prepare(buffers.crf, size.labels);
+      cases.push(...int8Cases(kernels, buffers, chosen.kind, size));
+      // The first module that runs is the one that the library would choose; it stands for what is shared.
+      if (first) cases.push(...commonCases(kernels, buffers, size));
+    }
   }
   const rows: KernelRow[] = [];
   // Sizes that differ only in what a kernel does not look at give the same case.

@@ -1,5 +1,5 @@
 /**
- * Speed, side by side with ONNX Runtime: `deno task bench`, options in `--help`.
+ * Speed, side by side with ONNX Runtime and transformers.js: `deno task bench`, options in `--help`.
  *
  * Three sections, from the smallest part to the whole: kernels against the machine's peak, the encoder
  * against its peers, texts to entities. Each prints as soon as it is done; `--json` keeps everything.
@@ -10,16 +10,28 @@ import { cpus } from "node:os";
 import process from "node:process";
 import { benchEncoder, type EncoderReport, encoderText, SIZES, SMOKE_SIZES } from "./encoder.ts";
 import { benchKernels, type KernelReport, kernelText } from "./kernels.ts";
+import { markdown } from "./markdown.ts";
 import type { Budget } from "./measure.ts";
-import { encoderModel, textModel } from "./models.ts";
+import { encoderModel, SHAPES, textModel } from "./models.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
-import { type Absent, type Engine, findEngines } from "./ort.ts";
+import { type Absent, findEngines, ortEngines } from "./ort.ts";
+import { openOurs, OUR_THREADS } from "./ours.ts";
 import { latencySvg } from "./plot.ts";
 import { benchText, type TextReport, textText } from "./text.ts";
+import { chooseTexts, idsOf } from "./texts.ts";
+import { transformersEngines } from "./transformers.ts";
+
+/** An engine and its version. */
+interface Named {
+  readonly name: string;
+  readonly version: string;
+}
 
 /** All that a run found; what `--json` writes. */
 export interface Report {
   readonly date: string;
+  /** The command line. */
+  readonly options: readonly string[];
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
@@ -27,7 +39,8 @@ export interface Report {
     readonly v8: string;
   };
   readonly smoke: boolean;
-  readonly engines: readonly { readonly name: string; readonly version: string }[];
+  /** Ours first. */
+  readonly engines: readonly Named[];
   readonly absent: readonly Absent[];
   readonly kernels: KernelReport;
   readonly encoder: readonly EncoderReport[];
@@ -35,7 +48,10 @@ export interface Report {
 }
 
 /** A kernel and its peak need less time than a set of engines. */
-const KERNEL_SHARE = 0.1;
+const KERNEL_SHARE = 0.05;
+
+/** Longest that an engine is warmed up, in seconds; what V8 takes for the largest of them, and half again. */
+const WARM_UP = 3;
 
 function note(text: string): void {
   console.error(`... ${text}`);
@@ -43,11 +59,6 @@ function note(text: string): void {
 
 function heading(text: string): void {
   console.log(`\n${text}\n${"=".repeat(text.length)}\n`);
-}
-
-function describe(engines: readonly Engine[], absent: readonly Absent[]): void {
-  for (const { name, version } of engines) console.log(`${name}: ${version}`);
-  for (const { name, reason } of absent) console.log(`${name}: left out (${reason})`);
 }
 
 /** Runs the sections, printing each. */
@@ -60,12 +71,20 @@ async function measureAll(options: Options): Promise<Report> {
     v8: Deno.version.v8,
   };
   console.log(`${machine.cpu}, ${machine.cores} cores; ${machine.runtime}, V8 ${machine.v8}`);
-  const { engines, absent } = await findEngines(options.ortNode);
-  describe(engines, absent);
-  const budget: Budget = { seconds, minRounds: smoke ? 1 : 3 };
+  const ours = await Promise.all(OUR_THREADS.map(openOurs));
+  const ort = await findEngines(ortEngines(options.ortNode));
+  const others = await findEngines(transformersEngines(options.transformers));
+  const engines = [...ours, ...ort.engines, ...others.engines]
+    .map(({ name, version }): Named => ({ name, version }));
+  const absent = [...ort.absent, ...others.absent];
+  for (const { name, version } of engines) console.log(`${name}: ${version}`);
+  for (const { name, reason } of absent) console.log(`${name}: left out (${reason})`);
+  const warmUp = smoke ? 0 : Math.min(WARM_UP, seconds / 2);
+  const budget: Budget = { seconds, minRounds: smoke ? 1 : 3, warmUp };
+  const names = smoke ? ["smoke"] as const : options.models;
 
   note("kernels");
-  const kernels = await benchKernels(filter, {
+  const kernels = await benchKernels(filter, names.map((name) => SHAPES[name]), {
     ...budget,
     seconds: seconds * KERNEL_SHARE,
   }, smoke);
@@ -74,10 +93,31 @@ async function measureAll(options: Options): Promise<Report> {
     console.log(kernelText(kernels));
   }
 
-  const encoder: EncoderReport[] = [], sizes = smoke ? SMOKE_SIZES : SIZES;
-  for (const name of smoke ? ["smoke"] as const : options.models) {
-    const load = () => encoderModel(name);
-    const report = await benchEncoder(load, name, engines, sizes, filter, budget, note);
+  const tokenized = smoke ? "smoke" : "default";
+  const loaded = await textModel(tokenized), { tokenizer, weights } = loaded.bundle;
+  const chosen = await chooseTexts(options.texts, tokenizer, weights.config.maxPositions);
+  const sequences = [...new Set(chosen.texts)].map((text) => idsOf(tokenizer, text));
+  const sizes = smoke ? SMOKE_SIZES : {
+    ...SIZES,
+    batches: options.batches ?? SIZES.batches,
+    lengths: options.lengths ?? SIZES.lengths,
+    mostOperations: options.batches || options.lengths ? Infinity : SIZES.mostOperations,
+    mixed: chosen.lengths,
+  };
+  const encoder: EncoderReport[] = [];
+  for (const name of names) {
+    const report = await benchEncoder(
+      () => encoderModel(name),
+      name,
+      SHAPES[name],
+      sequences,
+      ours,
+      ort.engines,
+      sizes,
+      filter,
+      budget,
+      note,
+    );
     if (!report) continue;
     encoder.push(report);
     heading(`Encoder "${name}"`);
@@ -85,9 +125,18 @@ async function measureAll(options: Options): Promise<Report> {
   }
 
   const text: TextReport[] = [];
-  if (smoke || options.models.includes("default")) {
-    const name = smoke ? "smoke" : "default";
-    const report = await benchText(() => textModel(name), name, engines, filter, budget, note);
+  if (names.some((name) => name === tokenized)) {
+    const report = await benchText(
+      loaded,
+      tokenized,
+      ours,
+      ort.engines,
+      others.engines,
+      chosen,
+      filter,
+      budget,
+      note,
+    );
     if (report) {
       text.push(report);
       heading("Text to entities");
@@ -96,9 +145,10 @@ async function measureAll(options: Options): Promise<Report> {
   }
   return {
     date: new Date().toISOString(),
+    options: Deno.args,
     machine,
     smoke,
-    engines: engines.map(({ name, version }) => ({ name, version })),
+    engines,
     absent,
     kernels,
     encoder,
@@ -125,6 +175,7 @@ async function main(): Promise<number> {
   let options: Options;
   try {
     options = readOptions(Deno.args);
+    if (options.texts !== undefined) await Deno.stat(options.texts);
   } catch (error) {
     console.error(`${(error as Error).message}\nSee --help.`);
     return 2;
@@ -134,6 +185,10 @@ async function main(): Promise<number> {
     return 0;
   }
   const report = await measureAll(options);
+  if (options.table) {
+    heading("Markdown");
+    console.log(markdown(report));
+  }
   if (options.json) await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
   if (options.svg) {
     const svg = latencySvg(report.encoder);

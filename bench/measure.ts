@@ -6,6 +6,9 @@
  * rounds, and the samples of all rounds are judged together. mitata decides what a sample is: a call, or a
  * batch of calls where one is too short for the clock.
  *
+ * An engine compiles what is hot again, better, while it runs: in Deno a module of megabytes may run ten
+ * times as slow for the first two or three seconds. {@link warmUp} lets these pass.
+ *
  * Weak: a round calls each candidate once more than it counts (mitata's warm-up), which doubles the time of
  * calls that last seconds.
  *
@@ -35,6 +38,8 @@ export interface Budget {
   /** Seconds for one set of candidates; slow ones take longer, because the least number of rounds stands. */
   readonly seconds: number;
   readonly minRounds: number;
+  /** Seconds that each engine runs before anything is timed. */
+  readonly warmUp: number;
 }
 
 /** More rounds than this average nothing out that fewer do not. */
@@ -59,6 +64,12 @@ function timingOf(name: string, nanoseconds: number[]): Timing {
     p75: quantile(ms, 0.75),
     samples: ms.length,
   };
+}
+
+/** Runs all candidates in turn, for so many seconds each in all. */
+export async function warmUp(candidates: readonly Candidate[], seconds: number): Promise<void> {
+  const end = performance.now() + seconds * 1000 * candidates.length;
+  while (performance.now() < end) for (const { run } of candidates) await run();
 }
 
 /** Times all candidates within one budget, round by round, in the order given. */

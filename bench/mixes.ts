@@ -14,7 +14,7 @@ import { compileKernel, MODULES } from "../tools/kernels.ts";
 import type { Candidate } from "./measure.ts";
 
 /** Name of a loop in peaks.ts. */
-export type Mix = "dot4" | "dot2" | "madd" | "range" | "best";
+export type Mix = "dot4" | "dot2" | "madd" | "range" | "gelu" | "best" | "sums";
 
 /** Each mix in words, its operations for every 32 bytes of operands, and the kind of its operands. */
 const MIXES: Readonly<Record<Mix, readonly [what: string, operations: number, kind: number]>> = {
@@ -22,7 +22,9 @@ const MIXES: Readonly<Record<Mix, readonly [what: string, operations: number, ki
   dot2: ["int16 dot + add", 8 * 16, 0],
   madd: ["float32 mul + add", 8 * 8, 1],
   range: ["float32 max, min, 2 mul, 3 add", 2 * 7 * 4, 1],
+  gelu: ["float32 26 mul or add, max, min, div", 2 * 29 * 4, 1],
   best: ["float64 scalar add + compare", 4 * 2, 2],
+  sums: ["float64 scalar 13 mul + add, exp, log", 28, 2],
 };
 
 /** A loop at its peak. */

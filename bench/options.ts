@@ -12,35 +12,74 @@ export interface Options {
   /** Part of the names of what is measured. */
   readonly filter: string;
   readonly models: readonly ("default" | "paper")[];
+  /** Batch sizes and lengths of the encoder that were asked for; undefined: those of the section. */
+  readonly batches: readonly number[] | undefined;
+  readonly lengths: readonly number[] | undefined;
+  /** File with a text a line. */
+  readonly texts: string | undefined;
   /** Seconds for each set of candidates that take turns. */
   readonly seconds: number;
+  readonly table: boolean;
   readonly json: string | undefined;
   readonly svg: string | undefined;
   /** Folder with node_modules/onnxruntime-node. */
   readonly ortNode: string | undefined;
+  /** Folder with node_modules/@huggingface/transformers. */
+  readonly transformers: string | undefined;
 }
 
 /** Text of `--help`. */
 export const HELP = `deno task bench [options]
 
-Measures kernels, the encoder, and texts to entities, side by side with ONNX Runtime on the same weights.
-Trust the ratios of one run; absolute times depend on what else the machine does.
+Measures kernels, the encoder, and texts to entities, side by side with ONNX Runtime and transformers.js
+on the same weights. Trust the ratios of one run; absolute times depend on what else the machine does.
 
-  --smoke          every path once on tiny sizes, in seconds; the exit code tells whether all is well
-  --filter TEXT    only what has TEXT in its name:
-                     kernels/int8_gemm baseline/128x256x256   kernels/attention/...
-                     encoder/default/b1/s128   encoder/paper/b32/s512   text/default/one by one
-  --model NAME     default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
-  --seconds N      time for each size, shared by all engines; default 6. Large sizes take longer, because
-                   every engine runs three rounds at least
-  --json FILE      write all results as JSON
-  --svg FILE       draw the encoder's latency at batch 1 over the length; needs at least two lengths
-  --ort-node DIR   take onnxruntime-node from DIR/node_modules; without this, from the project if it is there:
-                     npm install --prefix DIR onnxruntime-node
-  --help           this text
+What is measured
+  --filter TEXT       only what has TEXT in its name:
+                        kernels/int8_gemm baseline/128x256x256   kernels/attention/...
+                        encoder/default/b1/s128   mixed/default   text/default/one by one
+  --model NAME        default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
+  --batch N,N...      sequences at once; default 1,8,32
+  --length N,N...     tokens of a sequence, 1 to 512; default 8,32,64,128,512
+                      Without --batch and --length, sizes of more than 60 billion operations a run are left
+                      out, being minutes each: of the default model 32 x 512, of the paper's 8 x 512 and from
+                      32 x 64 on
+  --texts FILE        a text a line: 32 of them, evenly over the file, are what goes from text to entities
+                      and what makes the mixed batch. Default: a dozen sentences of our own, and for the
+                      mixed batch a list of lengths like those of short forum posts
+  --seconds N         time for each size, shared by all engines; default 6. Large sizes take longer, because
+                      every engine runs three rounds at least. Kernels take a twentieth each
+  --smoke             every path once on tiny sizes, in seconds; the exit code tells whether all is well
 
-Exit code 1: an engine's emissions differ from ours, or onnxruntime-web does not run.
+What is written
+  --table             at the end, results as Markdown
+  --json FILE         all results
+  --svg FILE          the encoder's latency at batch 1 over the length; needs at least two lengths
+
+Peers that are no dependency; taken from DIR/node_modules, or from the project's if they are there
+  --ort-node DIR      native ONNX Runtime:  npm install --prefix DIR onnxruntime-node
+  --transformers DIR  transformers.js, on onnxruntime-web and onnxruntime-node, both of which it brings
+                      (474 MB; the same DIR then serves --ort-node):
+                      npm install --ignore-scripts --prefix DIR @huggingface/transformers@4.3.1
+
+  --help              this text
+
+Exit code 1: an engine's emissions differ from ONNX Runtime's in float32, or onnxruntime-web does not run.
 `;
+
+/** Numbers from 1 to `most` between commas. */
+function numbers(
+  option: string,
+  text: string | undefined,
+  most: number,
+): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  const list = text.split(",").map(Number);
+  if (list.every((n) => Number.isInteger(n) && n >= 1 && n <= most)) return [...new Set(list)];
+  throw new Error(
+    `${option} is ${JSON.stringify(text)}; expected integers from 1 to ${most} between commas`,
+  );
+}
 
 /** Reads the command line. Throws an Error with a message for people if it cannot be understood. */
 export function readOptions(args: readonly string[]): Options {
@@ -51,10 +90,15 @@ export function readOptions(args: readonly string[]): Options {
       help: { type: "boolean", default: false },
       filter: { type: "string", default: "" },
       model: { type: "string", default: "default" },
+      batch: { type: "string" },
+      length: { type: "string" },
+      texts: { type: "string" },
       seconds: { type: "string", default: "6" },
+      table: { type: "boolean", default: false },
       json: { type: "string" },
       svg: { type: "string" },
       "ort-node": { type: "string" },
+      transformers: { type: "string" },
     },
   });
   const { model, smoke } = values;
@@ -72,9 +116,14 @@ export function readOptions(args: readonly string[]): Options {
     help: values.help,
     filter: values.filter,
     models: model === "both" ? ["default", "paper"] : [model],
+    batches: numbers("--batch", values.batch, 1024),
+    lengths: numbers("--length", values.length, 512),
+    texts: values.texts,
     seconds: smoke ? 0.05 : seconds,
+    table: values.table,
     json: values.json,
     svg: values.svg,
     ortNode: values["ort-node"],
+    transformers: values.transformers,
   };
 }

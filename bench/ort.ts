@@ -22,6 +22,7 @@ export interface Engine {
   /** As it is printed, threads included. */
   readonly name: string;
   readonly version: string;
+  readonly threads: number;
   open(model: Uint8Array): Promise<OrtSession>;
 }
 
@@ -32,7 +33,7 @@ export interface OrtInput {
 
 /** An encoder in ONNX Runtime. */
 export interface OrtSession {
-  /** Prepares a batch; outside of what is timed, since an application would reuse its tensors too. */
+  /** Prepares a batch; outside of what the encoder's section times, since tensors can be used again. */
   input(batch: PackedBatch, pad?: number): OrtInput;
   /** Emissions `[sequences, longest, labels]`, padding included. */
   run(input: OrtInput): Promise<Float32Array>;
@@ -102,6 +103,7 @@ export async function ortWeb(threads: number): Promise<Engine> {
   return {
     name: `ort-web ${threads}t`,
     version: ort.env.versions.web ?? "unknown",
+    threads,
     open: async (model) =>
       sessionOf(
         ort,
@@ -123,6 +125,7 @@ export function ortNode(threads: number, folder?: string): Engine {
   return {
     name: `ort-node ${threads}t`,
     version: ort.env.versions.node ?? "unknown",
+    threads,
     open: async (model) =>
       sessionOf(
         ort,
@@ -137,11 +140,12 @@ export function ortNode(threads: number, folder?: string): Engine {
   };
 }
 
-/** All engines that can be had here, and why the others cannot. */
-export async function findEngines(
-  nodeFolder: string | undefined,
-): Promise<{ engines: Engine[]; absent: Absent[] }> {
-  const wanted: readonly (readonly [string, () => Engine | Promise<Engine>])[] = [
+/** An engine's name and how to get it. */
+export type Wanted<T> = readonly [name: string, start: () => T | Promise<T>];
+
+/** ONNX Runtime as it is measured. */
+export function ortEngines(nodeFolder: string | undefined): readonly Wanted<Engine>[] {
+  return [
     ["ort-web 1t", () => ortWeb(1)],
     ["ort-web 2t", () => {
       if (typeof Worker === "undefined") throw new Error("this runtime has no workers");
@@ -149,7 +153,13 @@ export async function findEngines(
     }],
     ["ort-node 1t", () => ortNode(1, nodeFolder)],
   ];
-  const engines: Engine[] = [], absent: Absent[] = [];
+}
+
+/** All engines that can be had here, and why the others cannot. */
+export async function findEngines<T>(
+  wanted: readonly Wanted<T>[],
+): Promise<{ engines: T[]; absent: Absent[] }> {
+  const engines: T[] = [], absent: Absent[] = [];
   for (const [name, start] of wanted) {
     try {
       engines.push(await start());

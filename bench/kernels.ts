@@ -141,7 +141,13 @@ function place(sizes: readonly Size[], kernels: Kernels): Buffers {
     weightsF32: arena.take(weights * 4),
     columns: arena.take(wide / PANEL * PANEL_PARAMS),
     out: arena.take(m * wide * 4),
-    scratch: arena.take(kernels.attention_scratch(m, most((s) => s.d))),
+    scratch: arena.take(
+      Math.max(
+        ...sizes.map(({ d }) =>
+          Math.max(kernels.attention_scratch(m, d), kernels.attention_int8_scratch(m, d))
+        ),
+      ),
+    ),
     ids: arena.take(m * 4),
     positions: arena.take(m * padded(most((s) => s.h)) * 4),
     emissions: arena.take(m * labels * 4),
@@ -171,6 +177,29 @@ function fill(
   for (let i = 0; i < rows.length; i++) rows[i] = i;
 }
 
+/** All heads of one sequence, one after the other. */
+function attentionCases(
+  attend: Kernels["attention_f32"],
+  kind: string,
+  mix: Mix,
+  b: Buffers,
+  { d, heads, counts }: Size,
+): Case[] {
+  const wide = padded(3 * heads * d) * 4, narrow = padded(heads * d) * 4, part = heads * d * 4;
+  return counts.lengths.map((s): Case => ({
+    name: `kernels/attention${kind}/${s}x${s}x${d}, ${heads} heads`,
+    mix,
+    operations: 4 * s * s * d * heads,
+    run: () => {
+      for (let i = 0; i < heads; i++) {
+        const query = b.x + i * d * 4;
+        // deno-fmt-ignore
+        attend(query, query + part, query + 2 * part, wide, s, d, 0.125, b.out + i * d * 4, narrow, b.scratch);
+      }
+    },
+  }));
+}
+
 /** The int8 product and its quantization, of which each module has its own. */
 function int8Cases(k: Kernels, b: Buffers, kind: string, size: Size): Case[] {
   const { h, f, counts } = size, mix: Mix = kind === "relaxed" ? "dot4" : "dot2";
@@ -187,6 +216,7 @@ function int8Cases(k: Kernels, b: Buffers, kind: string, size: Size): Case[] {
           k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL, 0, m),
       }))
     ),
+    ...attentionCases(k.attention_int8, `_int8 ${kind}`, mix, b, size),
     ...counts.rows.flatMap((m): Case[] => [
       ...[h, f].map((n): Case => ({
         name: `kernels/int8_quantize ${kind}/${m}x${n}`,
@@ -206,20 +236,7 @@ function int8Cases(k: Kernels, b: Buffers, kind: string, size: Size): Case[] {
 
 /** What both modules share. */
 function commonCases(k: Kernels, b: Buffers, size: Size): Case[] {
-  const { h, f, d, heads, labels, counts } = size;
-  const attention = counts.lengths.map((s): Case => ({
-    name: `kernels/attention/${s}x${s}x${d}, ${heads} heads`,
-    mix: "madd",
-    operations: 4 * s * s * d * heads,
-    run: () => {
-      const wide = padded(3 * heads * d) * 4, narrow = padded(heads * d) * 4, part = heads * d * 4;
-      for (let i = 0; i < heads; i++) {
-        const query = b.x + i * d * 4;
-        // deno-fmt-ignore
-        k.attention_f32(query, query + part, query + 2 * part, wide, s, d, 0.125, b.out + i * d * 4, narrow, b.scratch);
-      }
-    },
-  }));
+  const { h, f, labels, counts } = size;
   const embed = (m: number, type: string, call: () => void): Case => ({
     name: `kernels/embed_${type}/${m}x${h}`,
     mix: "madd",
@@ -229,7 +246,7 @@ function commonCases(k: Kernels, b: Buffers, size: Size): Case[] {
   const { ids, weightsF32: words, columns: scales, positions } = b;
   const gamma = b.weightsF32, beta = gamma + padded(h) * 4;
   return [
-    ...attention,
+    ...attentionCases(k.attention_f32, "_f32", "madd", b, size),
     ...counts.rows.flatMap((m): Case[] => [
       ...layersOf(size).map(([n, depth]): Case => ({
         name: `kernels/f32_gemm/${m}x${n}x${depth}`,

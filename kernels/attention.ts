@@ -9,6 +9,7 @@
 import { f32Tile1x8, f32Tile4x8 } from "./gemm-f32";
 import { PANEL } from "./layout";
 import { exp4, horizontalMax, horizontalSum } from "./math";
+import { transposePanel } from "./transpose";
 
 /** Queries that pass together. */
 const QUERIES: i32 = 4;
@@ -22,21 +23,6 @@ function keyPanels(s: i32): i32 {
 /** Bytes of scratch for one call with sequences up to `s` tokens and `d` columns a head. */
 export function attention_scratch(s: i32, d: i32): i32 {
   return keyPanels(s) * PANEL * (d + QUERIES) * 4;
-}
-
-/** K[s][d] to panels `[s/8][d][8]`; keys beyond s are zero. */
-function transposeKeys(key: usize, ld: usize, s: i32, d: i32, target: usize): void {
-  const step = <usize> d * PANEL * 4;
-  for (let p = 0, panels = keyPanels(s); p < panels; p++) {
-    for (let r = 0; r < PANEL; r++) {
-      const j = p * PANEL + r;
-      const source = key + <usize> j * ld, lane = target + (<usize> r << 2);
-      for (let i: usize = 0; i < <usize> d; i++) {
-        store<f32>(lane + (i << 5), j < s ? load<f32>(source + (i << 2)) : <f32> 0);
-      }
-    }
-    target += step;
-  }
 }
 
 /**
@@ -80,7 +66,11 @@ export function attention_f32(
   const panels = keyPanels(s), step = <usize> d * PANEL * 4;
   const lds = <usize> (panels * PANEL) << 2;
   const scores = scratch + <usize> panels * step;
-  transposeKeys(key, ld, s, d, scratch);
+  // Keys beyond s are the last one again; their scores are replaced.
+  const last = key + <usize> (s - 1) * ld;
+  for (let p = 0; p < panels; p++) {
+    transposePanel(key + <usize> (p * PANEL) * ld, ld, last, d, scratch + <usize> p * step);
+  }
   for (let i = 0; i < s;) {
     const rows = s - i >= QUERIES ? QUERIES : 1;
     for (let p = 0; p < panels; p++) {

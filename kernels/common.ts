@@ -1,6 +1,7 @@
 /** What both kernel modules hold. */
 export { activate } from "./activate";
 export { attention_f32, attention_scratch } from "./attention";
+export { attention_int8, attention_int8_scratch } from "./attention-int8";
 export {
   crf_backward,
   crf_bytes,

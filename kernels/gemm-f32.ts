@@ -8,15 +8,15 @@
  */
 import { PANEL } from "./layout";
 import { madd } from "./math";
+import { transposePanel } from "./transpose";
 
-/** Packs 8 rows of weights (8 output columns), `source[8][k]` floats row-major, into a `[k][8]` panel. */
+/**
+ * Packs 8 rows of weights (8 output columns), `source[8][k]` floats row-major with k a multiple of 4, into a
+ * `[k][8]` panel.
+ */
 export function f32_pack_panel(source: usize, k: i32, target: usize): void {
-  for (let r = 0; r < PANEL; r++) {
-    const row = source + (<usize> r * <usize> k << 2);
-    for (let i: usize = 0; i < <usize> k; i++) {
-      store<f32>(target + (i << 5) + (<usize> r << 2), load<f32>(row + (i << 2)));
-    }
-  }
+  const row = <usize> k << 2;
+  transposePanel(source, row, source + <usize> (PANEL - 1) * row, k, target);
 }
 
 /** 4 rows x 8 columns of `c = a w + bias`; bias may be 0 for none. */

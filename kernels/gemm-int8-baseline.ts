@@ -27,17 +27,35 @@ export const ACTIVATION_BYTES: i32 = 2;
 /** Rows of a full block of packed activations. */
 export const BLOCK_ROWS: i32 = 5;
 
+/** Lanes of 8 k from two rows of 16: `low` + 128 in the lower bytes, `high` in the upper ones. */
+// @ts-ignore: decorator
+@inline
+function mixed(low: usize, high: usize, half: i32): v128 {
+  const a = v128.xor(v128.load(low), i8x16.splat(-128)), b = v128.load(high);
+  return half
+    ? v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+    : v128.shuffle<i8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
 /**
  * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
  * one panel at `target` (8 k bytes). The sums in the panel's parameters are not needed here.
  */
 export function packPanel(source: usize, k: i32, target: usize): void {
-  for (let r = 0; r < 4; r++) {
-    const low = source + <usize> r * <usize> k, high = low + 4 * <usize> k;
-    for (let i: usize = 0; i < <usize> k; i++) {
-      const lane = target + ((i >> 1) << 4) + (<usize> r << 2) + ((i & 1) << 1);
-      store<u8>(lane, load<u8>(low + i) ^ 0x80);
-      store<u8>(lane, load<u8>(high + i), 1);
+  const row = <usize> k;
+  for (let i: usize = 0; i < row; i += 16) {
+    // Two groups of four 32-bit units (a pair of k of one lane's two columns) are transposed.
+    for (let half = 0; half < 2; half++) {
+      let p = source + i;
+      const r0 = mixed(p, p + 4 * row, half), r1 = mixed(p += row, p + 4 * row, half);
+      const r2 = mixed(p += row, p + 4 * row, half), r3 = mixed(p += row, p + 4 * row, half);
+      const a = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), b = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+      const c = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), d = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+      v128.store(target, v128.shuffle<i64>(a, c, 0, 2));
+      v128.store(target, v128.shuffle<i64>(a, c, 1, 3), 16);
+      v128.store(target, v128.shuffle<i64>(b, d, 0, 2), 32);
+      v128.store(target, v128.shuffle<i64>(b, d, 1, 3), 48);
+      target += 64;
     }
   }
 }
@@ -94,7 +112,7 @@ function quantizeBlock(
 /** Rows of the block that begins at row i of m: 5, but towards the end what leaves no narrow rest. */
 // @ts-ignore: decorator
 @inline
-function blockRows(i: i32, m: i32): i32 {
+export function blockRows(i: i32, m: i32): i32 {
   const left = m - i;
   if (left <= 5) return left;
   return left == 6 ? 3 : left <= 8 ? 4 : 5;
@@ -305,6 +323,32 @@ function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     w += 64;
   }
   storeRow(c, rows, columns, c00, c01);
+}
+
+/** Four k (lanes 0..3, 4..7, ...) of four columns to where a panel has them, the lower four first. */
+// @ts-ignore: decorator
+@inline
+export function storeValues(q: v128, target: usize, high: bool): void {
+  q = v128.shuffle<i8>(q, q, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+  if (high) {
+    const upper = i16x8.shl(i16x8.extend_low_i8x16_u(q), 8);
+    v128.store(target, v128.or(v128.load(target), upper));
+    const next = i16x8.shl(i16x8.extend_high_i8x16_u(q), 8);
+    v128.store(target, v128.or(v128.load(target, 16), next), 16);
+  } else {
+    q = v128.xor(q, i8x16.splat(-128));
+    v128.store(target, i16x8.extend_low_i8x16_u(q));
+    v128.store(target, i16x8.extend_high_i8x16_u(q), 16);
+  }
+}
+
+/** Four k of one row as packed activations, pairs `stride` bytes apart. */
+// @ts-ignore: decorator
+@inline
+export function storeWide(q: v128, target: usize, stride: usize): void {
+  const narrow = i16x8.narrow_i32x4_s(q, q);
+  v128.store32_lane(target, narrow, 0);
+  v128.store32_lane(target + stride, narrow, 1);
 }
 
 /** See `int8_gemm` in int8.ts. */

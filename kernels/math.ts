@@ -9,14 +9,13 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Largest lane. */
+/** Largest lane of a vector without NaN. */
 // @ts-ignore: decorator
 @inline
 export function horizontalMax(v: v128): f32 {
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
-    max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
-  );
+  v = f32x4.pmax(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
+  v = f32x4.pmax(v, v128.shuffle<i32>(v, v, 1, 0, 3, 2));
+  return f32x4.extract_lane(v, 0);
 }
 
 /** Sum of the lanes, in a fixed order. */

@@ -20,6 +20,7 @@
  */
 import { activate } from "./activate";
 import { attention_f32 } from "./attention";
+import { attention_int8 } from "./attention-int8";
 import { embed_f32, embed_int4, embed_int8 } from "./embed";
 import { f32_gemm } from "./gemm-f32";
 import { int8_gemm, int8_quantize } from "./int8";
@@ -55,6 +56,7 @@ const GEMM_F32: i32 = 5;
 const ACTIVATE: i32 = 6;
 const ADD_NORM: i32 = 7;
 const ATTENTION_F32: i32 = 8;
+const ATTENTION_INT8: i32 = 9;
 
 /** Argument number i of the command at `words`. */
 // @ts-ignore: decorator
@@ -138,23 +140,17 @@ function gemmChunk(words: usize, int8: bool, chunk: i32): void {
 }
 
 /** (qkv, ld, offsets, heads, d, scale, context, ldc, scratch, scratch bytes a thread); a chunk is one head of one sequence */
-function attentionChunk(words: usize, chunk: i32, thread: i32): void {
-  const ld = arg(words, 1), heads = arg(words, 3), d = arg(words, 4), ldc = arg(words, 7);
+function attentionChunk(words: usize, int8: bool, chunk: i32, thread: i32): void {
+  const ld = <usize> arg(words, 1), heads = arg(words, 3), d = arg(words, 4), ldc = <usize> arg(words, 7);
   const offset = <usize> arg(words, 2) + (<usize> (chunk / heads) << 2);
-  const start = load<i32>(offset), head = <usize> (chunk % heads * d) << 2, part = <usize> (heads * d) << 2;
-  const query = <usize> arg(words, 0) + <usize> start * <usize> ld + head;
-  attention_f32(
-    query,
-    query + part,
-    query + 2 * part,
-    ld,
-    load<i32>(offset, 4) - start,
-    d,
-    argF32(words, 5),
-    <usize> arg(words, 6) + <usize> start * <usize> ldc + head,
-    ldc,
-    arg(words, 8) + thread * arg(words, 9),
-  );
+  const start = load<i32>(offset), s = load<i32>(offset, 4) - start;
+  const head = <usize> (chunk % heads * d) << 2, part = <usize> (heads * d) << 2;
+  const query = <usize> arg(words, 0) + <usize> start * ld + head;
+  const context = <usize> arg(words, 6) + <usize> start * ldc + head;
+  const key = query + part, value = key + part, scale = argF32(words, 5);
+  const scratch = arg(words, 8) + thread * arg(words, 9);
+  if (int8) attention_int8(query, key, value, ld, s, d, scale, context, ldc, scratch);
+  else attention_f32(query, key, value, ld, s, d, scale, context, ldc, scratch);
 }
 
 /** Carries out one chunk. */
@@ -162,7 +158,8 @@ function step(words: usize, chunk: i32, thread: i32): void {
   const operation = load<i32>(words);
   if (operation == GEMM_INT8) gemmChunk(words, true, chunk);
   else if (operation == QUANTIZE) quantizeChunk(words, chunk);
-  else if (operation == ATTENTION_F32) attentionChunk(words, chunk, thread);
+  else if (operation == ATTENTION_INT8) attentionChunk(words, true, chunk, thread);
+  else if (operation == ATTENTION_F32) attentionChunk(words, false, chunk, thread);
   else if (operation == GEMM_F32) gemmChunk(words, false, chunk);
   else if (operation <= EMBED_INT4) embedChunk(words, operation, chunk);
   else {

@@ -33,6 +33,9 @@ export interface Kernels {
   attention_scratch(s: number, d: number): number;
   // deno-fmt-ignore
   attention_f32(query: number, key: number, value: number, ld: number, s: number, d: number, scale: number, context: number, ldc: number, scratch: number): void;
+  attention_int8_scratch(s: number, d: number): number;
+  // deno-fmt-ignore
+  attention_int8(query: number, key: number, value: number, ld: number, s: number, d: number, scale: number, context: number, ldc: number, scratch: number): void;
   // deno-fmt-ignore
   add_norm(x: number, y: number, n: number, gamma: number, beta: number, epsilon: number, r0: number, r1: number): void;
   // deno-fmt-ignore

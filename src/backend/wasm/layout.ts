@@ -1,7 +1,7 @@
 /**
  * Where an encoder's weights and tensors lie in linear memory, and how a logical column finds its place.
  *
- * The counterpart of kernels/layout.ts: rows are padded to 16 columns. Heads are padded to 8 columns each,
+ * The counterpart of kernels/layout.ts: rows are padded to 16 columns. Heads are padded to 16 columns each,
  * by permuting the rows of the QKV weights and the columns of the attention output's weights when they are
  * loaded, so that no kernel ever meets a head that does not fill its vectors.
  *
@@ -26,7 +26,7 @@ export function padded(n: number): number {
 
 /** Width of a head in memory. */
 export function paddedHead({ hiddenSize, heads }: ModelConfig): number {
-  return (hiddenSize / heads + 7) & ~7;
+  return padded(hiddenSize / heads);
 }
 
 /** Place of a logical index; undefined: identity. */

@@ -66,10 +66,10 @@ export interface Plan {
   readonly scratchBytes: number;
 }
 
-/** Keys' panels and four queries' scores; mirrors attention_scratch of kernels/attention.ts. */
-function attentionScratch(config: ModelConfig, tokens: number): number {
-  const s = Math.min(tokens, config.maxPositions);
-  return ((s + 7) & ~7) * (paddedHead(config) + 4) * 4;
+/** Scratch of one head; mirrors attention_scratch and attention_int8_scratch of kernels/. */
+function attentionScratch(config: ModelConfig, tokens: number, int8: boolean): number {
+  const s = Math.min(tokens, config.maxPositions), d = paddedHead(config);
+  return int8 ? 2 * padded(s) * (d + 24) + 32 * d + 96 : ((s + 7) & ~7) * (d + 4) * 4;
 }
 
 /** Places an encoder's weights and tensors; `weights` may lack the data of their matrices. */
@@ -102,7 +102,7 @@ export function placeEncoder(
   const hidden = placeTensor(arena, maxTokens, h);
   // A layer takes 12 commands at most, embeddings and classifier fewer.
   const commands = 12 * config.layers + 12;
-  const scratchBytes = Math.ceil(attentionScratch(config, maxTokens) / 64) * 64;
+  const scratchBytes = Math.ceil(attentionScratch(config, maxTokens, int8) / 64) * 64;
   const plan: Plan = {
     int8,
     arena,

@@ -36,6 +36,7 @@ export const OPERATIONS = {
   activate: 6,
   add_norm: 7,
   attention_f32: 8,
+  attention_int8: 9,
 } as const;
 
 /** An argument that is stored as float32; plain numbers are stored as int32. */

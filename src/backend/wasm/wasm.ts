@@ -2,7 +2,8 @@
  * The encoder's operations on the WASM kernels, in float32 or int8.
  *
  * int8 means: weights int8 per output channel, activations quantized to 8 bits per token just before each
- * linear layer, sums in int32; LayerNorm and residuals stay float32.
+ * linear layer, sums in int32, and likewise in attention (kernels/attention-int8.ts); softmax, LayerNorm and
+ * residuals stay float32.
  *
  * Operations write commands; {@link WasmBackend.read} has the kernels carry them out, all at once, on as many
  * threads as there are. An operation whose output is quantized next is not written by itself: an activation
@@ -282,10 +283,11 @@ export class WasmBackend implements Backend {
   attention(qkv: WasmTensor, out: WasmTensor): void {
     this.#settle(qkv);
     this.#settleFor(out);
-    const { heads, hiddenSize } = this.config, { offsets, scratch, scratchBytes } = this.#plan;
+    const { heads, hiddenSize } = this.config,
+      { int8, offsets, scratch, scratchBytes } = this.#plan;
     const scale = { f32: 1 / Math.sqrt(hiddenSize / heads) }, d = paddedHead(this.config);
     // deno-fmt-ignore
-    this.#program.add("attention_f32", this.#sequences * heads, qkv.address, qkv.stride, offsets, heads, d, scale, out.address, out.stride, scratch, scratchBytes);
+    this.#program.add(int8 ? "attention_int8" : "attention_f32", this.#sequences * heads, qkv.address, qkv.stride, offsets, heads, d, scale, out.address, out.stride, scratch, scratchBytes);
   }
 
   /** Carries out what was written, and copies the tensor. */

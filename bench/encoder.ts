@@ -84,8 +84,10 @@ export interface Mixed {
   readonly ratio: number;
 }
 
-/** One model's results. */
+/** One model's results in one runtime. */
 export interface EncoderReport {
+  /** `Node 20.20.2`. */
+  readonly runtime: string;
   readonly model: string;
   readonly source: string;
   readonly config: Omit<ModelConfig, "labels">;
@@ -105,7 +107,7 @@ export interface EncoderSizes {
   readonly batches: readonly number[];
   /** Sizes of more operations a run are left out. */
   readonly mostOperations: number;
-  /** Tokens of each sequence of the mixed batch. */
+  /** Tokens of each sequence of the mixed batch; if there are none, it is not measured. */
   readonly mixed: readonly number[];
   /** Lengths of the batches that it is compared with. */
   readonly single: readonly number[];
@@ -295,6 +297,7 @@ function operationsPerToken({ layers, hiddenSize: h, feedForwardSize: f }: Model
  * what the engines are compared on. `note` is told what is being done.
  */
 export async function benchEncoder(
+  runtime: string,
   load: () => Promise<BenchModel>,
   name: string,
   shape: ModelConfig,
@@ -312,7 +315,8 @@ export async function benchEncoder(
   const most = sizes.mostOperations / operationsPerToken(shape);
   const wanted = named.filter((cell) => cell.batch * cell.length <= most || cell.name === filter);
   const leftOut = named.filter((cell) => !wanted.includes(cell)).map((cell) => cell.name);
-  const mixedName = `mixed/${name}`, withMixed = mixedName.includes(filter);
+  const mixedName = `mixed/${name}`,
+    withMixed = sizes.mixed.length > 0 && mixedName.includes(filter);
   if (named.length === 0 && !withMixed) return undefined;
   note(`encoder/${name}: loading`);
   const model = await load(), { config } = model.weights;
@@ -336,6 +340,7 @@ export async function benchEncoder(
   for (const peer of peers) await peer.close();
   const { labels: _, ...rest } = config;
   return {
+    runtime,
     model: name,
     source: model.source,
     config: rest,
@@ -377,9 +382,9 @@ export function mixedText(
 
 /** One model's results as text: times and ratios, one table of each a batch size. */
 export function encoderText(report: EncoderReport): string {
-  const { model, source, reference, sequences, agreement, cells, leftOut, mixed } = report;
+  const { runtime, model, source, reference, sequences, agreement, cells, leftOut, mixed } = report;
   const parts = [
-    `Model "${model}" (${source}). Distance of the emissions of ${sequences} sequences from those of ` +
+    `${runtime}, model "${model}" (${source}). Distance of the emissions of ${sequences} sequences from those of ` +
     `${reference}, relative L2:\n`,
     table(
       ["engine", "rel. L2", "limit", ""],

@@ -2,86 +2,88 @@
  * Speed, side by side with ONNX Runtime and transformers.js: `deno task bench`, options in `--help`.
  *
  * Three sections, from the smallest part to the whole: kernels against the machine's peak, the encoder
- * against its peers, texts to entities. Each prints as soon as it is done; `--json` keeps everything.
+ * against its peers, texts to entities. Each prints as soon as it is done; `--json` keeps everything. The
+ * encoder can also be timed inside other runtimes.
  *
  * @module
  */
-import { cpus } from "node:os";
 import process from "node:process";
-import { benchEncoder, type EncoderReport, encoderText, SIZES, SMOKE_SIZES } from "./encoder.ts";
+import { type EncoderReport, encoderText } from "./encoder.ts";
+import {
+  benchEncoders,
+  budgetOf,
+  type Inside,
+  loadTexts,
+  modelNames,
+  note,
+  openEngines,
+  processor,
+  type RuntimeReport,
+  thisRuntime,
+} from "./inside.ts";
 import { benchKernels, type KernelReport, kernelText } from "./kernels.ts";
 import { markdown } from "./markdown.ts";
-import type { Budget } from "./measure.ts";
-import { encoderModel, SHAPES, textModel } from "./models.ts";
-import { HELP, type Options, readOptions } from "./options.ts";
-import { type Absent, findEngines, ortEngines } from "./ort.ts";
-import { openOurs, OUR_THREADS } from "./ours.ts";
+import { SHAPES } from "./models.ts";
+import { HELP, type Options, readOptions, type RuntimeName } from "./options.ts";
+import { findEngines } from "./ort.ts";
 import { latencySvg } from "./plot.ts";
+import { benchInside } from "./runtimes.ts";
 import { benchText, type TextReport, textText } from "./text.ts";
-import { chooseTexts, idsOf } from "./texts.ts";
 import { transformersEngines } from "./transformers.ts";
-
-/** An engine and its version. */
-interface Named {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** All that a run found; what `--json` writes. */
 export interface Report {
   readonly date: string;
   /** The command line. */
   readonly options: readonly string[];
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly runtime: string;
-    readonly v8: string;
-  };
+  readonly machine: { readonly cpu: string; readonly cores: number };
   readonly smoke: boolean;
-  /** Ours first. */
-  readonly engines: readonly Named[];
-  readonly absent: readonly Absent[];
+  readonly runtimes: readonly RuntimeReport[];
+  /** Runtimes that were asked for and could not be had, or did not come through. */
+  readonly failed: readonly { readonly runtime: RuntimeName; readonly reason: string }[];
+  /** In Deno only. */
   readonly kernels: KernelReport;
   readonly encoder: readonly EncoderReport[];
+  /** In Deno only. */
   readonly text: readonly TextReport[];
 }
 
+/** What Deno's own sections found. */
+type Here = Inside & Pick<Report, "kernels" | "text">;
+
 /** A kernel and its peak need less time than a set of engines. */
 const KERNEL_SHARE = 0.05;
-
-/** Longest that an engine is warmed up, in seconds; what V8 takes for the largest of them, and half again. */
-const WARM_UP = 3;
-
-function note(text: string): void {
-  console.error(`... ${text}`);
-}
 
 function heading(text: string): void {
   console.log(`\n${text}\n${"=".repeat(text.length)}\n`);
 }
 
-/** Runs the sections, printing each. */
-async function measureAll(options: Options): Promise<Report> {
-  const { smoke, filter, seconds } = options;
-  const machine = {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: navigator.hardwareConcurrency,
-    runtime: `deno ${Deno.version.deno}`,
-    v8: Deno.version.v8,
-  };
-  console.log(`${machine.cpu}, ${machine.cores} cores; ${machine.runtime}, V8 ${machine.v8}`);
-  const ours = await Promise.all(OUR_THREADS.map(openOurs));
-  const ort = await findEngines(ortEngines(options.ortNode));
-  const others = await findEngines(transformersEngines(options.transformers));
-  const engines = [...ours, ...ort.engines, ...others.engines]
-    .map(({ name, version }): Named => ({ name, version }));
-  const absent = [...ort.absent, ...others.absent];
+/** Prints a runtime and who takes part. */
+function printRuntime({ runtime, engine, engines, absent }: RuntimeReport): void {
+  console.log(`${runtime}, ${engine}`);
   for (const { name, version } of engines) console.log(`${name}: ${version}`);
   for (const { name, reason } of absent) console.log(`${name}: left out (${reason})`);
-  const warmUp = smoke ? 0 : Math.min(WARM_UP, seconds / 2);
-  const budget: Budget = { seconds, minRounds: smoke ? 1 : 3, warmUp };
-  const names = smoke ? ["smoke"] as const : options.models;
+}
+
+/** Prints an encoder's results. */
+function printEncoder(report: EncoderReport): void {
+  heading(`Encoder "${report.model}" in ${report.runtime}`);
+  console.log(encoderText(report));
+}
+
+/** Runs all sections in this runtime, printing each. */
+async function measureHere(options: Options): Promise<Here> {
+  const { smoke, filter, seconds } = options;
+  const peers = await openEngines(options), { ours, ort } = peers;
+  const others = await findEngines(transformersEngines(options.transformers));
+  const runtime: RuntimeReport = {
+    ...thisRuntime(),
+    engines: [...ours, ...ort.engines, ...others.engines]
+      .map(({ name, version }) => ({ name, version })),
+    absent: [...ort.absent, ...others.absent],
+  };
+  printRuntime(runtime);
+  const budget = budgetOf(options), names = modelNames(options);
 
   note("kernels");
   const kernels = await benchKernels(filter, names.map((name) => SHAPES[name]), {
@@ -93,42 +95,14 @@ async function measureAll(options: Options): Promise<Report> {
     console.log(kernelText(kernels));
   }
 
-  const tokenized = smoke ? "smoke" : "default";
-  const loaded = await textModel(tokenized), { tokenizer, weights } = loaded.bundle;
-  const chosen = await chooseTexts(options.texts, tokenizer, weights.config.maxPositions);
-  const sequences = [...new Set(chosen.texts)].map((text) => idsOf(tokenizer, text));
-  const sizes = smoke ? SMOKE_SIZES : {
-    ...SIZES,
-    batches: options.batches ?? SIZES.batches,
-    lengths: options.lengths ?? SIZES.lengths,
-    mostOperations: options.batches || options.lengths ? Infinity : SIZES.mostOperations,
-    mixed: chosen.lengths,
-  };
-  const encoder: EncoderReport[] = [];
-  for (const name of names) {
-    const report = await benchEncoder(
-      () => encoderModel(name),
-      name,
-      SHAPES[name],
-      sequences,
-      ours,
-      ort.engines,
-      sizes,
-      filter,
-      budget,
-      note,
-    );
-    if (!report) continue;
-    encoder.push(report);
-    heading(`Encoder "${name}"`);
-    console.log(encoderText(report));
-  }
+  const chosen = await loadTexts(options);
+  const encoder = await benchEncoders(options, peers, chosen, true, printEncoder);
 
   const text: TextReport[] = [];
-  if (names.some((name) => name === tokenized)) {
+  if (names.includes(chosen.name)) {
     const report = await benchText(
-      loaded,
-      tokenized,
+      chosen.loaded,
+      chosen.name,
       ours,
       ort.engines,
       others.engines,
@@ -143,13 +117,52 @@ async function measureAll(options: Options): Promise<Report> {
       console.log(textText(report));
     }
   }
+  return { ...runtime, kernels, encoder, text };
+}
+
+/** Has another runtime time the encoders, and prints what it found. */
+async function measureThere(name: Exclude<RuntimeName, "deno">, options: Options): Promise<Inside> {
+  const inside = await benchInside(name, options);
+  console.log();
+  printRuntime(inside);
+  for (const report of inside.encoder) printEncoder(report);
+  return inside;
+}
+
+/** Runs the sections in every runtime that is asked for. */
+async function measureAll(options: Options): Promise<Report> {
+  const machine = { cpu: processor(), cores: navigator.hardwareConcurrency };
+  console.log(`${machine.cpu}, ${machine.cores} cores`);
+  const runtimes: RuntimeReport[] = [], failed: Report["failed"][number][] = [];
+  const encoder: EncoderReport[] = [];
+  let kernels: KernelReport = { modules: [], rows: [] }, text: readonly TextReport[] = [];
+  for (const name of options.runtimes) {
+    let inside: Inside;
+    if (name === "deno") {
+      const here = await measureHere(options);
+      ({ kernels, text } = here);
+      inside = here;
+    } else {
+      try {
+        inside = await measureThere(name, options);
+      } catch (error) {
+        const reason = (error as Error).message;
+        console.log(`\n${name}: left out (${reason})`);
+        failed.push({ runtime: name, reason });
+        continue;
+      }
+    }
+    const { runtime, engine, engines, absent } = inside;
+    runtimes.push({ runtime, engine, engines, absent });
+    encoder.push(...inside.encoder);
+  }
   return {
     date: new Date().toISOString(),
     options: Deno.args,
     machine,
-    smoke,
-    engines,
-    absent,
+    smoke: options.smoke,
+    runtimes,
+    failed,
     kernels,
     encoder,
     text,
@@ -157,15 +170,20 @@ async function measureAll(options: Options): Promise<Report> {
 }
 
 /** What makes a run a failure, in words. */
-function failures({ absent, encoder, kernels, text }: Report): string[] {
+function failures({ runtimes, failed, encoder, kernels, text }: Report): string[] {
   const nothing = kernels.rows.length + encoder.length + text.length === 0;
   return [
-    ...nothing ? ["nothing has the filter's text in its name; see --help"] : [],
-    ...absent.filter(({ name }) => name.startsWith("ort-web"))
-      .map(({ name, reason }) => `${name} does not run: ${reason}`),
-    ...encoder.flatMap(({ model, agreement }) =>
+    ...failed.map(({ runtime, reason }) => `${runtime} does not run: ${reason}`),
+    ...nothing && failed.length === 0
+      ? ["nothing has the filter's text in its name; see --help"]
+      : [],
+    ...runtimes.flatMap(({ runtime, absent }) =>
+      absent.filter(({ name }) => name.startsWith("ort-web"))
+        .map(({ name, reason }) => `${name} does not run in ${runtime}: ${reason}`)
+    ),
+    ...encoder.flatMap(({ runtime, model, agreement }) =>
       agreement.filter(({ ok }) => !ok).map((a) =>
-        `${a.name} computes another "${model}": relative L2 ${a.relativeL2}, limit ${a.limit}`
+        `${a.name} in ${runtime} computes another "${model}": relative L2 ${a.relativeL2}, limit ${a.limit}`
       )
     ),
   ];

@@ -6,6 +6,7 @@
 import { isAbsolute } from "node:path";
 import type { Cell, EncoderReport, Mixed } from "./encoder.ts";
 import type { KernelReport } from "./kernels.ts";
+import type { RuntimeReport } from "./inside.ts";
 import type { Report } from "./main.ts";
 import { ms } from "./measure.ts";
 import type { TextReport } from "./text.ts";
@@ -17,32 +18,47 @@ function grid(header: readonly string[], rows: readonly (readonly string[])[]): 
 
 const lastWord = (name: string): string => name.slice(name.lastIndexOf(" ") + 1);
 
-/** Our times, and for each peer the ratio with its own time behind it; one table a batch and precision. */
-function encoderTables({ model, agreement, cells }: EncoderReport): string[] {
-  const names = agreement.map(({ name }) => name);
-  const cell = (name: string, { timings, ratios }: Cell): string => {
-    const timing = timings.find((t) => t.name === name);
+/**
+ * Our times, and for each peer the ratio with its own time behind it, runtimes below each other; one table a
+ * model, batch and precision.
+ */
+function encoderTables(reports: readonly EncoderReport[]): string[] {
+  const { model } = reports[0], all = reports.flatMap(({ cells }) => cells);
+  const cell = (name: string, found: Cell | undefined): string => {
+    if (!found) return "";
+    const { timings, ratios } = found, timing = timings.find((t) => t.name === name);
     if (!timing) return "failed";
     return name in ratios ? `${ratios[name].toFixed(2)} (${ms(timing.median)})` : ms(timing.median);
   };
-  return [...new Set(cells.map(({ batch }) => batch))].flatMap((batch) => {
-    const columns = cells.filter((c) => c.batch === batch);
+  return [...new Set(all.map(({ batch }) => batch))].flatMap((batch) => {
+    const lengths = [...new Set(all.filter((c) => c.batch === batch).map((c) => c.length))];
     return ["int8", "fp32"].map((precision) =>
       grid(
-        [`${model}, ${precision}, batch ${batch}`, ...columns.map((c) => `${c.length} tokens`)],
-        names.filter((name) => lastWord(name) === precision).map((name) => [
-          columns.some(({ ratios }) => name in ratios) ? `edge-ner / ${name} (ms)` : `${name}, ms`,
-          ...columns.map((c) => cell(name, c)),
-        ]),
+        [`${model}, ${precision}, batch ${batch}`, "runtime", ...lengths.map((n) => `${n} tokens`)],
+        reports.flatMap(({ runtime, agreement, cells }) => {
+          const columns = cells.filter((c) => c.batch === batch);
+          if (columns.length === 0) return [];
+          return agreement.filter(({ name }) => lastWord(name) === precision).map(({ name }) => [
+            columns.some(({ ratios }) => name in ratios)
+              ? `edge-ner / ${name} (ms)`
+              : `${name}, ms`,
+            runtime,
+            ...lengths.map((length) => cell(name, columns.find((c) => c.length === length))),
+          ]);
+        }),
       )
     );
   });
 }
 
-function mixedTable(model: string, { lengths, tokens, timings, ratios, ratio }: Mixed): string {
+function mixedTable(
+  model: string,
+  runtime: string,
+  { lengths, tokens, timings, ratios, ratio }: Mixed,
+): string {
   return grid(
     [
-      `${model}, ${lengths.length} mixed lengths, ${tokens} tokens`,
+      `${model}, ${lengths.length} mixed lengths, ${tokens} tokens, ${runtime}`,
       "us a token",
       "edge-ner / this",
     ],
@@ -54,9 +70,9 @@ function mixedTable(model: string, { lengths, tokens, timings, ratios, ratio }: 
   ) + `\nMixed over best single length: ${ratio.toFixed(2)}\n`;
 }
 
-function accuracyTable({ model, reference, agreement }: EncoderReport): string {
+function accuracyTable({ runtime, model, reference, agreement }: EncoderReport): string {
   return grid(
-    [`${model}: emissions against ${reference}`, "relative L2"],
+    [`${model}, ${runtime}: emissions against ${reference}`, "relative L2"],
     agreement.filter(({ name }) => name !== reference)
       .map(({ name, relativeL2 }) => [name, relativeL2.toPrecision(2)]),
   );
@@ -111,22 +127,34 @@ function kernelTables({ rows }: KernelReport): string[] {
   ];
 }
 
-/** All tables of a run, under a line that says where and how it was taken. */
+/** A runtime, who took part and who could not. */
+function runtimeLine({ runtime, engine, engines, absent }: RuntimeReport): string {
+  return `${runtime} (${engine}): ` + [
+    ...engines.map(({ name, version }) => `${name}: ${version}`),
+    ...absent.map(({ name, reason }) => `${name} left out (${reason})`),
+  ].join("; ") + "\n";
+}
+
+/** All tables of a run, under lines that say where and how it was taken. */
 export function markdown(
-  { date, options, machine, engines, kernels, encoder, text }: Report,
+  { date, options, machine, runtimes, failed, kernels, encoder, text }: Report,
 ): string {
   const shown = options.map((option) => isAbsolute(option) ? "PATH" : option);
   const command = ["deno task bench", ...shown].join(" ");
   return [
-    `\`${command}\`, ${
-      date.slice(0, 10)
-    }, ${machine.cpu}, ${machine.cores} cores, ${machine.runtime}; ` +
-    `${engines.map(({ name, version }) => `${name}: ${version}`).join("; ")}\n`,
-    ...encoder.flatMap((report) => [
-      ...encoderTables(report),
-      ...report.mixed ? [mixedTable(report.model, report.mixed)] : [],
-      accuracyTable(report),
-    ]),
+    `\`${command}\`, ${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores\n`,
+    ...runtimes.map(runtimeLine),
+    ...failed.map(({ runtime, reason }) => `${runtime} left out (${reason})\n`),
+    ...[...new Set(encoder.map(({ model }) => model))].flatMap((model) => {
+      const reports = encoder.filter((report) => report.model === model);
+      return [
+        ...encoderTables(reports),
+        ...reports.flatMap(({ runtime, mixed }) =>
+          mixed ? [mixedTable(model, runtime, mixed)] : []
+        ),
+        ...reports.map(accuracyTable),
+      ];
+    }),
     ...text.map(textTable),
     ...kernelTables(kernels),
   ].join("\n");

@@ -5,10 +5,16 @@
  */
 import { parseArgs } from "node:util";
 
+/** A runtime by the name that `--runtime` knows it by. */
+export type RuntimeName = "deno" | "bun" | "node20" | "node24";
+
+const RUNTIMES: readonly RuntimeName[] = ["deno", "bun", "node20", "node24"];
+
 /** What to measure, how long, and where results go. */
 export interface Options {
   readonly smoke: boolean;
   readonly help: boolean;
+  readonly runtimes: readonly RuntimeName[];
   /** Part of the names of what is measured. */
   readonly filter: string;
   readonly models: readonly ("default" | "paper")[];
@@ -33,6 +39,12 @@ export const HELP = `deno task bench [options]
 
 Measures kernels, the encoder, and texts to entities, side by side with ONNX Runtime and transformers.js
 on the same weights. Trust the ratios of one run; absolute times depend on what else the machine does.
+
+Where
+  --runtime R,R...    deno, bun, node20, node24; default: deno. In runtimes other than Deno it is the encoder
+                      against onnxruntime-web inside the same runtime, at batch 1 unless --batch says otherwise,
+                      without a mixed batch. Bun and Node 24 are installed when first needed; Node 20 is node on
+                      the PATH
 
 What is measured
   --filter TEXT       only what has TEXT in its name:
@@ -64,7 +76,8 @@ Peers that are no dependency; taken from DIR/node_modules, or from the project's
 
   --help              this text
 
-Exit code 1: an engine's emissions differ from ONNX Runtime's in float32, or onnxruntime-web does not run.
+Exit code 1: an engine's emissions differ from ONNX Runtime's in float32, onnxruntime-web does not run, or a
+runtime cannot be had.
 `;
 
 /** Numbers from 1 to `most` between commas. */
@@ -81,6 +94,17 @@ function numbers(
   );
 }
 
+/** Names of runtimes between commas. */
+function runtimes(text: string): readonly RuntimeName[] {
+  const list = text.split(",").map((name) => RUNTIMES.find((known) => known === name));
+  if (list.every((name) => name !== undefined)) return [...new Set(list)];
+  throw new Error(
+    `--runtime is ${JSON.stringify(text)}; expected names out of ${
+      RUNTIMES.join(", ")
+    } between commas`,
+  );
+}
+
 /** Reads the command line. Throws an Error with a message for people if it cannot be understood. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
@@ -88,6 +112,7 @@ export function readOptions(args: readonly string[]): Options {
     options: {
       smoke: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
+      runtime: { type: "string", default: "deno" },
       filter: { type: "string", default: "" },
       model: { type: "string", default: "default" },
       batch: { type: "string" },
@@ -114,6 +139,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     smoke,
     help: values.help,
+    runtimes: runtimes(values.runtime),
     filter: values.filter,
     models: model === "both" ? ["default", "paper"] : [model],
     batches: numbers("--batch", values.batch, 1024),

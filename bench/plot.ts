@@ -20,13 +20,13 @@ const PANEL = { width: 560, height: 420, top: 48, bottom: 96, left: 64, right: 2
 /** Colour-blind safe colours (Okabe and Ito 2008), one an engine; the precision is the line's style. */
 const COLORS: readonly string[] = ["#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7"];
 
-/** Models side by side at batch 1, or undefined if no model has two lengths there. */
+/** Models and runtimes side by side at batch 1, or undefined if no model has two lengths there. */
 export function latencySvg(reports: readonly EncoderReport[]): string | undefined {
   const panels = reports
-    .map(({ model, cells }) => ({ model, cells: cells.filter(({ batch }) => batch === 1) }))
+    .map((report) => ({ ...report, cells: report.cells.filter(({ batch }) => batch === 1) }))
     .filter(({ cells }) => cells.length > 1);
   if (panels.length === 0) return undefined;
-  const names = reports[0].agreement.map(({ name }) => name);
+  const names = [...new Set(panels.flatMap((p) => p.agreement.map(({ name }) => name)))];
   const engines = [...new Set(names.map((name) => name.replace(/ (int8|fp32)$/, "")))];
   const chart = init(null, null, {
     renderer: "svg",
@@ -38,8 +38,8 @@ export function latencySvg(reports: readonly EncoderReport[]): string | undefine
     animation: false,
     backgroundColor: "#ffffff",
     legend: { bottom: 8, data: names, itemWidth: 32 },
-    title: panels.map(({ model }, i) => ({
-      text: `Encoder "${model}", batch 1: median ms by tokens`,
+    title: panels.map(({ model, runtime }, i) => ({
+      text: `Encoder "${model}", ${runtime}, batch 1: median ms by tokens`,
       left: i * PANEL.width + PANEL.left,
       top: 12,
       textStyle: { fontSize: 14 },

@@ -68,7 +68,7 @@ test("--smoke measures every section and writes it down", async () => {
     assert.ok(report.kernels.modules.some(({ state }) => state === "ran"));
     // deno-fmt-ignore
     const kernels = [
-      "int8_gemm", "f32_gemm", "int8_quantize", "int8_quantize+gelu", "gelu", "attention", "add_norm",
+      "int8_gemm", "f32_gemm", "int8_quantize", "int8_quantize+gelu", "gelu", "attention_f32", "attention_int8", "add_norm",
       "embed_int8", "embed_int4", "embed_f32", "crf_viterbi", "crf_forward", "crf_backward",
     ];
     for (const kernel of kernels) {

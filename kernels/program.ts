@@ -177,7 +177,7 @@ function step(words: usize, chunk: i32, thread: i32): void {
 
 /** Takes part in a program of `count` commands until it is done; scratch number `thread` is this thread's own. */
 function takePart(control: usize, program: usize, count: i32, generation: i32, thread: i32): void {
-  const taken = control + TAKEN + (<usize> thread << 2);
+  const counter = control + TAKEN + (<usize> thread << 2);
   const maySleep = thread != 0 || load<i32>(control + MAY_SLEEP) != 0;
   for (let end = program + <usize> count * COMMAND; program < end; program += COMMAND) {
     const words = program + WORDS;
@@ -187,8 +187,10 @@ function takePart(control: usize, program: usize, count: i32, generation: i32, t
       const left = <i32> todo;
       if (left == 0) break;
       if (atomic.cmpxchg<i64>(program, todo, todo - 1) != todo) continue;
-      step(words, chunksOf(words) - left, thread);
-      store<i32>(taken, load<i32>(taken) + 1);
+      // The last chunk first, since it has the rows that are left over; then in the order of memory.
+      const chunks = chunksOf(words), taken = chunks - left;
+      step(words, taken == 0 ? chunks - 1 : taken - 1, thread);
+      store<i32>(counter, load<i32>(counter) + 1);
       atomic.sub<i64>(program, 1, 8);
     }
     for (let spins = 0;; spins++) {

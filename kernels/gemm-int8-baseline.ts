@@ -162,16 +162,23 @@ function spread(four: v128, item: i32): v128 {
   return v128.shuffle<i32>(four, four, 3, 3, 3, 3);
 }
 
-/** Writes one row of a tile: takes the columns apart, scales, adds the bias. */
+/** Writes one row of a tile, given its columns' scales and biases: takes the columns apart, scales, adds. */
 // @ts-ignore: decorator
 @inline
-function storeRow(c: usize, rows: usize, columns: usize, mixed: v128, sum1: v128): void {
-  const sum0 = i32x4.sub(i32x4.sub(mixed, i32x4.shl(sum1, 8)), v128.load32_splat(rows, 4));
+function storeRow(
+  c: usize,
+  rows: usize,
+  both: v128,
+  sum1: v128,
+  s0: v128,
+  s1: v128,
+  b0: v128,
+  b1: v128,
+): void {
   const scale = v128.load32_splat(rows);
-  const scale0 = f32x4.mul(scale, v128.load(columns));
-  const scale1 = f32x4.mul(scale, v128.load(columns, 16));
-  v128.store(c, madd(f32x4.convert_i32x4_s(sum0), scale0, v128.load(columns, 32)));
-  v128.store(c, madd(f32x4.convert_i32x4_s(sum1), scale1, v128.load(columns, 48)), 16);
+  const sum0 = i32x4.sub(i32x4.sub(both, i32x4.shl(sum1, 8)), v128.load32_splat(rows, 4));
+  v128.store(c, madd(f32x4.convert_i32x4_s(sum0), f32x4.mul(scale, s0), b0));
+  v128.store(c, madd(f32x4.convert_i32x4_s(sum1), f32x4.mul(scale, s1), b1), 16);
 }
 
 /** 5 rows x 8 columns, 8 k a turn. */
@@ -215,11 +222,13 @@ function tile5x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     a += 80;
     w += 64;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
-  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
-  storeRow(c + 4 * ldc, rows + 32, columns, c40, c41);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1);
+  storeRow(c + 4 * ldc, rows + 32, c40, c41, s0, s1, b0, b1);
 }
 
 /** 4 rows x 8 columns, 4 k a turn. */
@@ -245,10 +254,12 @@ function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     a += 32;
     w += 32;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
-  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1);
 }
 
 /** 3 rows x 8 columns, 8 k a turn. */
@@ -280,9 +291,11 @@ function tile3x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     a += 48;
     w += 64;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1);
 }
 
 /** 2 rows x 8 columns, 4 k a turn. */
@@ -301,8 +314,10 @@ function tile2x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     a += 16;
     w += 32;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1);
 }
 
 /** 1 row x 8 columns, 8 k a turn. */
@@ -322,7 +337,9 @@ function tile1x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usi
     a += 16;
     w += 64;
   }
-  storeRow(c, rows, columns, c00, c01);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1);
 }
 
 /** Four k (lanes 0..3, 4..7, ...) of four columns to where a panel has them, the lower four first. */

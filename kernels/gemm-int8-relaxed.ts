@@ -134,17 +134,35 @@ export function quantize(
   }
 }
 
-/** Writes one row of a tile: subtracts the zero point's part, scales, adds the bias. */
+/** Writes one row of a tile, given its columns' scales, biases and sums: takes the zero point out, scales, adds. */
 // @ts-ignore: decorator
 @inline
-function storeRow(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128): void {
+function storeRow(
+  c: usize,
+  rows: usize,
+  sum0: v128,
+  sum1: v128,
+  s0: v128,
+  s1: v128,
+  b0: v128,
+  b1: v128,
+  z0: v128,
+  z1: v128,
+): void {
   const scale = v128.load32_splat(rows), zeroPoint = v128.load32_splat(rows, 4);
-  const exact0 = i32x4.sub(sum0, i32x4.mul(zeroPoint, v128.load(columns, 64)));
-  const exact1 = i32x4.sub(sum1, i32x4.mul(zeroPoint, v128.load(columns, 80)));
-  const scale0 = f32x4.mul(scale, v128.load(columns));
-  const scale1 = f32x4.mul(scale, v128.load(columns, 16));
-  v128.store(c, madd(f32x4.convert_i32x4_s(exact0), scale0, v128.load(columns, 32)));
-  v128.store(c, madd(f32x4.convert_i32x4_s(exact1), scale1, v128.load(columns, 48)), 16);
+  const exact0 = i32x4.sub(sum0, i32x4.mul(zeroPoint, z0));
+  const exact1 = i32x4.sub(sum1, i32x4.mul(zeroPoint, z1));
+  v128.store(c, madd(f32x4.convert_i32x4_s(exact0), f32x4.mul(scale, s0), b0));
+  v128.store(c, madd(f32x4.convert_i32x4_s(exact1), f32x4.mul(scale, s1), b1), 16);
+}
+
+/** The same, for one row alone. */
+// @ts-ignore: decorator
+@inline
+function storeAlone(c: usize, rows: usize, columns: usize, sum0: v128, sum1: v128): void {
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  storeRow(c, rows, sum0, sum1, s0, s1, b0, b1, v128.load(columns, 64), v128.load(columns, 80));
 }
 
 /** Four bytes of a load of sixteen, in all lanes: one row's four k. */
@@ -224,12 +242,15 @@ function tile6x8(
     k = depth;
     w = start;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
-  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
-  storeRow(c + 4 * ldc, rows + 32, columns, c40, c41);
-  storeRow(c + 5 * ldc, rows + 40, columns, c50, c51);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  const z0 = v128.load(columns, 64), z1 = v128.load(columns, 80);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1, z0, z1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 4 * ldc, rows + 32, c40, c41, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 5 * ldc, rows + 40, c50, c51, s0, s1, b0, b1, z0, z1);
 }
 
 /** 5 rows x 8 columns, 16 k a turn: the tile of all but the last rows. */
@@ -298,11 +319,14 @@ function tile5x8(
     k = depth;
     w = start;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
-  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
-  storeRow(c + 4 * ldc, rows + 32, columns, c40, c41);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  const z0 = v128.load(columns, 64), z1 = v128.load(columns, 80);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1, z0, z1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 4 * ldc, rows + 32, c40, c41, s0, s1, b0, b1, z0, z1);
 }
 
 /** 4 rows x 8 columns, 16 k a turn. */
@@ -364,10 +388,13 @@ function tile4x8(
     k = depth;
     w = start;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
-  storeRow(c + 3 * ldc, rows + 24, columns, c30, c31);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  const z0 = v128.load(columns, 64), z1 = v128.load(columns, 80);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1, z0, z1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1, z0, z1);
 }
 
 /** 3 rows x 8 columns, 16 k a turn. */
@@ -422,9 +449,12 @@ function tile3x8(
     k = depth;
     w = start;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + 2 * ldc, rows + 16, columns, c20, c21);
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  const z0 = v128.load(columns, 64), z1 = v128.load(columns, 80);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1, z0, z1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1, z0, z1);
 }
 
 /** 2 rows x 16 columns in two panels `step` bytes apart, 16 k a turn. */
@@ -480,10 +510,10 @@ function tile2x16(
     a += 32;
     w += 128, u += 128;
   }
-  storeRow(c, rows, columns, c00, c01);
-  storeRow(c + 32, rows, columns + PANEL_PARAMS, c02, c03);
-  storeRow(c + ldc, rows + 8, columns, c10, c11);
-  storeRow(c + ldc + 32, rows + 8, columns + PANEL_PARAMS, c12, c13);
+  storeAlone(c, rows, columns, c00, c01);
+  storeAlone(c + 32, rows, columns + PANEL_PARAMS, c02, c03);
+  storeAlone(c + ldc, rows + 8, columns, c10, c11);
+  storeAlone(c + ldc + 32, rows + 8, columns + PANEL_PARAMS, c12, c13);
 }
 
 /** 1 row x 16 columns in two panels `step` bytes apart, 4 k a turn: what is left of a row's panels. */
@@ -497,8 +527,8 @@ function tile1x16(a: usize, w: usize, step: usize, k: i32, rows: usize, columns:
     a += 4;
     w += 32, u += 32;
   }
-  storeRow(c, rows, columns, c0, c1);
-  storeRow(c + 32, rows, columns + PANEL_PARAMS, c2, c3);
+  storeAlone(c, rows, columns, c0, c1);
+  storeAlone(c + 32, rows, columns + PANEL_PARAMS, c2, c3);
 }
 
 /** 1 row x 32 columns in four panels `step` bytes apart: enough independent sums to keep the dot busy. */
@@ -520,10 +550,10 @@ function tile1x32(a: usize, w: usize, step: usize, k: i32, rows: usize, columns:
     a += 8;
     w += 64, w1 += 64, w2 += 64, w3 += 64;
   }
-  storeRow(c, rows, columns, c0, c1);
-  storeRow(c + 32, rows, columns + PANEL_PARAMS, c2, c3);
-  storeRow(c + 64, rows, columns + 2 * PANEL_PARAMS, c4, c5);
-  storeRow(c + 96, rows, columns + 3 * PANEL_PARAMS, c6, c7);
+  storeAlone(c, rows, columns, c0, c1);
+  storeAlone(c + 32, rows, columns + PANEL_PARAMS, c2, c3);
+  storeAlone(c + 64, rows, columns + 2 * PANEL_PARAMS, c4, c5);
+  storeAlone(c + 96, rows, columns + 3 * PANEL_PARAMS, c6, c7);
 }
 
 /** Four k (lanes 0..3, 4..7, ...) of four columns to where a panel has them, the upper four `high`. */

@@ -13,7 +13,7 @@
  * float32 does without error in any order. All sums are exact, so the bits depend neither on the module nor
  * on the engine nor on the block of queries.
  *
- * K and V are packed as if they were weights; then blocks of queries go through the int8 product's own tiles
+ * K and V are packed as if they were weights; then five queries at a time go through the int8 product's own tile
  * while their scores stay in the first-level cache. Scratch grows with the sequence, not with its square.
  *
  * Weak spot: packing takes half of the time at 32 tokens, a sixth at 128.
@@ -21,11 +21,12 @@
 import { attention_f32 } from "./attention";
 import * as baseline from "./gemm-int8-baseline";
 import * as relaxed from "./gemm-int8-relaxed";
+import { int8_gemm, int8_pack_panel, int8_quantize } from "./int8";
 import { ACTIVATION_NONE, padded, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
 import { horizontalMax, horizontalSum, madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
 
-/** Queries that pass together, at most. */
-const QUERIES: i32 = 6;
+/** Queries that pass together. The last ones overlap those before them, which come out the same again. */
+const QUERIES: i32 = 5;
 /** Sequences that are shorter than this stay in float32: packing costs them more than it gains. */
 const SHORT: i32 = 24;
 /** Bytes of a softmax weight: two bytes of 7 bits, or an int16. */
@@ -112,9 +113,7 @@ function packKeys(
       store<f32>(columns, bias, 32);
     }
     columns -= 32;
-    // @ts-ignore: RELAXED is given to the compiler
-    if (RELAXED) relaxed.packPanel(rows, d, target, columns);
-    else baseline.packPanel(rows, d, target);
+    int8_pack_panel(rows, d, target, columns);
   }
 }
 
@@ -171,14 +170,14 @@ function packValues(
 
 /**
  * Softmax of a row of `wide` scores, in units of ln 2: integers round(top * 2^(score - highest)) into the
- * packing of activations, of which `count` rows lie in a block, and the inverse of their sum into the row's
+ * packing of activations, in a block of {@link QUERIES} rows, and the inverse of their sum into the row's
  * parameters. A NaN among the scores makes that NaN.
  *
  * 2^x = 2^n 2^r with |r| <= 1/2, the latter a polynomial of degree 4 with the least relative error, 2.6e-6
  * (Remez): a twentieth of a step where the weight is largest.
  */
-function softmaxRow(score: usize, wide: i32, top: f32, count: i32, target: usize, rows: usize): void {
-  const end = score + (<usize> wide << 2), stride = <usize> count << 2;
+function softmaxRow(score: usize, wide: i32, top: f32, target: usize, rows: usize): void {
+  const end = score + (<usize> wide << 2), stride = <usize> (QUERIES * 4);
   let high = f32x4.splat(-Infinity);
   for (let p = score; p < end; p += 16) high = f32x4.pmax(high, v128.load(p));
   high = f32x4.splat(horizontalMax(high));
@@ -186,7 +185,7 @@ function softmaxRow(score: usize, wide: i32, top: f32, count: i32, target: usize
   const c2 = f32x4.splat(top * <f32> 0.2402474433), c3 = f32x4.splat(top * <f32> 0.0559178591);
   const c4 = f32x4.splat(top * <f32> 0.0095701023);
   const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
-  const bottom = f32x4.splat(-100.0), low = <usize> (wide * count);
+  const bottom = f32x4.splat(-100.0), low = <usize> (wide * QUERIES);
   let sum = f32x4.splat(0);
   for (let p = score; p < end; p += 16) {
     const x = f32x4.pmax(f32x4.sub(v128.load(p), high), bottom);
@@ -250,35 +249,25 @@ export function attention_int8(
       v128.store(tail, f32x4.splat(-Infinity), 16);
     }
   }
-  for (let i = 0; i < s;) {
-    // @ts-ignore: RELAXED is given to the compiler
-    const count = RELAXED ? relaxed.blockRows(i, s) : baseline.blockRows(i, s);
-    // @ts-ignore: RELAXED is given to the compiler
-    if (RELAXED) {
-      relaxed.quantize(query, ld, count, d, packed, rows, ACTIVATION_NONE, 0, count);
-      relaxed.gemm(count, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, count);
-    } else {
-      baseline.quantize(query, ld, count, d, packed, rows, ACTIVATION_NONE, 0, count);
-      baseline.gemm(count, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, count);
-    }
-    for (let r = 0; r < count; r++) {
+  for (let i = 0; i < s; i += QUERIES) {
+    const first = min(i, s - QUERIES);
+    const from = query + <usize> first * ld, to = context + <usize> first * ldc;
+    int8_quantize(from, ld, QUERIES, d, packed, rows, ACTIVATION_NONE, 0, QUERIES);
+    int8_gemm(QUERIES, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, QUERIES);
+    for (let r = 0; r < QUERIES; r++) {
       softmaxRow(
         scores + <usize> r * lds,
         wide,
         top,
-        count,
         weights + (<usize> r << 2),
         weightRows + <usize> (r * ROW_PARAMS),
       );
     }
     // @ts-ignore: RELAXED is given to the compiler
     if (RELAXED) {
-      relaxed.wideProduct(count, wide, weights, weightRows, values, valueColumns, context, ldc, d / PANEL);
+      relaxed.wideProduct(wide, weights, weightRows, values, valueColumns, to, ldc, d / PANEL);
     } else {
-      baseline.gemm(count, wide, weights, weightRows, values, valueColumns, context, ldc, 0, d / PANEL, 0, count);
+      baseline.gemm(QUERIES, wide, weights, weightRows, values, valueColumns, to, ldc, 0, d / PANEL, 0, QUERIES);
     }
-    query += <usize> count * ld;
-    context += <usize> count * ldc;
-    i += count;
   }
 }

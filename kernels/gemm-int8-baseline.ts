@@ -112,7 +112,7 @@ function quantizeBlock(
 /** Rows of the block that begins at row i of m: 5, but towards the end what leaves no narrow rest. */
 // @ts-ignore: decorator
 @inline
-export function blockRows(i: i32, m: i32): i32 {
+function blockRows(i: i32, m: i32): i32 {
   const left = m - i;
   if (left <= 5) return left;
   return left == 6 ? 3 : left <= 8 ? 4 : 5;

@@ -101,7 +101,7 @@ function quantizeBlock(
 /** Rows of the block that begins at row i of m: 5, but towards the end what leaves no narrow rest. */
 // @ts-ignore: decorator
 @inline
-export function blockRows(i: i32, m: i32): i32 {
+function blockRows(i: i32, m: i32): i32 {
   const left = m - i;
   if (left <= 6) return left;
   return left == 12 ? 6 : left <= 8 ? 4 : 5;
@@ -175,72 +175,50 @@ function spread(four: v128, item: i32): v128 {
   return v128.shuffle<i32>(four, four, 3, 3, 3, 3);
 }
 
-/** 6 rows x 8 columns, 16 k a turn, `wide` as in {@link wideProduct}; no register is left to hold four broadcasts at once. */
-function tile6x8(
-  a: usize,
-  w: usize,
-  k: i32,
-  rows: usize,
-  columns: usize,
-  c: usize,
-  ldc: usize,
-  wide: i32,
-): void {
+/** 6 rows x 8 columns, 16 k a turn; no register is left to hold four broadcasts at once. */
+function tile6x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
   let c00 = i32x4.splat(0), c01 = c00;
   let c10 = c00, c11 = c00;
   let c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00;
   let c40 = c00, c41 = c00;
   let c50 = c00, c51 = c00;
-  const start = w, depth = k;
-  for (;;) {
-    for (; k > 0; k -= 16) {
-      let w0: v128, w1: v128, x: v128;
-      w0 = v128.load(w);
-      w1 = v128.load(w, 16);
-      x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = v128.load32_splat(a, 4), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = v128.load32_splat(a, 8), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = v128.load32_splat(a, 12), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      x = v128.load32_splat(a, 16), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
-      x = v128.load32_splat(a, 20), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
-      w0 = v128.load(w, 32);
-      w1 = v128.load(w, 48);
-      x = v128.load32_splat(a, 24), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = v128.load32_splat(a, 28), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = v128.load32_splat(a, 32), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = v128.load32_splat(a, 36), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      x = v128.load32_splat(a, 40), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
-      x = v128.load32_splat(a, 44), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
-      w0 = v128.load(w, 64);
-      w1 = v128.load(w, 80);
-      x = v128.load32_splat(a, 48), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = v128.load32_splat(a, 52), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = v128.load32_splat(a, 56), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = v128.load32_splat(a, 60), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      x = v128.load32_splat(a, 64), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
-      x = v128.load32_splat(a, 68), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
-      w0 = v128.load(w, 96);
-      w1 = v128.load(w, 112);
-      x = v128.load32_splat(a, 72), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = v128.load32_splat(a, 76), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = v128.load32_splat(a, 80), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = v128.load32_splat(a, 84), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      x = v128.load32_splat(a, 88), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
-      x = v128.load32_splat(a, 92), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
-      a += 96;
-      w += 128;
-    }
-    if (!wide) break;
-    c00 = i32x4.shl(c00, 7), c01 = i32x4.shl(c01, 7);
-    c10 = i32x4.shl(c10, 7), c11 = i32x4.shl(c11, 7);
-    c20 = i32x4.shl(c20, 7), c21 = i32x4.shl(c21, 7);
-    c30 = i32x4.shl(c30, 7), c31 = i32x4.shl(c31, 7);
-    c40 = i32x4.shl(c40, 7), c41 = i32x4.shl(c41, 7);
-    c50 = i32x4.shl(c50, 7), c51 = i32x4.shl(c51, 7);
-    wide = 0;
-    k = depth;
-    w = start;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    x = v128.load32_splat(a, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 4), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 8), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 12), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 16), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 20), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = v128.load32_splat(a, 24), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 28), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 32), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 36), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 40), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 44), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = v128.load32_splat(a, 48), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 52), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 56), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 60), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 64), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 68), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = v128.load32_splat(a, 72), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = v128.load32_splat(a, 76), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = v128.load32_splat(a, 80), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = v128.load32_splat(a, 84), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = v128.load32_splat(a, 88), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    x = v128.load32_splat(a, 92), c50 = dot4(w0, x, c50), c51 = dot4(w1, x, c51);
+    a += 96;
+    w += 128;
   }
   const s0 = v128.load(columns), s1 = v128.load(columns, 16);
   const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
@@ -254,7 +232,62 @@ function tile6x8(
 }
 
 /** 5 rows x 8 columns, 16 k a turn: the tile of all but the last rows. */
-function tile5x8(
+function tile5x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
+  let c00 = i32x4.splat(0), c01 = c00;
+  let c10 = c00, c11 = c00;
+  let c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00;
+  let c40 = c00, c41 = c00;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = spread(four, 1), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 2), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 3), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    four = v128.load(a, 32);
+    x = spread(four, 0), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = spread(four, 1), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = spread(four, 2), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 3), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    four = v128.load(a, 48);
+    x = spread(four, 0), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 1), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = spread(four, 2), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = spread(four, 3), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    four = v128.load(a, 64);
+    x = spread(four, 0), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 1), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 2), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    x = spread(four, 3), c40 = dot4(w0, x, c40), c41 = dot4(w1, x, c41);
+    a += 80;
+    w += 128;
+  }
+  const s0 = v128.load(columns), s1 = v128.load(columns, 16);
+  const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
+  const z0 = v128.load(columns, 64), z1 = v128.load(columns, 80);
+  storeRow(c, rows, c00, c01, s0, s1, b0, b1, z0, z1);
+  storeRow(c + ldc, rows + 8, c10, c11, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 2 * ldc, rows + 16, c20, c21, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 3 * ldc, rows + 24, c30, c31, s0, s1, b0, b1, z0, z1);
+  storeRow(c + 4 * ldc, rows + 32, c40, c41, s0, s1, b0, b1, z0, z1);
+}
+
+/** Like {@link tile5x8}, of a block of upper halves and the block of lower halves behind it. */
+function wide5x8(
   a: usize,
   w: usize,
   k: i32,
@@ -262,7 +295,6 @@ function tile5x8(
   columns: usize,
   c: usize,
   ldc: usize,
-  wide: i32,
 ): void {
   let c00 = i32x4.splat(0), c01 = c00;
   let c10 = c00, c11 = c00;
@@ -270,7 +302,7 @@ function tile5x8(
   let c30 = c00, c31 = c00;
   let c40 = c00, c41 = c00;
   const start = w, depth = k;
-  for (;;) {
+  for (let half = 0;; half++) {
     for (; k > 0; k -= 16) {
       let w0: v128, w1: v128, four: v128, x: v128;
       w0 = v128.load(w);
@@ -309,13 +341,12 @@ function tile5x8(
       a += 80;
       w += 128;
     }
-    if (!wide) break;
+    if (half) break;
     c00 = i32x4.shl(c00, 7), c01 = i32x4.shl(c01, 7);
     c10 = i32x4.shl(c10, 7), c11 = i32x4.shl(c11, 7);
     c20 = i32x4.shl(c20, 7), c21 = i32x4.shl(c21, 7);
     c30 = i32x4.shl(c30, 7), c31 = i32x4.shl(c31, 7);
     c40 = i32x4.shl(c40, 7), c41 = i32x4.shl(c41, 7);
-    wide = 0;
     k = depth;
     w = start;
   }
@@ -330,63 +361,43 @@ function tile5x8(
 }
 
 /** 4 rows x 8 columns, 16 k a turn. */
-function tile4x8(
-  a: usize,
-  w: usize,
-  k: i32,
-  rows: usize,
-  columns: usize,
-  c: usize,
-  ldc: usize,
-  wide: i32,
-): void {
+function tile4x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
   let c00 = i32x4.splat(0), c01 = c00;
   let c10 = c00, c11 = c00;
   let c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00;
-  const start = w, depth = k;
-  for (;;) {
-    for (; k > 0; k -= 16) {
-      let w0: v128, w1: v128, four: v128, x: v128;
-      w0 = v128.load(w);
-      w1 = v128.load(w, 16);
-      four = v128.load(a);
-      x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      w0 = v128.load(w, 32);
-      w1 = v128.load(w, 48);
-      four = v128.load(a, 16);
-      x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      w0 = v128.load(w, 64);
-      w1 = v128.load(w, 80);
-      four = v128.load(a, 32);
-      x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      w0 = v128.load(w, 96);
-      w1 = v128.load(w, 112);
-      four = v128.load(a, 48);
-      x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
-      a += 64;
-      w += 128;
-    }
-    if (!wide) break;
-    c00 = i32x4.shl(c00, 7), c01 = i32x4.shl(c01, 7);
-    c10 = i32x4.shl(c10, 7), c11 = i32x4.shl(c11, 7);
-    c20 = i32x4.shl(c20, 7), c21 = i32x4.shl(c21, 7);
-    c30 = i32x4.shl(c30, 7), c31 = i32x4.shl(c31, 7);
-    wide = 0;
-    k = depth;
-    w = start;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    four = v128.load(a, 32);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    four = v128.load(a, 48);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    x = spread(four, 3), c30 = dot4(w0, x, c30), c31 = dot4(w1, x, c31);
+    a += 64;
+    w += 128;
   }
   const s0 = v128.load(columns), s1 = v128.load(columns, 16);
   const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
@@ -398,56 +409,37 @@ function tile4x8(
 }
 
 /** 3 rows x 8 columns, 16 k a turn. */
-function tile3x8(
-  a: usize,
-  w: usize,
-  k: i32,
-  rows: usize,
-  columns: usize,
-  c: usize,
-  ldc: usize,
-  wide: i32,
-): void {
+function tile3x8(a: usize, w: usize, k: i32, rows: usize, columns: usize, c: usize, ldc: usize): void {
   let c00 = i32x4.splat(0), c01 = c00;
   let c10 = c00, c11 = c00;
   let c20 = c00, c21 = c00;
-  const start = w, depth = k;
-  for (;;) {
-    for (; k > 0; k -= 16) {
-      let w0: v128, w1: v128, four: v128, x: v128;
-      w0 = v128.load(w);
-      w1 = v128.load(w, 16);
-      four = v128.load(a);
-      x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      w0 = v128.load(w, 32);
-      w1 = v128.load(w, 48);
-      x = spread(four, 3), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      four = v128.load(a, 16);
-      x = spread(four, 0), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 1), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      w0 = v128.load(w, 64);
-      w1 = v128.load(w, 80);
-      x = spread(four, 2), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 3), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      four = v128.load(a, 32);
-      x = spread(four, 0), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      w0 = v128.load(w, 96);
-      w1 = v128.load(w, 112);
-      x = spread(four, 1), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
-      x = spread(four, 2), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
-      x = spread(four, 3), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
-      a += 48;
-      w += 128;
-    }
-    if (!wide) break;
-    c00 = i32x4.shl(c00, 7), c01 = i32x4.shl(c01, 7);
-    c10 = i32x4.shl(c10, 7), c11 = i32x4.shl(c11, 7);
-    c20 = i32x4.shl(c20, 7), c21 = i32x4.shl(c21, 7);
-    wide = 0;
-    k = depth;
-    w = start;
+  for (; k > 0; k -= 16) {
+    let w0: v128, w1: v128, four: v128, x: v128;
+    w0 = v128.load(w);
+    w1 = v128.load(w, 16);
+    four = v128.load(a);
+    x = spread(four, 0), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 1), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 2), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    w0 = v128.load(w, 32);
+    w1 = v128.load(w, 48);
+    x = spread(four, 3), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    four = v128.load(a, 16);
+    x = spread(four, 0), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 1), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    w0 = v128.load(w, 64);
+    w1 = v128.load(w, 80);
+    x = spread(four, 2), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 3), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    four = v128.load(a, 32);
+    x = spread(four, 0), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    w0 = v128.load(w, 96);
+    w1 = v128.load(w, 112);
+    x = spread(four, 1), c00 = dot4(w0, x, c00), c01 = dot4(w1, x, c01);
+    x = spread(four, 2), c10 = dot4(w0, x, c10), c11 = dot4(w1, x, c11);
+    x = spread(four, 3), c20 = dot4(w0, x, c20), c21 = dot4(w1, x, c21);
+    a += 48;
+    w += 128;
   }
   const s0 = v128.load(columns), s1 = v128.load(columns, 16);
   const b0 = v128.load(columns, 32), b1 = v128.load(columns, 48);
@@ -574,50 +566,6 @@ export function storeWide(q: v128, target: usize, low: usize): void {
   v128.store32_lane(target + low, halves, 2);
 }
 
-/** See `int8_gemm` in int8.ts; with `wide`, of {@link wideProduct}'s rows. */
-function product(
-  m: i32,
-  k: i32,
-  a: usize,
-  rows: usize,
-  w: usize,
-  columns: usize,
-  c: usize,
-  ldc: usize,
-  p0: i32,
-  p1: i32,
-  i0: i32,
-  i1: i32,
-  wide: i32,
-): void {
-  const step = <usize> k * PANEL;
-  w += <usize> p0 * step;
-  columns += <usize> (p0 * PANEL_PARAMS);
-  c += <usize> (p0 * PANEL * 4);
-  // One or two rows have sums enough only over several panels, which come in pairs.
-  for (let p = p0; p < p1;) {
-    const panels = m == 1 && p + 4 <= p1 ? 4 : m <= 2 ? 2 : 1;
-    for (let i = i0; i < i1;) {
-      const ai = a + <usize> i * <usize> k;
-      const ri = rows + <usize> (i * ROW_PARAMS);
-      const ci = c + <usize> i * ldc;
-      const count = blockRows(i, m);
-      if (count == 5) tile5x8(ai, w, k, ri, columns, ci, ldc, wide);
-      else if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc, wide);
-      else if (count == 6) tile6x8(ai, w, k, ri, columns, ci, ldc, wide);
-      else if (count == 3) tile3x8(ai, w, k, ri, columns, ci, ldc, wide);
-      else if (count == 2) tile2x16(ai, w, step, k, ri, columns, ci, ldc);
-      else if (panels == 4) tile1x32(ai, w, step, k, ri, columns, ci);
-      else tile1x16(ai, w, step, k, ri, columns, ci);
-      i += count;
-    }
-    w += <usize> panels * step;
-    columns += <usize> (panels * PANEL_PARAMS);
-    c += <usize> (panels * PANEL * 4);
-    p += panels;
-  }
-}
-
 /** See `int8_gemm` in int8.ts. */
 export function gemm(
   m: i32,
@@ -633,15 +581,39 @@ export function gemm(
   i0: i32,
   i1: i32,
 ): void {
-  product(m, k, a, rows, w, columns, c, ldc, p0, p1, i0, i1, 0);
+  const step = <usize> k * PANEL;
+  w += <usize> p0 * step;
+  columns += <usize> (p0 * PANEL_PARAMS);
+  c += <usize> (p0 * PANEL * 4);
+  // One or two rows have sums enough only over several panels, which come in pairs.
+  for (let p = p0; p < p1;) {
+    const panels = m == 1 && p + 4 <= p1 ? 4 : m <= 2 ? 2 : 1;
+    for (let i = i0; i < i1;) {
+      const ai = a + <usize> i * <usize> k;
+      const ri = rows + <usize> (i * ROW_PARAMS);
+      const ci = c + <usize> i * ldc;
+      const count = blockRows(i, m);
+      if (count == 5) tile5x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 4) tile4x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 6) tile6x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 3) tile3x8(ai, w, k, ri, columns, ci, ldc);
+      else if (count == 2) tile2x16(ai, w, step, k, ri, columns, ci, ldc);
+      else if (panels == 4) tile1x32(ai, w, step, k, ri, columns, ci);
+      else tile1x16(ai, w, step, k, ri, columns, ci);
+      i += count;
+    }
+    w += <usize> panels * step;
+    columns += <usize> (panels * PANEL_PARAMS);
+    c += <usize> (panels * PANEL * 4);
+    p += panels;
+  }
 }
 
 /**
- * The product of one block of 3 to 6 rows whose values have 14 bits and no zero point: a block of their upper 7
+ * The product of one block of 5 rows whose values have 14 bits and no zero point: a block of their upper 7
  * bits, then one of their lower 7. The sum of the former is shifted before that of the latter joins it.
  */
 export function wideProduct(
-  m: i32,
   k: i32,
   a: usize,
   rows: usize,
@@ -651,5 +623,10 @@ export function wideProduct(
   ldc: usize,
   panels: i32,
 ): void {
-  product(m, k, a, rows, w, columns, c, ldc, 0, panels, 0, m, 1);
+  for (let p = 0; p < panels; p++) {
+    wide5x8(a, w, k, rows, columns, c, ldc);
+    w += <usize> k * PANEL;
+    columns += PANEL_PARAMS;
+    c += PANEL * 4;
+  }
 }

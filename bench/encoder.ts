@@ -60,6 +60,8 @@ export interface Cell {
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
   /** Ours over the peer's median, at the same precision: below 1 we are faster. */
   readonly ratios: Readonly<Record<string, number>>;
+  /** Other medians' ratios, each with its name: our int8 over the peers' float32, one thread over two. */
+  readonly across: Readonly<Record<string, number>>;
 }
 
 /** Texts of many lengths in one batch, int8. */
@@ -221,12 +223,31 @@ function ratiosOf(peers: readonly Peer[], timings: readonly Timing[]): Record<st
   );
 }
 
+/** Names of the ratios of {@link Cell.across} that any of `cells` has. */
+export function acrossNames(cells: readonly Cell[]): string[] {
+  return [...new Set(cells.flatMap(({ across }) => Object.keys(across)))];
+}
+
+/** Ratios that are not between equals: what a user gains who comes from float32, or adds a thread. */
+function acrossOf(peers: readonly Peer[], timings: readonly Timing[]): Record<string, number> {
+  const median = (name: string): number => timings.find((t) => t.name === name)?.median ?? NaN;
+  const ours = peers.filter((p) => p.ours && p.precision === "int8");
+  const floats = peers.filter((p) => !p.ours && p.precision === "fp32").map((peer) => {
+    const own = ours.find(({ threads }) => threads === peer.threads) ?? ours[0];
+    return [`${own.name} / ${peer.name}`, median(own.name) / median(peer.name)] as const;
+  });
+  const threads = ours.slice(1).map((more) =>
+    [`${ours[0].name} / ${more.name}`, median(ours[0].name) / median(more.name)] as const
+  );
+  return Object.fromEntries([...floats, ...threads].filter(([, ratio]) => !Number.isNaN(ratio)));
+}
+
 /** Times all engines at one size, those left out that cannot run it. */
 async function measureCell(
   peers: readonly Peer[],
   batch: PackedBatch,
   budget: Budget,
-): Promise<Pick<Cell, "timings" | "failed" | "ratios">> {
+): Promise<Pick<Cell, "timings" | "failed" | "ratios" | "across">> {
   const candidates: Candidate[] = [], failed: { name: string; reason: string }[] = [];
   for (const { name, prepare } of peers) {
     try {
@@ -238,7 +259,12 @@ async function measureCell(
     }
   }
   const timings = await takeTurns(candidates, budget);
-  return { timings, failed, ratios: ratiosOf(peers, timings) };
+  return {
+    timings,
+    failed,
+    ratios: ratiosOf(peers, timings),
+    across: acrossOf(peers, timings),
+  };
 }
 
 /** How many sequences of one length have about as many tokens as the mixed batch. */
@@ -411,6 +437,13 @@ export function encoderText(report: EncoderReport): string {
       table(
         ["engine", ...header],
         others.map((name) => [name, ...columns.map((cell) => ratio(name, cell))]),
+      ),
+      `\nBatch ${size}: other ratios\n`,
+      table(
+        ["", ...header],
+        acrossNames(columns).map((
+          name,
+        ) => [name, ...columns.map(({ across }) => across[name]?.toFixed(2) ?? "")]),
       ),
       ...columns.flatMap(({ name, failed }) =>
         failed.map((f) => `${name}: ${f.name} failed (${f.reason})\n`)

@@ -4,7 +4,7 @@
  * @module
  */
 import { isAbsolute } from "node:path";
-import type { Cell, EncoderReport, Mixed } from "./encoder.ts";
+import { acrossNames, type Cell, type EncoderReport, type Mixed } from "./encoder.ts";
 import type { KernelReport } from "./kernels.ts";
 import type { RuntimeReport } from "./inside.ts";
 import type { Report } from "./main.ts";
@@ -38,13 +38,23 @@ function encoderTables(reports: readonly EncoderReport[]): string[] {
         reports.flatMap(({ runtime, agreement, cells }) => {
           const columns = cells.filter((c) => c.batch === batch);
           if (columns.length === 0) return [];
-          return agreement.filter(({ name }) => lastWord(name) === precision).map(({ name }) => [
-            columns.some(({ ratios }) => name in ratios)
-              ? `edge-ner / ${name} (ms)`
-              : `${name}, ms`,
-            runtime,
-            ...lengths.map((length) => cell(name, columns.find((c) => c.length === length))),
-          ]);
+          const at = (length: number): Cell | undefined => columns.find((c) => c.length === length);
+          const engines = agreement.filter(({ name }) => lastWord(name) === precision);
+          const across = precision === "int8" ? acrossNames(columns) : [];
+          return [
+            ...engines.map(({ name }) => [
+              columns.some(({ ratios }) => name in ratios)
+                ? `edge-ner / ${name} (ms)`
+                : `${name}, ms`,
+              runtime,
+              ...lengths.map((length) => cell(name, at(length))),
+            ]),
+            ...across.map((name) => [
+              name,
+              runtime,
+              ...lengths.map((length) => at(length)?.across[name]?.toFixed(2) ?? ""),
+            ]),
+          ];
         }),
       )
     );

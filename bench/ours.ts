@@ -41,7 +41,7 @@ export const OUR_THREADS: readonly number[] = [1, 2];
 export async function openOurs(threads: number): Promise<Ours> {
   const shared = threads > 1, support = platform.threads;
   if (typeof support === "string") throw new Error(`no threads: ${support}`);
-  const chosen = await chooseKernels(await defaultKernels({ shared }), shared);
+  const chosen = await chooseKernels(await defaultKernels({ shared }));
   const { maySleep, start } = support;
   const threading = shared ? { threads, maySleep, start } : undefined;
   return {

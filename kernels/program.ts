@@ -1,22 +1,25 @@
 /**
  * A forward pass as a list of commands in memory, which any number of threads carry out together.
  *
- * Each command is one operation of the encoder, cut into chunks that do not overlap: blocks of rows,
- * groups of panels, heads of sequences. A thread takes the next chunk of the first unfinished command, by
- * one atomic decrement, until there is none; it goes on to the next command when the last chunk of this one
- * is done. Nobody waits for a thread that is asleep, late or has lost its core, except for the chunk that it
- * holds; and who waits longer for that than it can take goes to sleep for a moment, because on a crowded
- * machine it may be sitting on the very core that the other needs. Which thread computes a chunk changes no bit of it: a kernel's results do not depend on the range
- * that it is given.
+ * Each command is one operation of the encoder, cut into chunks that do not overlap: blocks of rows, groups of
+ * panels, heads of sequences. A thread takes the next chunk of the first unfinished command, by one atomic
+ * decrement, until there is none; it goes on to the next command when the last chunk of this one is done.
+ * Nobody waits for a thread that is asleep, late or has lost its core, except for the chunk that it holds; and
+ * who waits longer for that than it can take goes to sleep for a moment, because on a crowded machine it may
+ * be sitting on the very core that the other needs. Which thread computes a chunk changes no bit of it: a
+ * kernel's results do not depend on the range that it is given.
  *
  * A command is 128 bytes: the chunks still to be taken (i64), the chunks still to be done (i64), and on a
- * cache line of their own, which is only read, 16 words: operation, number of chunks, arguments. The
- * counters carry the program's generation in their upper halves, so a thread that comes late finds a
- * generation that is not its own and can take nothing of it.
+ * cache line of their own, which is only read, 16 words: operation, number of chunks, arguments. The counters
+ * carry the program's generation in their upper halves, so a thread that comes late finds a generation that is
+ * not its own and can take nothing of it.
  *
  * One thread runs the same program by the same code. Atomic operations are allowed on memory that is not
  * shared, so one module serves both; `memory.atomic.wait` alone would trap there, and nobody gets to it
  * without a second thread.
+ *
+ * Where it is weak: a thread that dies with a chunk in its hands leaves the calling thread waiting for it.
+ * Kernels do not trap, and threads are ended between runs only.
  */
 import { activate } from "./activate";
 import { attention_f32 } from "./attention";
@@ -40,7 +43,7 @@ const WORDS: usize = 64;
 const MAY_SLEEP: usize = 8;
 const TAKEN: usize = 64;
 
-/** Looks at a counter this often, some 20 microseconds, before its thread may have lost its core. */
+/** After this many looks at a counter (some 20 microseconds) the chunk's owner may have lost its core. */
 const SPINS: i32 = 1 << 14;
 
 /** Nanoseconds to sleep then, so that the other thread can have this core if there is no other. */
@@ -222,7 +225,7 @@ export function run(control: usize, program: usize, count: i32): void {
   takePart(control, program, count, generation, 0);
 }
 
-/** Looks at the control word this often before a thread goes to sleep: some 100 microseconds. */
+/** Looks at the control word this often before a thread goes to sleep: 0.1 to 0.4 ms. */
 const PATIENCE: i32 = 100000;
 
 /**

@@ -10,6 +10,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/reference.ts";
 import { chooseKernels, type ChosenKernels } from "../backend/wasm/kernels.ts";
+import { MAX_THREADS } from "../backend/wasm/program.ts";
 import type { Threading } from "../backend/wasm/threads.ts";
 import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
@@ -86,9 +87,10 @@ export interface NerOptions {
    */
   maxTokens?: number;
   /**
-   * Bytes of memory that the encoder may take for weights, tensors and scratch. A model that needs more is refused
-   * with a {@link RuntimeError} (`runtime/memory`) before its weights are read. Default: no limit but
-   * WebAssembly's own, 2 GiB.
+   * Bytes of linear memory that the recogniser may take ({@link NerInfo.memoryBytes}). A model that needs more is
+   * refused with a {@link RuntimeError} (`runtime/memory`) before any of it is allocated; a packed int8 model that
+   * is loaded from a file, a URL or a stream, before its weights are read. Default: no limit but WebAssembly's own,
+   * 2 GiB. Not for `reference`, which has no linear memory.
    */
   maxMemoryBytes?: number;
 }
@@ -98,8 +100,8 @@ export interface KernelOptions {
   /** Compiled kernel modules in order of preference; the first that passes its known-answer probe runs. */
   kernels: readonly WebAssembly.Module[];
   /**
-   * Threads, in which case `kernels` must import shared memory; or why there are none, for
-   * {@link NerInfo.threadsReason}. Default: the calling thread alone.
+   * Threads, for kernels that import shared memory; or why there are none, for {@link NerInfo.threadsReason}.
+   * Default: the calling thread alone.
    */
   threading?: Threading | string;
 }
@@ -118,7 +120,7 @@ export interface NerInfo {
   crf: boolean;
   /** Threads that a pass through the encoder uses, the calling one included. */
   threads: number;
-  /** Why that is 1, where more threads were asked for or the runtime's default is to have more. */
+  /** Why there are fewer than were asked for, or than the default is where there are threads. */
   threadsReason?: string;
   /** Pieces of work that each thread has carried out so far, the calling thread first. */
   threadChunks: readonly number[];
@@ -379,6 +381,24 @@ async function makeBackend(
     : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens, options);
 }
 
+/** The threads that a backend can use of those that are offered, or why it has none. */
+function threadsFor(
+  kind: NonNullable<NerOptions["backend"]>,
+  { shared }: ChosenKernels,
+  threading: Threading | string | undefined,
+): Threading | string | undefined {
+  if (typeof threading !== "object") return threading;
+  const { threads } = threading;
+  if (!Number.isInteger(threads) || threads < 2 || threads > MAX_THREADS) {
+    throw new InputError(
+      "input/option",
+      `threading.threads is ${threads}; expected an integer from 2 to ${MAX_THREADS}.`,
+    );
+  }
+  if (kind === "reference") return "the reference backend has one thread";
+  return shared ? threading : "the kernels that were given do not import shared memory";
+}
+
 /** What a recogniser is made of. */
 interface Parts {
   readonly backend: Backend;
@@ -430,11 +450,14 @@ async function prepare(
       `maxMemoryBytes is ${maxMemoryBytes}; expected a number of bytes above 0.`,
     );
   }
-  const threads = typeof threading === "object" ? threading : undefined;
-  const chosen = await chooseKernels(options.kernels, threads !== undefined);
+  const chosen = await chooseKernels(options.kernels);
+  const threads = threadsFor(kind, chosen, threading);
   const tags = parseTags(config.labels);
   const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
-  const limits = { threading: threads, maxMemoryBytes };
+  const limits = {
+    threading: typeof threads === "object" ? threads : undefined,
+    maxMemoryBytes: maxMemoryBytes && maxMemoryBytes - layer.memoryBytes,
+  };
   const backend = await makeBackend(kind, chosen, bundle, maxTokens, limits, parts);
   const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
   const info = {
@@ -451,6 +474,6 @@ async function prepare(
     heads: config.heads,
     vocabSize: config.vocabSize,
   };
-  const threadsReason = typeof threading === "string" ? threading : undefined;
+  const threadsReason = typeof threads === "string" ? threads : undefined;
   return { backend, crf: layer, tokenizer, info, threadsReason };
 }

@@ -10,8 +10,8 @@
  * @module
  */
 import { platform } from "#platform";
-import { takeSharedMemory } from "../backend/wasm/kernels.ts";
 import { MAX_THREADS } from "../backend/wasm/program.ts";
+import type { Threading } from "../backend/wasm/threads.ts";
 import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromCheckpoint } from "../formats/checkpoint.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/export.ts";
@@ -85,12 +85,13 @@ export class Ner extends Core {
    * @throws {RuntimeError} when it cannot be read: `runtime/not-found`, `runtime/permission`,
    * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/read`, `runtime/folder`,
    * `runtime/source`, or `runtime/unsupported` for what this runtime has no way to do; and when no kernel
-   * can run: `runtime/no-wasm`, `runtime/no-simd`, `runtime/wasm-blocked`, `runtime/kernels`.
+   * can run: `runtime/no-wasm`, `runtime/no-simd`, `runtime/wasm-blocked`, `runtime/kernels`; and when memory is
+   * refused: `runtime/memory`.
    * @throws {FormatError}, {ModelError} or {TokenizerError} when what was read is no model that can run.
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Ner> {
-    // Kernels compile while the model is read; where they cannot, nothing is downloaded in vain.
-    const [opened, ready] = await Promise.all([open(source), withKernels(options)]);
+    // Kernels first, which takes a millisecond: where they cannot run, nothing is downloaded in vain.
+    const ready = await withKernels(options), opened = await open(source);
     return "chunks" in opened
       ? await super.fromStream(opened, ready)
       : await super.fromBundle(await bundleOf(opened, options), ready);
@@ -141,29 +142,24 @@ export class Ner extends Core {
 /** Options with everything that the core wants of a runtime. */
 async function withKernels(options: LoadOptions): Promise<NerOptions & KernelOptions> {
   // The core's ways to make a recogniser lead through one another, and so pass here twice.
-  if (options.kernels !== undefined && options.threading !== undefined) {
-    return { ...options, kernels: options.kernels };
-  }
-  const support = platform.threads;
-  const threads = options.threads ?? (typeof support === "object" ? support.defaultThreads : 2);
-  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+  const threading = options.threading ?? threadsOf(options);
+  const shared = typeof threading === "object";
+  const kernels = options.kernels ?? await platform.kernels(shared ? "shared" : "alone");
+  return { ...options, kernels, threading };
+}
+
+/** The runtime's threads, as many as the options say; or why there are none; undefined if one was asked for. */
+function threadsOf({ threads, backend }: LoadOptions): Threading | string | undefined {
+  const { threads: support } = platform, has = typeof support === "object";
+  const wanted = threads ?? (has ? support.defaultThreads : 2);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
     throw new InputError(
       "input/option",
-      `threads is ${threads}; expected an integer from 1 to ${MAX_THREADS}.`,
+      `threads is ${JSON.stringify(threads)}; expected an integer from 1 to ${MAX_THREADS}.`,
     );
   }
-  const alone = async (threading?: string): Promise<NerOptions & KernelOptions> => {
-    const kernels = options.kernels ?? await platform.kernels("alone");
-    return { ...options, kernels, threading };
-  };
-  if (threads === 1 || options.backend === "reference") return await alone();
-  if (typeof support === "string") return await alone(support);
-  const kernels = options.kernels ?? await platform.kernels("shared");
-  if (options.kernels !== undefined && !await takeSharedMemory(kernels)) {
-    return await alone("the kernels that were given do not import shared memory");
-  }
-  const { maySleep, start } = support;
-  return { ...options, kernels, threading: { threads, maySleep, start } };
+  if (wanted === 1 || (threads === undefined && backend === "reference")) return undefined;
+  return has ? { threads: wanted, maySleep: support.maySleep, start: support.start } : support;
 }
 
 /**

@@ -43,8 +43,14 @@ function start(task: ThreadTask, failed: (reason: string) => void): Thread {
   worker.onerror = ({ message }): void => {
     failed(`a worker failed: ${message ?? "the page's policy may lack worker-src blob:"}`);
   };
-  worker.postMessage(task);
-  URL.revokeObjectURL(url);
+  try {
+    worker.postMessage(task);
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
   return worker;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { open as openFile, readdir, readFile, stat } from "node:fs/promises";
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -28,7 +28,9 @@ export const platform: Platform = {
   kernels: embeddedKernels,
   threads: {
     // Node 20 has no navigator.
-    defaultThreads: defaultThreads(globalThis.navigator?.hardwareConcurrency ?? cpus().length),
+    defaultThreads: defaultThreads(
+      globalThis.navigator?.hardwareConcurrency ?? availableParallelism(),
+    ),
     maySleep: true,
     start,
   },
@@ -39,6 +41,8 @@ export const platform: Platform = {
 function start(task: ThreadTask, failed: (reason: string) => void): Thread {
   const worker = new Worker(`(${threadBody})(require("node:worker_threads").workerData)`, {
     eval: true,
+    // Not the program's own, of which `--input-type=module` would make the string a module.
+    execArgv: [],
     workerData: task,
   });
   worker.on("error", (error: Error) => failed(`a thread failed: ${error.message}`));

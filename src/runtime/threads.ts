@@ -20,12 +20,16 @@ export function defaultThreads(cores: number | undefined): number {
   return Math.min(MOST_BY_DEFAULT, Math.max(1, cores ?? 1));
 }
 
-/** A thread's program: `task` is a ThreadTask. Returns when the kernels' `stop` is called. */
-export const threadBody = `async (task) => {
+/**
+ * A thread's program: `task` is a ThreadTask. Returns when the kernels' `stop` is called. An error is thrown from
+ * a timer, since a worker's `error` event tells of that and not of a rejected promise.
+ */
+export const threadBody = `(task) => {
   const { module, memory, signed, control, program, thread } = task;
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  exports.int8_set_signed(signed);
-  exports.work(control, program, thread);
+  WebAssembly.instantiate(module, { env: { memory } }).then(({ exports }) => {
+    exports.int8_set_signed(signed);
+    exports.work(control, program, thread);
+  }).catch((error) => setTimeout(() => { throw error; }));
 }`;
 
 /** The import of the memory as the compiler writes it: module, name, kind, limits with a maximum. */

@@ -46,7 +46,7 @@ export class Arena {
     if (this.bytes > most) {
       throw new RuntimeError(
         "runtime/memory",
-        `the model would take ${this.bytes} bytes of memory, and ${most} are allowed (maxMemoryBytes): ` +
+        `the encoder would take ${this.bytes} bytes of memory, and maxMemoryBytes leaves it ${most}: ` +
           "allow more, lower maxTokens, or take a smaller model (int8, int4 embeddings, fewer layers).",
       );
     }

@@ -104,13 +104,27 @@ export async function instantiateKernels(
   return instance.exports as unknown as Kernels;
 }
 
+/** Instantiates a module over a page of memory of its own, shared if that is what it imports. */
+async function instantiateAlone(
+  module: WebAssembly.Module,
+): Promise<{ kernels: Kernels; shared: boolean }> {
+  try {
+    return { kernels: await instantiateKernels(module, makeMemory(1, false)), shared: false };
+  } catch (error) {
+    try {
+      return { kernels: await instantiateKernels(module, makeMemory(1, true)), shared: true };
+    } catch {
+      throw error;
+    }
+  }
+}
+
 /**
- * The first module that may run here; all import shared memory if `shared`. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
+ * The first module that may run here. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
  * if a module is of another version than this code.
  */
 export async function chooseKernels(
   modules: readonly WebAssembly.Module[],
-  shared: boolean = false,
 ): Promise<ChosenKernels> {
   const refused: string[] = [];
   for (const module of modules) {
@@ -121,9 +135,9 @@ export async function chooseKernels(
           "wasm/baseline.wasm, or import them where the runtime does so.",
       );
     }
-    let kernels: Kernels;
+    let kernels: Kernels, shared: boolean;
     try {
-      kernels = await instantiateKernels(module, makeMemory(1, shared));
+      ({ kernels, shared } = await instantiateAlone(module));
     } catch (error) {
       refused.push(`one could not be instantiated (${(error as Error).message})`);
       continue;
@@ -158,16 +172,6 @@ export async function chooseKernels(
       : `none of ${modules.length} kernel modules can run here: ${refused.join("; ")}. ` +
         "Give the baseline module too.",
   );
-}
-
-/** Whether all of `modules` can be instantiated over shared memory. */
-export async function takeSharedMemory(modules: readonly WebAssembly.Module[]): Promise<boolean> {
-  try {
-    for (const module of modules) await instantiateKernels(module, makeMemory(1, true));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Pages for `bytes` of memory. */

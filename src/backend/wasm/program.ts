@@ -1,7 +1,7 @@
 /**
  * Writes the commands that kernels/program.ts reads: a forward pass, cut into chunks.
  *
- * A pass is written once per run, some 30 commands of a few numbers each, and then carried out by one call,
+ * A pass is written once per run, nine commands of a few numbers for each layer, and then carried out by one call,
  * on one thread or several. How finely an operation is cut decides how well threads share it and how well
  * it fits caches, and nothing else: no bit depends on it.
  *
@@ -115,12 +115,16 @@ const CHUNKS_PER_THREAD = 16;
 const LAST_ROWS = 8;
 
 function cut(m: number, rows: number): RowCut {
+  if (m === 0) return { rows, chunks: 0 };
   return { rows, chunks: Math.max(1, Math.floor((m - LAST_ROWS) / rows) + 1) };
 }
 
 /** Cuts m rows in blocks of `block`: enough chunks for the threads, no more. */
 export function cutRows(m: number, block: number, threads: number): RowCut {
-  return cut(m, threads === 1 ? m * block : Math.ceil(m / (block * threads * 4)) * block);
+  return cut(
+    m,
+    m === 0 ? block : threads === 1 ? m * block : Math.ceil(m / (block * threads * 4)) * block,
+  );
 }
 
 /** Cuts an m x k x (8 panels) product whose rows of activations take `rowBytes` and come in blocks of `block`. */
@@ -134,13 +138,13 @@ export function cutProduct(
 ): ProductCut {
   const fitting = Math.max(1, Math.floor(CACHED_BYTES / (rowBytes * block))) * block;
   // Equal blocks of rows, not full ones and a rest.
-  const rowBlocks = Math.ceil(m / fitting);
+  const rowBlocks = Math.max(1, Math.ceil(m / fitting));
   const { rows, chunks } = cut(m, Math.ceil(m / rowBlocks / block) * block);
   let group = panels;
   if (threads > 1) {
     const work = m * k * panels * 8;
     const wanted = Math.min(CHUNKS_PER_THREAD * threads, Math.floor(work / LEAST_WORK));
-    group = Math.ceil(panels / Math.max(1, Math.ceil(wanted / chunks)));
+    group = Math.ceil(panels / Math.max(1, Math.ceil(wanted / Math.max(1, chunks))));
     // A row alone takes four panels at a time, and panels come in pairs.
     group = m === 1 ? Math.ceil(group / 4) * 4 : Math.ceil(group / 2) * 2;
   }

@@ -40,7 +40,7 @@ export interface Threading {
   readonly threads: number;
   /** Whether the calling thread may sleep (`Atomics.wait`), which a page's main thread may not. */
   readonly maySleep: boolean;
-  /** Starts a thread; calls `failed` with the reason if it turns out that it cannot run. */
+  /** Starts a thread; calls `failed` with the reason, later, if it turns out that it cannot run. */
   start(task: ThreadTask, failed: (reason: string) => void): Thread;
 }
 
@@ -50,55 +50,92 @@ export interface Threading {
  */
 const EARNEST = 2e9;
 
+/** What it takes to end a backend's threads, without the backend. */
+interface Ending {
+  readonly started: Set<Thread>;
+  /** Holds the memory until it has been called. */
+  stop: (() => void) | undefined;
+}
+
+function end(ending: Ending): void {
+  ending.stop?.();
+  ending.stop = undefined;
+  for (const thread of ending.started) thread.terminate();
+  ending.started.clear();
+}
+
+/** A recogniser that is dropped without close() would leave its threads, and through them its memory. */
+const dropped = new FinalizationRegistry<Ending>(end);
+
 /** The extra threads of one backend. */
 export class Threads {
   readonly #threading: Threading;
-  readonly #task: Omit<ThreadTask, "thread">;
-  readonly #started: Thread[] = [];
+  /** Undefined once closed, since it holds the memory. */
+  #task: Omit<ThreadTask, "thread"> | undefined;
+  readonly #ending: Ending;
+  #begun = false;
   #work = 0;
   #reason: string | undefined;
-  #closed = false;
 
-  /** Nothing is started yet. */
-  constructor(threading: Threading, task: Omit<ThreadTask, "thread">) {
+  /** Nothing is started yet. `stop` is the kernel that lets threads return by themselves. */
+  constructor(
+    threading: Threading,
+    task: Omit<ThreadTask, "thread">,
+    stop: (control: number) => void,
+  ) {
     this.#threading = threading;
     this.#task = task;
+    const { control } = task;
+    this.#ending = { started: new Set(), stop: () => stop(control) };
+    dropped.register(this, this.#ending, this);
   }
 
   /** Threads to cut the next run for, given its multiplications; starts the others when the time has come. */
   forRun(work: number): number {
-    if (this.#closed || this.#reason !== undefined) return 1;
     this.#work += work;
-    if (this.#started.length === 0 && this.#work >= EARNEST) this.#start();
-    return this.#started.length + 1;
+    if (!this.#begun && this.#task && this.#work >= EARNEST) this.#begin(this.#task);
+    return this.#ending.started.size + 1;
   }
 
-  #start(): void {
-    const failed = (reason: string): void => {
-      this.#reason ??= reason;
-    };
+  #begin(task: Omit<ThreadTask, "thread">): void {
+    this.#begun = true;
+    const { started } = this.#ending;
+    // Through a weak reference, because the runtime holds what its threads may call.
+    const weak = new WeakRef(this);
     try {
       for (let thread = 1; thread < this.#threading.threads; thread++) {
-        this.#started.push(this.#threading.start({ ...this.#task, thread }, failed));
+        let failed = false;
+        const handle: { thread?: Thread } = {};
+        handle.thread = this.#threading.start({ ...task, thread }, (reason) => {
+          failed = true;
+          weak.deref()?.noteFailure(reason);
+          if (handle.thread) started.delete(handle.thread);
+        });
+        // It may have failed at once.
+        if (!failed) started.add(handle.thread);
       }
     } catch (error) {
-      failed((error as Error).message);
+      this.noteFailure((error as Error).message);
     }
   }
 
-  /** What a run will use. */
-  get state(): { threads: number; reason?: string } {
-    return this.#reason === undefined
-      ? { threads: this.#threading.threads }
-      : { threads: 1, reason: this.#reason };
+  /** Remembers why a thread is missing. The others go on: one that is not there takes no chunk. */
+  noteFailure(reason: string): void {
+    this.#reason ??= reason;
   }
 
-  /** Ends all threads; `stop` is the kernel that lets them return by themselves. */
-  close(stop: (control: number) => void): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    stop(this.#task.control);
-    for (const thread of this.#started) thread.terminate();
-    this.#started.length = 0;
+  /** What runs use, or will use once there was some work. */
+  get state(): { threads: number; reason?: string } {
+    if (this.#reason === undefined) return { threads: this.#threading.threads };
+    return { threads: this.#ending.started.size + 1, reason: this.#reason };
+  }
+
+  /** Ends all threads. */
+  close(): void {
+    if (!this.#task) return;
+    this.#task = undefined;
+    this.#begun = true;
+    dropped.unregister(this);
+    end(this.#ending);
   }
 }

@@ -94,7 +94,7 @@ export class WasmBackend implements Backend {
       signed: chosen.signed ? 1 : 0,
       control: plan.control,
       program: plan.program,
-    });
+    }, kernels.stop);
     if (threading?.maySleep) this.#memory.views.i32[(plan.control + 8) >> 2] = 1;
     const linears = layers.flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
     this.#workPerToken = linears.reduce((sum, l) => sum + l.inputs * l.outputs, 0);
@@ -203,6 +203,7 @@ export class WasmBackend implements Backend {
   }
 
   embed(out: WasmTensor): void {
+    this.#settleFor(out);
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
     const { gamma, beta } = embeddingNorm, epsilon = { f32: this.config.layerNormEpsilon };
     const { rows, chunks } = this.#rows(1), type = this.#plan.wordType;
@@ -304,8 +305,7 @@ export class WasmBackend implements Backend {
   }
 
   close(): void {
-    const memory = this.#memory;
-    if (memory) this.#threads?.close((control) => memory.kernels.stop(control));
+    this.#threads?.close();
     this.#memory = undefined;
   }
 }

@@ -22,11 +22,11 @@ import { attention_f32 } from "./attention";
 import * as baseline from "./gemm-int8-baseline";
 import * as relaxed from "./gemm-int8-relaxed";
 import { int8_gemm, int8_pack_panel, int8_quantize } from "./int8";
-import { ACTIVATION_NONE, padded, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { ACTIVATION_NONE, BLOCK_ROWS, padded, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
 import { horizontalMax, horizontalSum, madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
 
 /** Queries that pass together. The last ones overlap those before them, which come out the same again. */
-const QUERIES: i32 = 5;
+const QUERIES: i32 = BLOCK_ROWS;
 /** Sequences that are shorter than this stay in float32: packing costs them more than it gains. */
 const SHORT: i32 = 24;
 /** Bytes of a softmax weight: two bytes of 7 bits, or an int16. */

@@ -15,7 +15,6 @@ export { embed_f32, embed_int4, embed_int8 } from "./embed";
 export { f32_gemm, f32_pack_panel } from "./gemm-f32";
 export {
   int8_activation_bytes,
-  int8_block_rows,
   int8_gemm,
   int8_pack_panel,
   int8_quantize,

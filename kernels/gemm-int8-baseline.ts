@@ -17,15 +17,12 @@
  * 5 x 8 has 10 accumulators, 2 weight vectors, the pairs of four rows in one load, the pair that is spread and
  * one product: 15 registers, which are all that V8 can allocate on x86.
  */
-import { PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
-import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
+import { BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS, spread } from "./math";
 import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./rows";
 
 /** Bytes of one packed activation. */
 export const ACTIVATION_BYTES: i32 = 2;
-
-/** Rows of a full block of packed activations. */
-export const BLOCK_ROWS: i32 = 5;
 
 /** Lanes of 8 k from two rows of 16: `low` + 128 in the lower bytes, `high` in the upper ones. */
 // @ts-ignore: decorator
@@ -115,7 +112,7 @@ function quantizeBlock(
 function blockRows(i: i32, m: i32): i32 {
   const left = m - i;
   if (left <= 5) return left;
-  return left == 6 ? 3 : left <= 8 ? 4 : 5;
+  return left == 6 ? 3 : left <= 8 ? 4 : BLOCK_ROWS;
 }
 
 /** See `int8_quantize` in int8.ts. */
@@ -150,16 +147,6 @@ export function quantize(
 @inline
 function mac(w: v128, x: v128, acc: v128): v128 {
   return i32x4.add(acc, i32x4.dot_i16x8_s(w, x));
-}
-
-/** One pair of a load of four, in all lanes. */
-// @ts-ignore: decorator
-@inline
-function spread(four: v128, item: i32): v128 {
-  if (item == 0) return v128.shuffle<i32>(four, four, 0, 0, 0, 0);
-  if (item == 1) return v128.shuffle<i32>(four, four, 1, 1, 1, 1);
-  if (item == 2) return v128.shuffle<i32>(four, four, 2, 2, 2, 2);
-  return v128.shuffle<i32>(four, four, 3, 3, 3, 3);
 }
 
 /** Writes one row of a tile, given its columns' scales and biases: takes the columns apart, scales, adds. */

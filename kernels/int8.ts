@@ -17,15 +17,6 @@ export function int8_activation_bytes(): i32 {
   return RELAXED ? relaxed.ACTIVATION_BYTES : baseline.ACTIVATION_BYTES;
 }
 
-/**
- * Rows of a full block of packed activations. Rows lie in blocks of this many, except for the last dozen; a range
- * of rows may begin and end at any multiple of it that is at least 8 rows before the end, and at the end.
- */
-export function int8_block_rows(): i32 {
-  // @ts-ignore: RELAXED is given to the compiler
-  return RELAXED ? relaxed.BLOCK_ROWS : baseline.BLOCK_ROWS;
-}
-
 /** Tells the kernels whether the engine's dot reads activations as signed bytes. */
 export function int8_set_signed(signed: i32): void {
   // @ts-ignore: RELAXED is given to the compiler

@@ -19,6 +19,12 @@ export function padded(n: i32): i32 {
   return (n + (COLUMN_ALIGN - 1)) & ~(COLUMN_ALIGN - 1);
 }
 
+/**
+ * Rows of a full block of packed activations. Rows lie in blocks of this many, except for the last dozen; a range
+ * of rows may begin and end at any multiple of it that is at least 8 rows before the end, and at the end.
+ */
+export const BLOCK_ROWS: i32 = 5;
+
 /** What the rows of an activation tensor pass through before they are used. */
 export const ACTIVATION_NONE: i32 = 0;
 export const ACTIVATION_GELU: i32 = 1;

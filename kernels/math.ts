@@ -9,6 +9,16 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
+/** 32-bit lane number `lane` (a constant) in all lanes. */
+// @ts-ignore: decorator
+@inline
+export function spread(v: v128, lane: i32): v128 {
+  if (lane == 0) return v128.shuffle<i32>(v, v, 0, 0, 0, 0);
+  if (lane == 1) return v128.shuffle<i32>(v, v, 1, 1, 1, 1);
+  if (lane == 2) return v128.shuffle<i32>(v, v, 2, 2, 2, 2);
+  return v128.shuffle<i32>(v, v, 3, 3, 3, 3);
+}
+
 /** Largest lane of a vector without NaN. */
 // @ts-ignore: decorator
 @inline

@@ -118,7 +118,7 @@ function quantizeChunk(words: usize, chunk: i32): void {
   const activation = arg(words, 7), update = arg(words, 8), n = arg(words, 9);
   const end = endOf(chunk * size, size, chunk, chunksOf(words), m);
   for (let i = chunk * size; i < end;) {
-    // TOGETHER is a multiple of either family's block.
+    // TOGETHER is a multiple of BLOCK_ROWS.
     const next = end - i < TOGETHER + 8 ? end : i + TOGETHER;
     if (update) {
       add_norm(x, update, n, arg(words, 10), arg(words, 11), argF32(words, 12), i, next);

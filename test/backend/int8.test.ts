@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FIRST_FREE, instantiateKernels, type Kernels } from "../../src/backend/wasm/kernels.ts";
-import { padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
+import { BLOCK_ROWS, padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
 import { cutRows } from "../../src/backend/wasm/program.ts";
 import { emulated, random, shipped } from "../support.ts";
 
@@ -102,7 +102,7 @@ function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: P
     kernels.int8_pack_panel(stage, kp, weights + p * PANEL * kp, columns + p * PANEL_PARAMS);
   }
   // In two ranges of rows and two of columns, as two threads would.
-  const { rows: cut, chunks } = cutRows(m, kernels.int8_block_rows(), 2);
+  const { rows: cut, chunks } = cutRows(m, BLOCK_ROWS, 2);
   const ranges = chunks > 1 ? [[cut, m], [0, cut]] : [[0, m]];
   for (const [i0, i1] of ranges) {
     kernels.int8_quantize(input, kp * 4, m, kp, packed, rows, 0, i0, i1);

@@ -19,7 +19,6 @@ export interface Kernels {
   heap_base(): number;
   probe(scratch: number): number;
   int8_activation_bytes(): number;
-  int8_block_rows(): number;
   int8_set_signed(signed: number): void;
   int8_pack_panel(source: number, k: number, target: number, columns: number): void;
   // deno-fmt-ignore
@@ -67,8 +66,6 @@ export interface ChosenKernels {
   readonly signed: boolean;
   /** Bytes of one packed activation. */
   readonly activationBytes: number;
-  /** Rows of a block of packed activations. */
-  readonly blockRows: number;
   /** Whether the module imports shared memory, so that several threads can run it. */
   readonly shared: boolean;
 }
@@ -161,7 +158,6 @@ export async function chooseKernels(
       kind,
       signed: verdict === 2,
       activationBytes: kernels.int8_activation_bytes(),
-      blockRows: kernels.int8_block_rows(),
       shared,
     };
   }

@@ -16,6 +16,9 @@ export const PANEL = 8;
 /** Bytes of a panel's scales, biases and sums. */
 export const PANEL_PARAMS = 96;
 
+/** Rows of a full block of packed activations. */
+export const BLOCK_ROWS = 5;
+
 /** Bytes of a row's scale and zero point. */
 export const ROW_PARAMS = 8;
 

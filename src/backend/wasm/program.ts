@@ -111,7 +111,7 @@ const LEAST_WORK = 1 << 18;
 /** Chunks for each thread: the last ones to finish are this much shorter than the whole. */
 const CHUNKS_PER_THREAD = 16;
 
-/** Blocks of packed rows are whole up to this many rows before the end; see kernels/int8.ts. */
+/** Blocks of packed rows are whole up to this many rows before the end; see kernels/layout.ts. */
 const LAST_ROWS = 8;
 
 function cut(m: number, rows: number): RowCut {

@@ -20,7 +20,13 @@ import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { type ChosenKernels, instantiateKernels, type Kernels } from "./kernels.ts";
-import { paddedHead, type WasmLinear, type WasmNorm, type WasmTensor } from "./layout.ts";
+import {
+  BLOCK_ROWS,
+  paddedHead,
+  type WasmLinear,
+  type WasmNorm,
+  type WasmTensor,
+} from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
 import { cutProduct, cutRows, Program, type RowCut } from "./program.ts";
@@ -213,7 +219,7 @@ export class WasmBackend implements Backend {
 
   linear(x: WasmTensor, weights: WasmLinear, out: WasmTensor): void {
     const m = this.#tokens, { k, panels } = weights, { packed, rows, int8 } = this.#plan;
-    const { activationBytes, blockRows } = this.#chosen;
+    const { activationBytes } = this.#chosen;
     if (!int8) {
       this.#settle(x);
       this.#settleFor(out);
@@ -224,7 +230,7 @@ export class WasmBackend implements Backend {
     }
     this.#quantize(x, k);
     this.#settleFor(out);
-    const cut = cutProduct(m, k, panels, activationBytes * k, blockRows, this.#cutFor);
+    const cut = cutProduct(m, k, panels, activationBytes * k, BLOCK_ROWS, this.#cutFor);
     // deno-fmt-ignore
     this.#program.add("gemm_int8", cut.chunks, m, k, packed, rows, weights.weights, weights.columns, out.address, out.stride, panels, cut.rows, cut.panels);
   }
@@ -232,7 +238,7 @@ export class WasmBackend implements Backend {
   /** Quantizes a tensor, after what waits for it. */
   #quantize(x: WasmTensor, k: number): void {
     const { packed, rows: parameters } = this.#plan;
-    const { rows, chunks } = this.#rows(this.#chosen.blockRows);
+    const { rows, chunks } = this.#rows(BLOCK_ROWS);
     const waiting = this.#pending?.x === x ? this.#pending : undefined;
     const activation = waiting && "activation" in waiting ? waiting.activation : 0;
     if (waiting) this.#pending = undefined;

@@ -176,7 +176,8 @@ export class WasmBackend implements Backend {
   get threads(): ThreadState {
     const state = this.#threads?.state ?? { threads: 1 }, at = (this.#plan.control >> 2) + 16;
     const chunks = this.#memory?.views.i32.subarray(at, at + state.threads) ?? [];
-    return { ...state, chunks: Array.from(chunks) };
+    // Counters of 32 bits, which begin again after some 50 million calls.
+    return { ...state, chunks: Array.from(chunks, (taken) => taken >>> 0) };
   }
 
   get #open(): { kernels: Kernels; views: Views; program: Program } {

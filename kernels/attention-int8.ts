@@ -7,7 +7,7 @@
  *  - a key: 8 bits, symmetric, per row;
  *  - V: 8 bits per column, around the middle of the column's range, so that equal values come out exact;
  *  - softmax's weights: 14 bits, round(top * e^(score - highest)). With 8 bits, many small weights beside a
- *    large one would be gone: the error of a whole model on 500 tokens grew by half.
+ *    large one would be gone.
  *
  * The weights are divided by the sum of their rounded selves, integers that add up to 2^24 at most, which
  * float32 does without error in any order. All sums are exact, so the bits depend neither on the module nor
@@ -16,7 +16,7 @@
  * K and V are packed as if they were weights; then five queries at a time go through the int8 product's own tile
  * while their scores stay in the first-level cache. Scratch grows with the sequence, not with its square.
  *
- * Weak spot: packing takes half of the time at 32 tokens, a sixth at 128.
+ * Weak spot: packing K and V, which grows with the sequence and not with its square, so short ones pay more.
  */
 import { attention_f32 } from "./attention";
 import * as baseline from "./gemm-int8-baseline";

@@ -6,10 +6,9 @@
  * its bounds. So the tile that takes nearly all rows is 5 x 8: 10 sums, enough for a dot that takes 5 cycles;
  * 2 weight vectors; and the activations of four rows in one load, each spread by a shuffle. Together with the
  * vector that is spread, 14 of the 15 registers that V8 can allocate on x86. 6 x 8 would have 16, and so
- * loads and spreads each row by itself; it takes what 5 leaves over. On a core of six instructions a cycle
- * 5 x 8 reaches 96 % of the dot's rate with bounds checks and 95 % without, 6 x 8 85 % and 99 %. Few rows
- * run over more panels at a time, to have sums enough. Four k-steps are unrolled by hand, because the loop's
- * own instructions would take a tenth of the time.
+ * loads and spreads each row by itself; it takes what 5 leaves over. Few rows run over more panels at a time,
+ * to have sums enough. Four k-steps are unrolled by hand, for the loop's own instructions count as well.
+ * `deno task bench --filter kernels/int8_gemm` prints what each number of rows reaches of the dot's rate.
  *
  * Arguments, throughout: a block of packed activations, a panel of packed weights, their depth, the rows' and the
  * columns' parameters, where the first result goes, and from there the bytes to the next row's.

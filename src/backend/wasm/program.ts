@@ -13,8 +13,12 @@ import type { Kernels } from "./kernels.ts";
 /** Most threads of one backend. */
 export const MAX_THREADS = 64;
 
+/** Where the control words say that the calling thread may sleep, and where they count chunks by thread. */
+export const MAY_SLEEP = 8;
+export const TAKEN = 64;
+
 /** Bytes of the threads' control words: a cache line, and a counter for each thread. */
-export const CONTROL_BYTES = 64 + 4 * MAX_THREADS;
+export const CONTROL_BYTES = TAKEN + 4 * MAX_THREADS;
 
 /** Bytes of one command. */
 export const COMMAND_BYTES = 128;

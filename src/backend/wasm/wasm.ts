@@ -29,7 +29,7 @@ import {
 } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
-import { cutProduct, cutRows, Program, type RowCut } from "./program.ts";
+import { cutProduct, cutRows, MAY_SLEEP, Program, type RowCut, TAKEN } from "./program.ts";
 import { type Threading, Threads } from "./threads.ts";
 import { type Views, viewsOf } from "./upload.ts";
 
@@ -101,7 +101,7 @@ export class WasmBackend implements Backend {
       control: plan.control,
       program: plan.program,
     }, kernels.stop);
-    if (threading?.maySleep) this.#memory.views.i32[(plan.control + 8) >> 2] = 1;
+    if (threading?.maySleep) this.#memory.views.i32[(plan.control + MAY_SLEEP) >> 2] = 1;
     const linears = layers.flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
     this.#workPerToken = linears.reduce((sum, l) => sum + l.inputs * l.outputs, 0);
   }
@@ -174,7 +174,8 @@ export class WasmBackend implements Backend {
   }
 
   get threads(): ThreadState {
-    const state = this.#threads?.state ?? { threads: 1 }, at = (this.#plan.control >> 2) + 16;
+    const state = this.#threads?.state ?? { threads: 1 };
+    const at = (this.#plan.control + TAKEN) >> 2;
     const chunks = this.#memory?.views.i32.subarray(at, at + state.threads) ?? [];
     // Counters of 32 bits, which begin again after some 50 million calls.
     return { ...state, chunks: Array.from(chunks, (taken) => taken >>> 0) };

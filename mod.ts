@@ -53,10 +53,12 @@ export type {
 } from "./src/model/weights.ts";
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
 export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.ts";
-export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/checkpoint.ts";
-export { bundleFromExport, type ExportFiles, type TokenizerFiles } from "./src/formats/export.ts";
-export { readPackage, writePackage } from "./src/formats/package.ts";
-export type { ByteSource } from "./src/formats/package_stream.ts";
+export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
+export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
+export type { TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
+export { readPackage } from "./src/formats/package/read.ts";
+export { writePackage } from "./src/formats/package/write.ts";
+export type { ByteSource } from "./src/formats/package/stream.ts";
 export {
   type Dtype,
   DTYPES,
@@ -85,7 +87,7 @@ export { trimVocabulary } from "./src/shrink/trim.ts";
 export { type TokenChange, TokenMeter } from "./src/shrink/compare.ts";
 
 // Models for other engines.
-export { writeExport, type WriteExportOptions } from "./src/formats/onnx/write_export.ts";
+export { writeExport, type WriteExportOptions } from "./src/formats/write_export.ts";
 
 // Judging a model: strict span scores, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";

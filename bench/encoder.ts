@@ -1,7 +1,7 @@
 /**
  * The encoder against its peers: token ids to emissions, at several lengths and batch sizes.
  *
- * All engines run the same weights (src/formats/onnx/write.ts), are loaded at the same time and take turns
+ * All engines run the same weights (src/formats/onnx/write_encoder.ts), are loaded at the same time and take turns
  * at every size, so that drift of the machine hits all alike. Sequences of a batch have one length: no engine
  * pays for padding here. Before anything is timed, every engine's emissions are compared with those of
  * onnxruntime-web in float32; an engine that computes something else fails the run.
@@ -18,7 +18,7 @@ import type { ModelConfig } from "../mod.ts";
 import type { PackedBatch } from "../src/backend/backend.ts";
 import { small, table } from "../src/cli/table.ts";
 import { DifferenceMeter } from "../src/eval/parity.ts";
-import { encoderToOnnx } from "../src/formats/onnx/write.ts";
+import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
 import { encode } from "../src/model/encoder.ts";
 import {
   type Budget,

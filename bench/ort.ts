@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Ort from "onnxruntime-web";
 import type { PackedBatch } from "../src/backend/backend.ts";
-import { encoderToOnnx, INPUTS, OUTPUT } from "../src/formats/onnx/write.ts";
+import { encoderToOnnx, INPUTS, OUTPUT } from "../src/formats/onnx/write_encoder.ts";
 import { randomInt8Weights, SHAPES } from "./models.ts";
 
 /** An engine that can run an ONNX file. */

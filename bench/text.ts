@@ -13,7 +13,7 @@ import { chooseKernels } from "../src/backend/wasm/kernels.ts";
 import { table } from "../src/cli/table.ts";
 import { Crf } from "../src/crf/crf.ts";
 import { parseTags, spansOf } from "../src/crf/scheme.ts";
-import { encoderToOnnx } from "../src/formats/onnx/write.ts";
+import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
 import type { Encoding } from "../src/tokenizer/types.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing, warmUp } from "./measure.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";

@@ -21,7 +21,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, stop } from "esbuild";
 import type { ModelBundle } from "../mod.ts";
-import { writeExport } from "../src/formats/onnx/write_export.ts";
+import { writeExport } from "../src/formats/write_export.ts";
 import type { Wanted } from "./ort.ts";
 import type { Precision } from "./ours.ts";
 

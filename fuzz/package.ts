@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { writePackage } from "../src/formats/package.ts";
+import { writePackage } from "../src/formats/package/write.ts";
 import type { ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import { quantizeEncoder } from "../src/quantize/encoder.ts";

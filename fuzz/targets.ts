@@ -13,8 +13,8 @@ import {
   writePackage,
 } from "../mod.ts";
 import { InputError, NerError } from "../src/errors.ts";
-import { crfFromSafetensors } from "../src/formats/crf.ts";
-import { collectModel, streamPackage } from "../src/formats/package_stream.ts";
+import { crfFromSafetensors } from "../src/formats/hf/crf.ts";
+import { collectModel, streamPackage } from "../src/formats/package/stream.ts";
 import { readSafetensors, type SafeTensors } from "../src/formats/safetensors/read.ts";
 import { tokenizerFromJson, tokenizerFromVocab } from "../src/tokenizer/load.ts";
 import type { Tokenizer, VocabConfig } from "../src/tokenizer/types.ts";

@@ -16,13 +16,13 @@ import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { continuation, parseTags, spansOf, type Tag } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
-import { readPackage } from "../formats/package.ts";
+import { readPackage } from "../formats/package/read.ts";
 import {
   type ByteSource,
   collectModel,
   type MatrixPart,
   streamPackage,
-} from "../formats/package_stream.ts";
+} from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { encode } from "../model/encoder.ts";

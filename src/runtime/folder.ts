@@ -9,10 +9,11 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
-import type { CheckpointFiles } from "../formats/checkpoint.ts";
-import type { ExportFiles, TokenizerFiles } from "../formats/export.ts";
+import type { CheckpointFiles } from "../formats/hf/checkpoint.ts";
+import type { TokenizerFiles } from "../formats/hf/tokenizer.ts";
+import type { ExportFiles } from "../formats/read_export.ts";
 import { decodeModel } from "../formats/onnx/proto.ts";
-import { PACKAGE_FORMAT } from "../formats/package.ts";
+import { PACKAGE_FORMAT } from "../formats/package/format.ts";
 import { readSafetensors } from "../formats/safetensors/read.ts";
 import type { Folder } from "./source.ts";
 

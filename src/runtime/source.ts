@@ -9,7 +9,7 @@
  */
 import { RuntimeError } from "../errors.ts";
 import type { Threading } from "../backend/wasm/threads.ts";
-import type { ByteSource } from "../formats/package_stream.ts";
+import type { ByteSource } from "../formats/package/stream.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
 export type ModelSource = string | URL;

@@ -22,7 +22,7 @@ import { bundleOf, readModelFiles } from "../../src/cli/files.ts";
 import { loadOrt } from "../../src/cli/ort.ts";
 import { SENTENCES } from "../../src/cli/sentences.ts";
 import { visitEncoder } from "../../src/formats/names.ts";
-import { encoderToOnnx } from "../../src/formats/onnx/write.ts";
+import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import { bits, configOf, normal, random, randomWeights, relativeL2 } from "../support.ts";
 import { cli, fixture, scratch } from "./run.ts";

@@ -1,9 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { RuntimeError } from "../../src/errors.ts";
-import { bundleFromCheckpoint, type CheckpointFiles } from "../../src/formats/checkpoint.ts";
-import { bundleFromExport } from "../../src/formats/export.ts";
-import { readPackage, writePackage } from "../../src/formats/package.ts";
+import { bundleFromCheckpoint, type CheckpointFiles } from "../../src/formats/hf/checkpoint.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
+import { readPackage } from "../../src/formats/package/read.ts";
+import { writePackage } from "../../src/formats/package/write.ts";
 import { readSafetensors, type SafeTensor } from "../../src/formats/safetensors/read.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError } from "../../src/errors.ts";
-import { deflateText, inflateText } from "../../src/formats/deflate.ts";
+import { deflateText, inflateText } from "../../src/formats/package/deflate.ts";
 
 test("any text comes back; a repetitive one is short", () => {
   fc.assert(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readHfConfig } from "../../src/formats/huggingface.ts";
+import { readHfConfig } from "../../src/formats/hf/config.ts";
 import { duplicateKey } from "../../src/formats/json.ts";
 import { local, returnsOrTyped, shared, textOf, throwsCode } from "./helpers.ts";
 

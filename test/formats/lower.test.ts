@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type HfConfig, readHfConfig } from "../../src/formats/huggingface.ts";
+import { type HfConfig, readHfConfig } from "../../src/formats/hf/config.ts";
 import { readBertGraph } from "../../src/formats/onnx/bert.ts";
 import { decodeOnnx, type OnnxGraph, type OnnxNode } from "../../src/formats/onnx/decode.ts";
 import { lowerGraph } from "../../src/formats/onnx/lower.ts";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type HfConfig, readHfConfig } from "../../src/formats/huggingface.ts";
+import { type HfConfig, readHfConfig } from "../../src/formats/hf/config.ts";
 import { readBertGraph } from "../../src/formats/onnx/bert.ts";
 import { decodeOnnx, type OnnxGraph, type OnnxNode } from "../../src/formats/onnx/decode.ts";
-import { float16ToNumber } from "../../src/formats/float16.ts";
+import { float16ToNumber } from "../../src/formats/floats.ts";
 import { type OnnxTensor, tensorFloats, tensorNumbers } from "../../src/formats/onnx/tensor.ts";
 import { readSafetensors, safetensorFloats } from "../../src/formats/safetensors/read.ts";
 import {

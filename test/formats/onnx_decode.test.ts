@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeOnnx } from "../../src/formats/onnx/decode.ts";
-import { float16ToNumber } from "../../src/formats/float16.ts";
+import { float16ToNumber } from "../../src/formats/floats.ts";
 import { tensorFloats, tensorNumbers } from "../../src/formats/onnx/tensor.ts";
 import { local, returnsOrTyped, throwsCode } from "./helpers.ts";
 import { intAttribute, modelBytes, type ModelSpec, type TensorSpec } from "./onnx_writer.ts";

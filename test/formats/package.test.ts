@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { bundleFromExport, type ExportFiles } from "../../src/formats/export.ts";
-import { readPackage, writePackage } from "../../src/formats/package.ts";
+import { bundleFromExport, type ExportFiles } from "../../src/formats/read_export.ts";
+import { readPackage } from "../../src/formats/package/read.ts";
+import { writePackage } from "../../src/formats/package/write.ts";
 import { readSafetensors, type SafeTensor } from "../../src/formats/safetensors/read.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";

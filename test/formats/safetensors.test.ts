@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { crfFromSafetensors } from "../../src/formats/crf.ts";
+import { crfFromSafetensors } from "../../src/formats/hf/crf.ts";
 import {
   type Dtype,
   DTYPES,

@@ -20,9 +20,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { ChosenKernels } from "../../src/backend/wasm/kernels.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
-import { readCheckpoint } from "../../src/formats/checkpoint.ts";
-import { headFromTensors } from "../../src/formats/head.ts";
-import { readHfConfig } from "../../src/formats/huggingface.ts";
+import { readCheckpoint } from "../../src/formats/hf/checkpoint.ts";
+import { headFromTensors } from "../../src/formats/hf/head.ts";
+import { readHfConfig } from "../../src/formats/hf/config.ts";
 import { readBertGraph } from "../../src/formats/onnx/bert.ts";
 import { decodeOnnx } from "../../src/formats/onnx/decode.ts";
 import { NerError } from "../../src/errors.ts";

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError, type RuntimeError } from "../../src/errors.ts";
-import { bundleFromExport } from "../../src/formats/export.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { readFolder } from "../../src/runtime/folder.ts";
 import { compileKernels, embeddedKernels } from "../../src/runtime/kernels.ts";
 import { asUrl, type Folder, ioError } from "../../src/runtime/source.ts";

@@ -14,7 +14,7 @@ import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { parseTags } from "../../src/crf/scheme.ts";
-import { bundleFromExport } from "../../src/formats/export.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { encode } from "../../src/model/encoder.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { relativeL2, shipped } from "../support.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NerError } from "../../src/errors.ts";
-import { bundleFromExport } from "../../src/formats/export.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
 import type { F32Matrix, I8Matrix, Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder, reportMatrix } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix, quantizeMatrix, roundHalfEven } from "../../src/quantize/matrix.ts";

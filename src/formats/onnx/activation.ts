@@ -14,7 +14,7 @@ import type { Activation } from "../../model/config.ts";
 import { isQuantized } from "./constant.ts";
 import type { OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
-import { unsupported, type Walk } from "./walk.ts";
+import { refuse, type Walk } from "./walk.ts";
 
 /** erf by its Maclaurin series, good to 1e-9 for |x| up to 3: enough to tell activations apart. */
 function erf(x: number): number {
@@ -124,7 +124,7 @@ export function matchActivation(
     const match = matchLinear(walk, at);
     if (match !== undefined) {
       if (leaf !== undefined) {
-        unsupported(
+        refuse(
           `The feed-forward network at ${
             walk.describe(value)
           } multiplies the outputs of two linear ` +
@@ -141,7 +141,7 @@ export function matchActivation(
     if (
       node === undefined || (one === undefined && two === undefined) || nodes.size >= MAX_NODES
     ) {
-      unsupported(
+      refuse(
         `Expected GELU between the two halves of a feed-forward network, found ${
           walk.describe(at)
         }.`,
@@ -151,7 +151,7 @@ export function matchActivation(
     open.push(...node.inputs.slice(0, one === undefined ? 2 : 1));
   }
   if (leaf === undefined || linear === undefined) {
-    unsupported(`Found no linear map in front of ${walk.describe(value)}.`);
+    refuse(`Found no linear map in front of ${walk.describe(value)}.`);
   }
 
   const evaluate = (x: number): number => {

@@ -15,7 +15,7 @@ import { ModelError } from "../../errors.ts";
 import { type ConstantMatrix, isQuantized } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
-import { type Peeled, unsupported, type Walk } from "./walk.ts";
+import { type Peeled, refuse, type Walk } from "./walk.ts";
 
 /** One attention block, from the layer's input to its context. */
 export interface AttentionMatch {
@@ -69,13 +69,13 @@ function findProduct(
 function checkMask(walk: Walk, mask: string): void {
   for (const node of walk.ancestors(mask)) {
     if (["MatMul", "Gemm", "Softmax", "LayerNormalization", "Trilu"].includes(node.op)) {
-      unsupported(
+      refuse(
         `An attention mask is computed by ${nodeLabel(node)}; expected the padding mask alone.`,
       );
     }
     const compares = ["Less", "LessOrEqual", "Greater", "GreaterOrEqual"].includes(node.op);
     if (compares && node.inputs.every((input) => walk.scalar(input) === undefined)) {
-      unsupported(
+      refuse(
         `An attention mask compares positions at ${
           nodeLabel(node)
         }, as causal and windowed masks ` +
@@ -85,7 +85,7 @@ function checkMask(walk: Walk, mask: string): void {
     for (const input of node.inputs) {
       const tensor = walk.stored(input);
       if (tensor !== undefined && /float/.test(tensor.type) && tensor.size > 1) {
-        unsupported(
+        refuse(
           `Attention scores are biased by a table of shape [${tensor.dims}] at ${
             nodeLabel(node)
           }: ` +
@@ -107,7 +107,7 @@ function findSoftmax(walk: Walk, value: string): OnnxNode | undefined {
   if (node === undefined) return undefined;
   // Before opset 13 Softmax worked on axis 1 onwards unless told otherwise; since then on the last.
   const axis = walk.number(node, "axis", walk.graph.opset < 13 ? 1 : -1);
-  if (axis !== -1 && axis !== 3) unsupported(`${nodeLabel(node)} works on axis ${axis}.`);
+  if (axis !== -1 && axis !== 3) refuse(`${nodeLabel(node)} works on axis ${axis}.`);
   return node;
 }
 
@@ -131,13 +131,13 @@ function split(
   const peeled = walk.peel(value);
   const linear = matchLinear(walk, peeled.value);
   if (linear === undefined) {
-    unsupported(
+    refuse(
       `Expected attention's ${role} to be a linear map, found ${walk.describe(peeled.value)}.`,
     );
   }
   const found = permutation(peeled);
   if (found !== order) {
-    unsupported(
+    refuse(
       `Attention's ${role} at ${nodeLabel(linear.node)} is permuted by [${found}], ` +
         `expected [${order}] after the heads are split.`,
     );
@@ -163,7 +163,7 @@ function headsOf(
     if (heads === 0 && size === 0) continue;
     const count = heads === 0 ? hidden / size : heads;
     if (!Number.isInteger(count) || hidden % count !== 0 || (size > 0 && count * size !== hidden)) {
-      unsupported(
+      refuse(
         `${nodeLabel(reshape)} splits ${hidden} columns into heads as [${shape[2]}, ${shape[3]}].`,
       );
     }
@@ -199,7 +199,7 @@ export function matchAttention(
   const inside = product?.op === "Attention" ? walk.number(product, "q_num_heads", 0) : 0;
   const order = inside > 0 ? "0,1,2,3" : "0,2,1,3";
   if (product === undefined || permutation(joined) !== order || joined.scale !== 1) {
-    unsupported(
+    refuse(
       `Expected attention's context with its heads joined, found ${walk.describe(joined.value)}.`,
     );
   }
@@ -214,15 +214,15 @@ export function matchAttention(
     const attribute = product.attributes.get("scale");
     if (typeof attribute === "number") scale = attribute;
     for (const name of ["is_causal", "softcap"]) {
-      if (walk.number(product, name, 0) !== 0) unsupported(`${nodeLabel(product)} has ${name}.`);
+      if (walk.number(product, name, 0) !== 0) refuse(`${nodeLabel(product)} has ${name}.`);
     }
-    if (product.inputs[4] || product.inputs[5]) unsupported(`${nodeLabel(product)} has a cache.`);
+    if (product.inputs[4] || product.inputs[5]) refuse(`${nodeLabel(product)} has a cache.`);
     if (product.inputs[3]) masks = [product.inputs[3]];
   } else {
     const softmax = findSoftmax(walk, left);
     const found = softmax && findProduct(walk, softmax.inputs[0]!);
     if (found === undefined) {
-      unsupported(
+      refuse(
         `Expected Softmax over scaled products of queries and keys in front of ${
           nodeLabel(product)
         }.`,
@@ -236,7 +236,7 @@ export function matchAttention(
   const key = split(walk, scores.inputs[1]!, fused ? order : "0,2,3,1", "key");
   const value = split(walk, fused ? product.inputs[2]! : right, order, "value");
   if (value.peeled.scale !== 1) {
-    unsupported(`Attention's value is scaled at ${nodeLabel(product)}.`);
+    refuse(`Attention's value is scaled at ${nodeLabel(product)}.`);
   }
 
   const hidden = query.linear.matrix.columns;
@@ -248,7 +248,7 @@ export function matchAttention(
   const heads = counts[0];
   const other = counts.find((count) => count !== heads);
   if (other !== undefined) {
-    unsupported(
+    refuse(
       `Query, key and value at ${nodeLabel(product)} have ${heads} and ${other} heads; ` +
         "grouped queries are not supported.",
     );

@@ -21,8 +21,8 @@ import type {
   Matrix,
   NormWeights,
 } from "../../model/weights.ts";
-import { firstPositionOf } from "../checkpoint_names.ts";
-import { ACTIVATIONS, type HfConfig } from "../huggingface.ts";
+import { firstPositionOf } from "../hf/parameter_names.ts";
+import { ACTIVATIONS, type HfConfig } from "../hf/config.ts";
 import { shareLayers, stackLinear } from "../stack.ts";
 import { matchActivation } from "./activation.ts";
 import { type AttentionMatch, matchAttention } from "./attention.ts";
@@ -32,7 +32,7 @@ import { nodeLabel, type OnnxNode } from "./decode.ts";
 import { matchEmbeddings, matchLookups } from "./embeddings.ts";
 import { lowerGraph } from "./lower.ts";
 import { type LinearMatch, matchLinear, matchNorm, matchSum, type NormMatch } from "./patterns.ts";
-import { unsupported, Walk } from "./walk.ts";
+import { refuse, Walk } from "./walk.ts";
 
 /** Bounds the walk; checkConfig has the same limit. */
 const MAX_LAYERS = 256;
@@ -99,7 +99,7 @@ function chosenOutput(graph: OnnxGraph, names: readonly string[]): string {
   const named = graph.outputs.filter((name) => names.includes(name));
   if (named.length === 1) return named[0]!;
   const list = names.map((name) => JSON.stringify(name)).join(" or ");
-  unsupported(
+  refuse(
     `The graph has ${graph.outputs.length} outputs (${graph.outputs.join(", ")}); expected one, ` +
       `or one named ${list}.`,
   );
@@ -114,16 +114,16 @@ function matchClassifier(walk: Walk): LinearMatch {
   const classifier = matchLinear(walk, output);
   if (classifier === undefined) {
     if (matchNorm(walk, output) !== undefined) {
-      unsupported(
+      refuse(
         "Expected a linear classifier at the output, found the encoder's last LayerNorm: this is an " +
           "encoder without a head. Hand in its head, a safetensors file with classifier.weight and " +
           "classifier.bias.",
       );
     }
-    unsupported(`Expected a linear classifier at the output, found ${walk.describe(output)}.`);
+    refuse(`Expected a linear classifier at the output, found ${walk.describe(output)}.`);
   }
   if (walk.op(classifier.input, ...POOLING) && matchNorm(walk, classifier.input) === undefined) {
-    unsupported(
+    refuse(
       `The classifier reads ${
         walk.describe(classifier.input)
       }, which makes one vector of a whole ` +
@@ -147,7 +147,7 @@ function residualSum(walk: Walk, norm: NormMatch): LinearMatch {
     matchNorm(walk, value) !== undefined || matchProjection(walk, value) !== undefined;
   const sum = matchSum(walk, norm.input, 1, isWhole);
   if (sum === undefined) {
-    unsupported(
+    refuse(
       `Expected a linear map plus a residual in front of ${nodeLabel(norm.node)}, ` +
         `found ${walk.describe(norm.input)}.`,
     );
@@ -164,7 +164,7 @@ function expectNorm(walk: Walk, value: string, place: string): NormMatch {
     : walk.op(value, "Add")
     ? "; encoders that normalise in front of each block, not behind it, are not supported"
     : "";
-  unsupported(`Expected LayerNorm ${place}, found ${walk.describe(value)}${hint}.`);
+  refuse(`Expected LayerNorm ${place}, found ${walk.describe(value)}${hint}.`);
 }
 
 function matchLayer(walk: Walk, norm: NormMatch, heads: number | undefined): [LayerMatch, string] {
@@ -173,14 +173,14 @@ function matchLayer(walk: Walk, norm: NormMatch, heads: number | undefined): [La
   const middle = walk.through(down.rest[0]!);
   const attentionNorm = expectNorm(walk, middle, "between attention and feed-forward network");
   if (up.input !== middle) {
-    unsupported(`${nodeLabel(up.node)} does not read the residual of its layer.`);
+    refuse(`${nodeLabel(up.node)} does not read the residual of its layer.`);
   }
   const attentionOutput = residualSum(walk, attentionNorm);
   const input = walk.through(attentionOutput.rest[0]!);
   const attention = matchAttention(walk, attentionOutput.input, heads);
   for (const { input: read, node } of [attention.query, attention.key, attention.value]) {
     if (read !== input) {
-      unsupported(`${nodeLabel(node)} does not read its layer's input: not self-attention.`);
+      refuse(`${nodeLabel(node)} does not read its layer's input: not self-attention.`);
     }
   }
   return [
@@ -193,7 +193,7 @@ function matchLayer(walk: Walk, norm: NormMatch, heads: number | undefined): [La
 function agreed<T>(values: readonly T[], what: string): T {
   const different = values.findIndex((value) => value !== values[0]);
   if (different >= 0) {
-    unsupported(`${what} differs within the graph: ${values[0]} and ${values[different]}.`);
+    refuse(`${what} differs within the graph: ${values[0]} and ${values[different]}.`);
   }
   return values[0]!;
 }
@@ -232,14 +232,14 @@ export function readBertGraph(
   let lookups = matchLookups(walk, embeddingNorm.input);
   let projection: LinearMatch | undefined;
   while (lookups === undefined) {
-    if (found.length === MAX_LAYERS) unsupported(`The graph has more than ${MAX_LAYERS} layers.`);
+    if (found.length === MAX_LAYERS) refuse(`The graph has more than ${MAX_LAYERS} layers.`);
     const [layer, input] = matchLayer(walk, embeddingNorm, config.heads);
     found.unshift(layer);
     projection = matchProjection(walk, input);
     embeddingNorm = expectNorm(walk, projection?.input ?? input, "in front of a layer");
     lookups = matchLookups(walk, embeddingNorm.input);
   }
-  if (found.length === 0) unsupported("The graph has no transformer layer.");
+  if (found.length === 0) refuse("The graph has no transformer layer.");
   const tables = matchEmbeddings(walk, lookups, firstPositionOf(config));
 
   const embedding = tables.word.columns;
@@ -254,7 +254,7 @@ export function readBertGraph(
   const activation = agreed(found.map((layer) => layer.activation), "Activation");
   const heads = agreed(found.map(({ attention }) => attention.heads ?? config.heads), "Head count");
   if (heads === undefined) {
-    unsupported("Neither the graph's Reshapes nor config.json says how many heads there are.");
+    refuse("Neither the graph's Reshapes nor config.json says how many heads there are.");
   }
   const labels = classifier?.matrix.columns ?? head!.weight.rows;
 

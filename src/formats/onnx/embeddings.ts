@@ -18,7 +18,7 @@ import { ModelError } from "../../errors.ts";
 import { type ConstantMatrix, rowsFrom, wholeMatrix } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
 import { type OnnxTensor, tensorNumbers } from "./tensor.ts";
-import { unsupported, type Walk } from "./walk.ts";
+import { refuse, type Walk } from "./walk.ts";
 
 /** An index is followed through at most this many nodes. */
 const MAX_DEPTH = 64;
@@ -63,7 +63,7 @@ export function matchLookups(walk: Walk, value: string): Lookup[] | undefined {
     const hint = walk.op(term, "MatMul", "Gemm")
       ? "; encoders that normalise in front of each block, not behind it, are not supported"
       : "";
-    unsupported(`Expected a sum of embeddings, found also ${walk.describe(term)}${hint}.`);
+    refuse(`Expected a sum of embeddings, found also ${walk.describe(term)}${hint}.`);
   }
   return found as Lookup[];
 }
@@ -104,7 +104,7 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
     if (typeof found === "number" && !picked) return { offset: found + offset };
     if (INPUTS.includes(found as string) && !picked && offset === 0) return found as Index;
     if (found !== undefined) {
-      unsupported(
+      refuse(
         `${label} looks up ${walk.describe(at)}; expected input_ids, token_type_ids or the ` +
           "positions 0, 1, 2, ...",
       );
@@ -121,7 +121,7 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
       }
     }
     if (node === undefined || node.domain !== "" || !PASSED.includes(node.op)) {
-      unsupported(
+      refuse(
         `${label} is indexed by ${walk.describe(at)}; expected input_ids, token_type_ids or the ` +
           "positions 0, 1, 2, ...",
       );
@@ -135,7 +135,7 @@ function indexOf(walk: Walk, gather: OnnxNode): Index {
     } else if (node.op !== "Expand") picked = true;
     at = node.inputs[0]!;
   }
-  unsupported(`${label} is indexed by an implausibly long chain.`);
+  refuse(`${label} is indexed by an implausibly long chain.`);
 }
 
 /**
@@ -210,16 +210,16 @@ export function matchEmbeddings(
     if (node === undefined) {
       const uniform = isUniform(table);
       const role = uniform ? "token_type_ids" : "position_ids";
-      if (tables.has(role)) unsupported(`Two embeddings are looked up by ${role}.`);
+      if (tables.has(role)) refuse(`Two embeddings are looked up by ${role}.`);
       tables.set(role, uniform ? rowsFrom(table, table.rows - 1) : table);
       whole &&= uniform;
       continue;
     }
     const index = indexOf(walk, node);
     const axis = walk.number(node, "axis", 0);
-    if (axis !== 0) unsupported(`${nodeLabel(node)} gathers along axis ${axis}.`);
+    if (axis !== 0) refuse(`${nodeLabel(node)} gathers along axis ${axis}.`);
     const role = typeof index === "object" ? "position_ids" : index;
-    if (tables.has(role)) unsupported(`Two embeddings are looked up by ${role}.`);
+    if (tables.has(role)) refuse(`Two embeddings are looked up by ${role}.`);
     if (role !== "position_ids") {
       tables.set(role, table);
       continue;
@@ -235,9 +235,9 @@ export function matchEmbeddings(
   }
   const word = tables.get("input_ids");
   const position = tables.get("position_ids");
-  if (word === undefined) unsupported("Found no embedding that is looked up by input_ids.");
+  if (word === undefined) refuse("Found no embedding that is looked up by input_ids.");
   if (position === undefined) {
-    unsupported("Found no position embedding: rotary or relative positions are not supported.");
+    refuse("Found no position embedding: rotary or relative positions are not supported.");
   }
   return {
     word,

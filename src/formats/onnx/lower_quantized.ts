@@ -11,7 +11,7 @@
  * @module
  */
 import type { OnnxNode } from "./decode.ts";
-import type { Lowering, Rule } from "./lower.ts";
+import type { Lowering, Rule } from "./lowering.ts";
 import { tensorFloats } from "./tensor.ts";
 
 /** A weight or an activation by its integers, scale and zero point; the scale of each column for several. */
@@ -82,7 +82,7 @@ function qAttention(at: Lowering, node: OnnxNode): boolean {
   const [x, weight, bias, , scale, mask, , zero, past] = node.inputs as string[];
   const float = { ...node, op: "Attention", inputs: [] as string[] };
   float.inputs = [source(at, x!), real(at, weight!, scale!, zero), bias!, mask ?? "", past ?? ""];
-  at.again(float);
+  at.lower(float);
   return true;
 }
 
@@ -195,7 +195,7 @@ function qEmbedLayerNormalization(at: Lowering, node: OnnxNode): boolean {
     parts[i] ? real(at, parts[i]!, parts[scale]!, parts[scale + 5]) : "";
   const inputs = [parts[0]!, parts[1] ?? "", table(2, 8), table(3, 9), table(4, 10)];
   inputs.push(table(5, 11), table(6, 12));
-  at.again({ ...node, op: "EmbedLayerNormalization", inputs });
+  at.lower({ ...node, op: "EmbedLayerNormalization", inputs });
   return true;
 }
 

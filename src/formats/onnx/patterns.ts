@@ -9,7 +9,7 @@
  */
 import { columnsOf, type ConstantMatrix, flipped } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
-import { unsupported, type Walk } from "./walk.ts";
+import { refuse, type Walk } from "./walk.ts";
 
 /** `y = (x W) * alpha + bias`, with W as the graph multiplies it: `[inputs, outputs]`. */
 export interface LinearMatch {
@@ -182,7 +182,7 @@ export function matchNorm(walk: Walk, value: string): NormMatch | undefined {
     const beta = shift ? walk.vector(shift) : undefined;
     if (gamma === undefined || (shift && beta === undefined)) return undefined;
     const axis = walk.number(node, "axis", -1);
-    if (axis !== -1 && axis !== 2) unsupported(`${nodeLabel(node)} normalises axis ${axis}.`);
+    if (axis !== -1 && axis !== 2) refuse(`${nodeLabel(node)} normalises axis ${axis}.`);
     // ONNX LayerNormalization-17: epsilon is 1e-5 unless given.
     const epsilon = walk.number(node, "epsilon", 1e-5);
     return { input: walk.through(input!), gamma, beta, epsilon, node };

@@ -11,7 +11,7 @@
  * @module
  */
 import { FormatError } from "../../errors.ts";
-import { float16ToNumber } from "../float16.ts";
+import { viewFloat32, widenBfloat16, widenFloat16 } from "../floats.ts";
 import type { TensorProto } from "./proto.ts";
 
 /** Element types that a weight or a small constant can have. */
@@ -201,22 +201,11 @@ export function tensorFloats(tensor: OnnxTensor): Float32Array | undefined {
   const { bytes, size } = tensor;
   switch (tensor.type) {
     case "float32":
-      return bytes.byteOffset % 4 === 0
-        ? new Float32Array(bytes.buffer, bytes.byteOffset, size)
-        // The constructor copies; slice() would not, where the bytes are a Node Buffer.
-        : new Float32Array(new Uint8Array(bytes).buffer);
-    case "bfloat16": {
-      const bits = new Uint32Array(size);
-      for (let i = 0; i < size; i++) bits[i] = (bytes[2 * i]! | bytes[2 * i + 1]! << 8) << 16;
-      return new Float32Array(bits.buffer);
-    }
-    case "float16": {
-      const values = new Float32Array(size);
-      for (let i = 0; i < size; i++) {
-        values[i] = float16ToNumber(bytes[2 * i]! | bytes[2 * i + 1]! << 8);
-      }
-      return values;
-    }
+      return viewFloat32(bytes);
+    case "bfloat16":
+      return widenBfloat16(bytes);
+    case "float16":
+      return widenFloat16(bytes);
     case "float64": {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const values = new Float32Array(size);

@@ -44,7 +44,7 @@ export interface Peeled {
 }
 
 /** Throws the error for a graph that is valid ONNX but not an encoder that can be read. */
-export function unsupported(message: string): never {
+export function refuse(message: string): never {
   throw new ModelError("onnx/unsupported", message);
 }
 
@@ -180,10 +180,10 @@ export class Walk {
     const scales = scale && tensorFloats(scale);
     const zeros = zero && integersOf(zero);
     if (scales === undefined || (node.inputs[2] && zeros === undefined)) {
-      unsupported(`${nodeLabel(node)} has a scale or a zero point that is not a constant.`);
+      refuse(`${nodeLabel(node)} has a scale or a zero point that is not a constant.`);
     }
     if (this.number(node, "block_size", 0) !== 0) {
-      unsupported(`${nodeLabel(node)} has blocks of weights with a scale each.`);
+      refuse(`${nodeLabel(node)} has blocks of weights with a scale each.`);
     }
     return quantizationOf(scales, zeros, this.number(node, "axis", 1), dims, nodeLabel(node));
   }

@@ -13,6 +13,7 @@
  * @module
  */
 import { FormatError, InputError, show } from "../../errors.ts";
+import { viewFloat32, widenBfloat16, widenFloat16 } from "../floats.ts";
 import { decodeUtf8, parseJsonObject } from "../json.ts";
 
 /** Types by the reference's order, and their bytes per element; a writer sorts by this order, last first. */
@@ -223,9 +224,16 @@ export function safetensorFloats(tensor: SafeTensor, name: string): Float32Array
   if (tensor.dtype !== "F32") {
     fail("tensor", `tensor ${JSON.stringify(name)} is ${tensor.dtype}, expected F32`);
   }
-  const { data } = tensor;
-  return data.byteOffset % 4 === 0
-    ? new Float32Array(data.buffer, data.byteOffset, data.length / 4)
-    // The constructor copies; slice() would not, where the bytes are a Node Buffer.
-    : new Float32Array(new Uint8Array(data).buffer);
+  return viewFloat32(tensor.data);
+}
+
+/**
+ * A floating-point tensor's elements: F32 as {@link safetensorFloats} gives them, F16 and BF16 widened.
+ *
+ * Throws {@link FormatError} `safetensors/tensor` for another type.
+ */
+export function widenedFloats(tensor: SafeTensor, name: string): Float32Array {
+  if (tensor.dtype === "F16") return widenFloat16(tensor.data);
+  if (tensor.dtype === "BF16") return widenBfloat16(tensor.data);
+  return safetensorFloats(tensor, name);
 }

@@ -16,9 +16,9 @@
  *
  * @module
  */
-import { FormatError, InputError, ModelError, show } from "../errors.ts";
-import type { ModelBundle } from "../model/bundle.ts";
-import { checkConfig, type ModelConfig } from "../model/config.ts";
+import { FormatError, InputError, ModelError, show } from "../../errors.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import { checkConfig, type ModelConfig } from "../../model/config.ts";
 import type {
   CrfWeights,
   EncoderWeights,
@@ -26,17 +26,17 @@ import type {
   LayerWeights,
   LinearWeights,
   NormWeights,
-} from "../model/weights.ts";
-import type { TokenizerOptions } from "../tokenizer/types.ts";
-import { checkCrf, checkFinite, checkVocabulary } from "./check.ts";
-import { CHECKPOINTS, firstPositionOf, type ParameterNames } from "./checkpoint_names.ts";
+} from "../../model/weights.ts";
+import type { TokenizerOptions } from "../../tokenizer/types.ts";
+import { checkCrf, checkFinite, checkVocabulary } from "../check.ts";
+import { CHECKPOINTS, firstPositionOf, type ParameterNames } from "./parameter_names.ts";
 import { crfFromSafetensors } from "./crf.ts";
-import { readTokenizer, textOf, type TokenizerFiles } from "./export.ts";
-import { findHead, headFromTensors, tensorFloats } from "./head.ts";
-import { ACTIVATIONS, type HfConfig, readHfConfig } from "./huggingface.ts";
-import { parseJsonObject } from "./json.ts";
-import { readSafetensors, type SafeTensor } from "./safetensors/read.ts";
-import { shareLayers, stackLinear } from "./stack.ts";
+import { findHead, headFromTensors } from "./head.ts";
+import { ACTIVATIONS, type HfConfig, readHfConfig } from "./config.ts";
+import { parseJsonObject } from "../json.ts";
+import { readTokenizer, textOf, type TokenizerFiles } from "./tokenizer.ts";
+import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
+import { shareLayers, stackLinear } from "../stack.ts";
 
 /** A checkpoint folder's files by role; text files as bytes or as text. */
 export interface CheckpointFiles extends TokenizerFiles {
@@ -149,7 +149,7 @@ class Parameters {
       );
     }
     const full = this.#prefix + name;
-    return checkFinite(full, tensorFloats(this.#tensors.get(full)!, full));
+    return checkFinite(full, widenedFloats(this.#tensors.get(full)!, full));
   }
 
   matrix(name: string, rows: number, columns: number): F32Matrix {

@@ -30,7 +30,7 @@ import type {
   NormWeights,
 } from "../../model/weights.ts";
 import { dequantizeMatrix, expandRow } from "../../quantize/matrix.ts";
-import { OnnxGraph, TYPE, type Value } from "./write_graph.ts";
+import { GraphWriter, TYPE, type Value } from "./graph_writer.ts";
 
 /** Names of the graph's inputs: int64 `[batch, sequence]`. */
 export const INPUTS = {
@@ -84,7 +84,7 @@ function integersOf(table: I8Matrix | I4Matrix): Int8Array {
 
 /** Puts an encoder's parts into a graph. */
 class EncoderGraph {
-  readonly graph = new OnnxGraph();
+  readonly graph = new GraphWriter();
   readonly #int8: boolean;
   readonly #config: EncoderWeights["config"];
   /** What DynamicQuantizeLinear made of a value, so that no value is quantized twice. */

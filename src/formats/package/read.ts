@@ -1,120 +1,23 @@
 /**
- * The one-file package: a model in a standard safetensors file that any tool can list.
- *
- * Tensors are named as `names.ts` says, int8 with `.scale` beside them or float32; a CRF adds
- * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The rest is in `__metadata__`:
- *
- * | key         | value                                      |
- * | ----------- | ------------------------------------------ |
- * | `format`    | `edge-ner`                                 |
- * | `version`   | `1`                                        |
- * | `config`    | JSON of {@link ModelConfig}                |
- * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
- * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
- *
- * Writing the same model twice gives the same bytes. Reading copies nothing large: weights are views
- * into the file's bytes, which therefore must not be changed afterwards.
- *
- * Weak: there is no checksum; a flipped bit within a weight is a different model, not an error.
+ * Reading a package (`format.ts`): nothing large is copied. Weights are views into the file's bytes, which
+ * therefore must not be changed afterwards.
  *
  * @module
  */
-import { FormatError } from "../errors.ts";
-import type { ModelBundle } from "../model/bundle.ts";
-import type { ModelConfig } from "../model/config.ts";
-import type { Matrix } from "../model/weights.ts";
-import { tokenizerFromJson } from "../tokenizer/load.ts";
-import type { TokenizerOptions } from "../tokenizer/types.ts";
-import { checkCrf, checkLabels, checkMatrix, checkVector, checkVocabulary } from "./check.ts";
-import { crfFromTensors } from "./crf.ts";
-import { DEFLATE_FROM, deflateText, inflateText } from "./deflate.ts";
-import { parseJsonObject } from "./json.ts";
-import { visitEncoder } from "./names.ts";
-import { readSafetensors, safetensorFloats } from "./safetensors/read.ts";
-import type { Dtype, SafeTensor, SafeTensors } from "./safetensors/read.ts";
-import { writeSafetensors } from "./safetensors/write.ts";
-
-/** `__metadata__.format` of a package. */
-export const PACKAGE_FORMAT = "edge-ner";
-/** `__metadata__.version` of the packages that this code writes, and the only one that it reads. */
-export const PACKAGE_VERSION = "1";
-
-function bytesOf(array: Float32Array | Int8Array | Uint8Array): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-/** Elements of a stored row: two columns of an int4 matrix share a byte. */
-function storedColumns(type: Matrix["type"], columns: number): number {
-  return type === "i4" ? Math.ceil(columns / 2) : columns;
-}
-
-/** The fields of a ModelConfig and nothing else, so that equal models give equal bytes. */
-function plainConfig(config: ModelConfig): ModelConfig {
-  return {
-    hiddenSize: config.hiddenSize,
-    embeddingSize: config.embeddingSize,
-    layers: config.layers,
-    heads: config.heads,
-    feedForwardSize: config.feedForwardSize,
-    vocabSize: config.vocabSize,
-    maxPositions: config.maxPositions,
-    typeVocabSize: config.typeVocabSize,
-    activation: config.activation,
-    layerNormEpsilon: config.layerNormEpsilon,
-    labels: [...config.labels],
-  };
-}
-
-/**
- * Writes a model as a package.
- *
- * Throws ModelError `model/weights` for a weight that does not fit the configuration or is not finite,
- * `model/config` for a configuration that cannot run, `model/mismatch` for a tokenizer with more ids
- * than embeddings.
- */
-export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
-  const { weights, crf, tokenizer } = bundle;
-  const config = plainConfig(checkLabels(weights.config));
-  checkVocabulary(tokenizer.vocabSize, config);
-  const tensors = new Map<string, SafeTensor>();
-  const add = (
-    name: string,
-    shape: number[],
-    array: Float32Array | Int8Array | Uint8Array,
-  ): void => {
-    const dtype = array instanceof Int8Array ? "I8" : array instanceof Uint8Array ? "U8" : "F32";
-    tensors.set(name, { dtype, shape, data: bytesOf(array) });
-  };
-  const missing = (name: string): never => {
-    throw new FormatError("package/tensor", `The model has no ${JSON.stringify(name)}.`);
-  };
-  visitEncoder(config, {
-    matrix(name, rows, columns, part) {
-      const matrix = checkMatrix(name, rows, columns, part ?? missing(name));
-      add(name, [rows, storedColumns(matrix.type, columns)], matrix.data);
-      if (matrix.type !== "f32") add(`${name}.scale`, [rows], matrix.scales);
-      return matrix;
-    },
-    vector(name, size, part) {
-      const vector = checkVector(name, size, part ?? missing(name));
-      add(name, [size], vector);
-      return vector;
-    },
-  }, weights);
-  if (crf !== undefined) {
-    const labels = config.labels.length;
-    checkCrf(crf, labels);
-    add("crf.start_transitions", [labels], crf.start);
-    add("crf.end_transitions", [labels], crf.end);
-    add("crf.transitions", [labels, labels], crf.transitions);
-  }
-  return writeSafetensors(tensors, {
-    format: PACKAGE_FORMAT,
-    version: PACKAGE_VERSION,
-    config: JSON.stringify(config),
-    ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
-  });
-}
+import { FormatError } from "../../errors.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import type { Matrix } from "../../model/weights.ts";
+import { tokenizerFromJson } from "../../tokenizer/load.ts";
+import type { TokenizerOptions } from "../../tokenizer/types.ts";
+import { checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
+import { crfFromTensors } from "../hf/crf.ts";
+import { parseJsonObject } from "../json.ts";
+import { visitEncoder } from "../names.ts";
+import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
+import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
+import { inflateText } from "./deflate.ts";
+import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
 /** The configuration in a package's metadata, its fields' types checked. */
 function readConfig(json: string): ModelConfig {
@@ -128,13 +31,6 @@ function readConfig(json: string): ModelConfig {
     throw new FormatError("package/metadata", "The package's config has no layerNormEpsilon.");
   }
   return plainConfig(checkLabels(fields as unknown as ModelConfig));
-}
-
-/** A tokenizer's text under one of two keys; a long one is deflated. */
-function tokenizerMetadata(json: string): Record<string, string> {
-  return json.length < DEFLATE_FROM
-    ? { tokenizer: json }
-    : { tokenizer_deflate: deflateText(json) };
 }
 
 /** What a package's metadata says. */

@@ -12,13 +12,18 @@
  *
  * @module
  */
-import { FormatError } from "../errors.ts";
-import type { ModelBundle } from "../model/bundle.ts";
-import type { I4Matrix, I8Matrix, Matrix } from "../model/weights.ts";
-import type { TokenizerOptions } from "../tokenizer/types.ts";
-import { checkMatrix } from "./check.ts";
-import { assemblePackage, viewMatrix } from "./package.ts";
-import { headerLength, readHeader, type SafeTensor, type TensorEntry } from "./safetensors/read.ts";
+import { FormatError } from "../../errors.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
+import type { TokenizerOptions } from "../../tokenizer/types.ts";
+import { checkMatrix } from "../check.ts";
+import { assemblePackage, viewMatrix } from "./read.ts";
+import {
+  headerLength,
+  readHeader,
+  type SafeTensor,
+  type TensorEntry,
+} from "../safetensors/read.ts";
 
 /** Bytes in a known number. */
 export interface ByteSource {

@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { FormatError, ModelError, show } from "../errors.ts";
-import type { Activation } from "../model/config.ts";
-import { parseJsonObject } from "./json.ts";
+import { FormatError, ModelError, show } from "../../errors.ts";
+import type { Activation } from "../../model/config.ts";
+import { parseJsonObject } from "../json.ts";
 
 /** What config.json says about an encoder; undefined where it is silent. */
 export interface HfConfig {

@@ -96,7 +96,7 @@ function valueInfo(name: Value, type: number, dims: readonly Dimension[]) {
 }
 
 /** Collects a graph; every method that makes a value returns its name. */
-export class OnnxGraph {
+export class GraphWriter {
   readonly #nodes = new BinaryWriter();
   readonly #constants: Constant[] = [];
   readonly #ports = new BinaryWriter();

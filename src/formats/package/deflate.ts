@@ -7,8 +7,8 @@
  * @module
  */
 import { deflateSync, inflateSync } from "fflate";
-import { FormatError } from "../errors.ts";
-import { decodeUtf8 } from "./json.ts";
+import { FormatError } from "../../errors.ts";
+import { decodeUtf8 } from "../json.ts";
 
 /** Texts of fewer bytes are not worth it. */
 export const DEFLATE_FROM = 1 << 20;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HfConfig } from "./huggingface.ts";
+import type { HfConfig } from "./config.ts";
 
 /** Parameter names of an architecture, without its prefix; `{}` is a layer's number. */
 export interface ParameterNames {

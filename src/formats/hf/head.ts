@@ -7,11 +7,10 @@
  *
  * @module
  */
-import { FormatError } from "../errors.ts";
-import type { LinearWeights } from "../model/weights.ts";
-import { checkFinite } from "./check.ts";
-import { float16ToNumber } from "./float16.ts";
-import { readSafetensors, type SafeTensor, safetensorFloats } from "./safetensors/read.ts";
+import { FormatError } from "../../errors.ts";
+import type { LinearWeights } from "../../model/weights.ts";
+import { checkFinite } from "../check.ts";
+import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
 
 /** Names of the linear map from hidden states to labels, the commonest first. */
 const NAMES = [
@@ -25,22 +24,6 @@ const NAMES = [
   "fc",
   "score",
 ];
-
-/** A floating-point tensor as float32: F32 (a view where it can be), F16 and BF16 (widened exactly). */
-export function tensorFloats(tensor: SafeTensor, name: string): Float32Array {
-  const { data, dtype } = tensor;
-  if (dtype !== "F16" && dtype !== "BF16") return safetensorFloats(tensor, name);
-  const size = data.length / 2;
-  if (dtype === "BF16") {
-    const bits = new Uint32Array(size);
-    for (let i = 0; i < size; i++) bits[i] = (data[2 * i]! | data[2 * i + 1]! << 8) << 16;
-    return new Float32Array(bits.buffer);
-  }
-  return Float32Array.from(
-    { length: size },
-    (_, i) => float16ToNumber(data[2 * i]! | data[2 * i + 1]! << 8),
-  );
-}
 
 /** The head among these tensors; throws {@link FormatError} `head/tensor`. */
 export function findHead(
@@ -79,7 +62,7 @@ export function findHead(
     );
   }
   const floats = (tensor: SafeTensor, part: string): Float32Array =>
-    checkFinite(prefix + part, tensorFloats(tensor, prefix + part));
+    checkFinite(prefix + part, widenedFloats(tensor, prefix + part));
   return {
     weight: { type: "f32", rows, columns, data: floats(weight, "weight") },
     bias: bias === undefined ? new Float32Array(rows) : floats(bias, "bias"),

@@ -6,10 +6,16 @@
  *
  * @module
  */
-import { FormatError } from "../errors.ts";
-import type { CrfWeights } from "../model/weights.ts";
-import { checkCrf } from "./check.ts";
-import { readSafetensors, safetensorFloats, type SafeTensors } from "./safetensors/read.ts";
+import { FormatError } from "../../errors.ts";
+import type { CrfWeights } from "../../model/weights.ts";
+import { checkCrf } from "../check.ts";
+import {
+  readSafetensors,
+  type SafeTensor,
+  safetensorFloats,
+  type SafeTensors,
+} from "../safetensors/read.ts";
+import { writeSafetensors } from "../safetensors/write.ts";
 
 /** The three tensors of a CRF, with this prefix; throws {@link FormatError} `crf/tensor`. */
 export function crfFromTensors(file: SafeTensors, labels: number, prefix = ""): CrfWeights {
@@ -42,4 +48,21 @@ export function crfFromTensors(file: SafeTensors, labels: number, prefix = ""): 
  */
 export function crfFromSafetensors(bytes: Uint8Array, labels: number): CrfWeights {
   return crfFromTensors(readSafetensors(bytes), labels);
+}
+
+/** A CRF as the file that {@link crfFromSafetensors} reads. */
+export function crfToSafetensors({ start, end, transitions }: CrfWeights): Uint8Array {
+  const labels = start.length;
+  const tensor = (data: Float32Array, ...shape: number[]): SafeTensor => ({
+    dtype: "F32",
+    shape,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  });
+  return writeSafetensors(
+    new Map([
+      ["start_transitions", tensor(start, labels)],
+      ["end_transitions", tensor(end, labels)],
+      ["transitions", tensor(transitions, labels, labels)],
+    ]),
+  );
 }

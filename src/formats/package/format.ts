@@ -1,0 +1,47 @@
+/**
+ * The one-file package: a model in a standard safetensors file that any tool can list.
+ *
+ * Tensors are named as `names.ts` says, int8 with `.scale` beside them or float32; a CRF adds
+ * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The rest is in `__metadata__`:
+ *
+ * | key         | value                                      |
+ * | ----------- | ------------------------------------------ |
+ * | `format`    | `edge-ner`                                 |
+ * | `version`   | `1`                                        |
+ * | `config`    | JSON of {@link ModelConfig}                |
+ * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
+ * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
+ *
+ * Weak: there is no checksum; a flipped bit within a weight is a different model, not an error.
+ *
+ * @module
+ */
+import type { ModelConfig } from "../../model/config.ts";
+import type { Matrix } from "../../model/weights.ts";
+
+/** `__metadata__.format` of a package. */
+export const PACKAGE_FORMAT = "edge-ner";
+/** `__metadata__.version` of the packages that this code writes, and the only one that it reads. */
+export const PACKAGE_VERSION = "1";
+
+/** Elements of a stored row: two columns of an int4 matrix share a byte. */
+export function storedColumns(type: Matrix["type"], columns: number): number {
+  return type === "i4" ? Math.ceil(columns / 2) : columns;
+}
+
+/** The fields of a ModelConfig and nothing else, so that equal models give equal bytes. */
+export function plainConfig(config: ModelConfig): ModelConfig {
+  return {
+    hiddenSize: config.hiddenSize,
+    embeddingSize: config.embeddingSize,
+    layers: config.layers,
+    heads: config.heads,
+    feedForwardSize: config.feedForwardSize,
+    vocabSize: config.vocabSize,
+    maxPositions: config.maxPositions,
+    typeVocabSize: config.typeVocabSize,
+    activation: config.activation,
+    layerNormEpsilon: config.layerNormEpsilon,
+    labels: [...config.labels],
+  };
+}

@@ -18,15 +18,9 @@
  */
 export { defaultKernels, loadBundle, type LoadOptions, Ner } from "./src/runtime/ner.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
-export type {
-  Emissions,
-  Entity,
-  KernelOptions,
-  Ner as NerCore,
-  NerInfo,
-  NerOptions,
-  Token,
-} from "./src/ner/ner.ts";
+export type { Entity } from "./src/ner/entities.ts";
+export type { KernelOptions, NerOptions } from "./src/ner/options.ts";
+export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
 export type { Thread, Threading, ThreadTask } from "./src/backend/wasm/threads.ts";
 export {
   FormatError,
@@ -39,7 +33,8 @@ export {
 
 // Models in memory: reading exports, quantizing, writing packages.
 export type { ModelBundle } from "./src/model/bundle.ts";
-export type { Activation, ModelConfig } from "./src/model/config.ts";
+export type { Activation } from "./src/model/activations.ts";
+export type { ModelConfig } from "./src/model/config.ts";
 export type {
   CrfWeights,
   EncoderWeights,

@@ -19,7 +19,7 @@ import type { PackedBatch } from "../src/backend/backend.ts";
 import { small, table } from "../src/cli/table.ts";
 import { DifferenceMeter } from "../src/eval/parity.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
-import { encode } from "../src/model/encoder.ts";
+import { encode } from "../src/backend/encoder.ts";
 import {
   type Budget,
   type Candidate,

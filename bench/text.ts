@@ -12,9 +12,9 @@ import { defaultKernels, type Entity, type ModelBundle } from "../mod.ts";
 import { chooseKernels } from "../src/backend/wasm/kernels.ts";
 import { table } from "../src/cli/table.ts";
 import { Crf } from "../src/crf/crf.ts";
-import { parseTags, spansOf } from "../src/crf/scheme.ts";
+import { parseTags, type Tag } from "../src/crf/scheme.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
-import type { Encoding } from "../src/tokenizer/types.ts";
+import { entitiesOf } from "../src/ner/entities.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing, warmUp } from "./measure.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";
 import { type Contender, counterpart, type Ours, type Precision } from "./ours.ts";
@@ -66,6 +66,7 @@ class OrtPipeline implements Pipeline {
   readonly #session: OrtSession;
   readonly #bundle: ModelBundle;
   readonly #crf: Crf;
+  readonly #tags: readonly Tag[];
 
   constructor(
     engine: Engine,
@@ -80,6 +81,7 @@ class OrtPipeline implements Pipeline {
     this.#session = session;
     this.#bundle = bundle;
     this.#crf = crf;
+    this.#tags = parseTags(bundle.weights.config.labels);
   }
 
   async extract(texts: readonly string[]): Promise<Entity[][]> {
@@ -96,23 +98,7 @@ class OrtPipeline implements Pipeline {
     return encodings.map((encoding, i) => {
       const from = i * width + labels.length;
       const emissions = rows.slice(from, from + encoding.ids.length * labels.length);
-      return this.#entities(texts[i], encoding, emissions);
-    });
-  }
-
-  /** As the recogniser does it: best path, spans, and each span's probability. */
-  #entities(text: string, { starts, ends }: Encoding, emissions: Float32Array): Entity[] {
-    const tags = parseTags(this.#bundle.weights.config.labels);
-    const path = this.#crf.decode(emissions).labels, spans = spansOf(path, tags);
-    if (spans.length === 0) return [];
-    const lattice = this.#crf.lattice(emissions);
-    return spans.map((span) => {
-      const inside = tags.findIndex((tag) =>
-        tag.type === span.type && (tag.role === "inside" || tag.role === "plain")
-      );
-      const start = starts[span.first], end = ends[span.last];
-      const score = this.#crf.spanProbability(emissions, path, span, inside, lattice);
-      return { type: span.type, text: text.slice(start, end), start, end, score };
+      return entitiesOf(texts[i], encoding, emissions, this.#crf, this.#tags);
     });
   }
 

@@ -11,7 +11,8 @@
  *
  * @module
  */
-import type { Activation, ModelConfig } from "../model/config.ts";
+import type { Activation } from "../model/activations.ts";
+import type { ModelConfig } from "../model/config.ts";
 
 /** Sequences packed one after the other. */
 export interface PackedBatch {

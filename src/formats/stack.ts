@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { LAYER_LINEARS } from "../model/linears.ts";
 import type { I8Matrix, LayerWeights, LinearWeights, Matrix } from "../model/weights.ts";
 import { dequantizeMatrix } from "../quantize/matrix.ts";
 
@@ -58,8 +59,7 @@ function sameLinear(a: LinearWeights, b: LinearWeights): boolean {
 
 function sameLayer(a: LayerWeights, b: LayerWeights): boolean {
   // Layers of different numbers differ in the first bias or the first weights that are compared.
-  return sameLinear(a.qkv, b.qkv) && sameLinear(a.attentionOutput, b.attentionOutput) &&
-    sameLinear(a.up, b.up) && sameLinear(a.down, b.down) &&
+  return LAYER_LINEARS.every((name) => sameLinear(a[name], b[name])) &&
     sameNumbers(a.attentionNorm.gamma, b.attentionNorm.gamma) &&
     sameNumbers(a.attentionNorm.beta, b.attentionNorm.beta) &&
     sameNumbers(a.feedForwardNorm.gamma, b.feedForwardNorm.gamma) &&

@@ -8,9 +8,7 @@
  * @module
  */
 import { ModelError, show } from "../errors.ts";
-
-/** Activation of the feed-forward network: exact (erf) GELU, or its tanh approximation. */
-export type Activation = "gelu" | "gelu_tanh";
+import { type Activation, ACTIVATIONS, forActivation } from "./activations.ts";
 
 /** Shapes and constants of a BERT-style encoder with a token-classification head. */
 export interface ModelConfig {
@@ -76,12 +74,7 @@ export function checkConfig(config: ModelConfig): ModelConfig {
         "each head needs the same number of columns.",
     );
   }
-  if (config.activation !== "gelu" && config.activation !== "gelu_tanh") {
-    throw new ModelError(
-      "model/config",
-      `activation is ${show(config.activation)}; expected "gelu" or "gelu_tanh".`,
-    );
-  }
+  forActivation(ACTIVATIONS, config.activation);
   const epsilon = config.layerNormEpsilon;
   if (!(epsilon >= 0 && epsilon < 1)) {
     throw new ModelError(

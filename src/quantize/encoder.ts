@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { visitEncoder } from "../formats/names.ts";
+import { visitEncoder } from "../model/roles.ts";
 import { ModelError } from "../errors.ts";
 import type { EncoderWeights, F32Matrix, I4Matrix, I8Matrix } from "../model/weights.ts";
 import { dequantizeMatrix, expandRow, quantizeMatrix, quantizeMatrix4 } from "./matrix.ts";

@@ -16,9 +16,11 @@ import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromCheckpoint } from "../formats/hf/checkpoint.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
-import type { ByteSource } from "../formats/package/stream.ts";
+import { type ByteSource, streamPackage } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
-import { type KernelOptions, Ner as Core, type NerOptions } from "../ner/ner.ts";
+import { assemble } from "../ner/assemble.ts";
+import type { KernelOptions, NerOptions } from "../ner/options.ts";
+import { Recogniser } from "../ner/recogniser.ts";
 import { readFolder } from "./folder.ts";
 import { type ModelSource, type Opened, readAll } from "./source.ts";
 
@@ -73,7 +75,7 @@ export async function loadBundle(
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
-export class Ner extends Core {
+export class Ner extends Recogniser {
   /**
    * Loads a model.
    *
@@ -93,19 +95,25 @@ export class Ner extends Core {
     // Kernels first, which takes a millisecond: where they cannot run, nothing is downloaded in vain.
     const ready = await withKernels(options), opened = await open(source);
     return "chunks" in opened
-      ? await super.fromStream(opened, ready)
-      : await super.fromBundle(await bundleOf(opened, options), ready);
+      ? await this.fromStream(opened, ready)
+      : await this.fromBundle(await bundleOf(opened, options), ready);
   }
 
   /**
    * Makes a recogniser from a packed model as it arrives: beside the recogniser itself, little more than one
-   * matrix is in memory at a time.
+   * matrix is in memory at a time. (With another backend than `int8`, the whole model is.)
    *
    * @param source the model's size and its bytes, in pieces of any size
    * @throws as {@link Ner.fromBytes}, and whatever `source.chunks` throws
    */
-  static override async fromStream(source: ByteSource, options: LoadOptions = {}): Promise<Ner> {
-    return await super.fromStream(source, await withKernels(options));
+  static async fromStream(source: ByteSource, options: LoadOptions = {}): Promise<Ner> {
+    const ready = await withKernels(options), { allowStripAccents } = options;
+    const model = await streamPackage(source, { allowStripAccents });
+    try {
+      return new this(await assemble(model.bundle, ready, model.parts));
+    } finally {
+      await model.close();
+    }
   }
 
   /**
@@ -115,8 +123,12 @@ export class Ner extends Core {
    * @throws {TokenizerError} if the tokenizer is
    * @throws {RuntimeError} if no kernel module can run here, or memory is refused
    */
-  static override async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
-    return await super.fromBytes(bytes, await withKernels(options));
+  static async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new InputError("input/type", "a packed model must be given as a Uint8Array.");
+    }
+    const { allowStripAccents } = options;
+    return await this.fromBundle(readPackage(bytes, { allowStripAccents }), options);
   }
 
   /**
@@ -124,8 +136,8 @@ export class Ner extends Core {
    *
    * @throws {ModelError} if its parts do not fit together
    */
-  static override async fromBundle(bundle: ModelBundle, options: LoadOptions = {}): Promise<Ner> {
-    return await super.fromBundle(bundle, await withKernels(options));
+  static async fromBundle(bundle: ModelBundle, options: LoadOptions = {}): Promise<Ner> {
+    return new this(await assemble(bundle, await withKernels(options)));
   }
 
   /**
@@ -135,7 +147,7 @@ export class Ner extends Core {
    */
   static async fromExport(files: ExportFiles, options: LoadOptions = {}): Promise<Ner> {
     const { allowStripAccents } = options;
-    return await Ner.fromBundle(bundleFromExport(files, { allowStripAccents }), options);
+    return await this.fromBundle(bundleFromExport(files, { allowStripAccents }), options);
   }
 }
 

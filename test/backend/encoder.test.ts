@@ -14,7 +14,7 @@ import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
 import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { InputError, type ModelError } from "../../src/errors.ts";
-import { encode } from "../../src/model/encoder.ts";
+import { encode } from "../../src/backend/encoder.ts";
 import type { EncoderWeights } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";

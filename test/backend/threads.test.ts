@@ -13,7 +13,7 @@ import { cutProduct, cutRows } from "../../src/backend/wasm/program.ts";
 import type { Thread, Threading, ThreadTask } from "../../src/backend/wasm/threads.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { type InputError, RuntimeError } from "../../src/errors.ts";
-import { encode } from "../../src/model/encoder.ts";
+import { encode } from "../../src/backend/encoder.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { importSharedMemory, threadBody } from "../../src/runtime/threads.ts";
 import { platform } from "../../src/runtime/platform-default.ts";

@@ -21,7 +21,7 @@ import { replaceFolder } from "../../src/cli/export.ts";
 import { bundleOf, readModelFiles } from "../../src/cli/files.ts";
 import { loadOrt } from "../../src/cli/ort.ts";
 import { SENTENCES } from "../../src/cli/sentences.ts";
-import { visitEncoder } from "../../src/formats/names.ts";
+import { visitEncoder } from "../../src/model/roles.ts";
 import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import { bits, configOf, normal, random, randomWeights, relativeL2 } from "../support.ts";

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
-import { encode } from "../../src/model/encoder.ts";
+import { encode } from "../../src/backend/encoder.ts";
 import type { EncoderWeights, Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";

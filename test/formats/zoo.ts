@@ -26,7 +26,7 @@ import { readHfConfig } from "../../src/formats/hf/config.ts";
 import { readBertGraph } from "../../src/formats/onnx/bert.ts";
 import { decodeOnnx } from "../../src/formats/onnx/decode.ts";
 import { NerError } from "../../src/errors.ts";
-import { encode } from "../../src/model/encoder.ts";
+import { encode } from "../../src/backend/encoder.ts";
 import type { EncoderWeights } from "../../src/model/weights.ts";
 import { relativeL2 } from "../support.ts";
 

@@ -15,7 +15,7 @@ import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { parseTags } from "../../src/crf/scheme.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
-import { encode } from "../../src/model/encoder.ts";
+import { encode } from "../../src/backend/encoder.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { relativeL2, shipped } from "../support.ts";
 

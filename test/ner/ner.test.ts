@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { InputError, ModelError, NerError } from "../../src/errors.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
-import { Ner, type NerOptions } from "../../src/ner/ner.ts";
+import { Ner, type NerOptions } from "../../mod.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { bits, shipped } from "../support.ts";
 

@@ -7,7 +7,7 @@ import { NerError } from "../../src/errors.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
 import { collectModel, streamPackage } from "../../src/formats/package/stream.ts";
-import { Ner, type NerOptions } from "../../src/ner/ner.ts";
+import { Ner, type NerOptions } from "../../mod.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { bits, shipped } from "../support.ts";
 

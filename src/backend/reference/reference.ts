@@ -6,7 +6,9 @@
  *
  * @module
  */
-import type { Activation, ModelConfig } from "../../model/config.ts";
+import { type Activation, ACTIVATIONS, forActivation } from "../../model/activations.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { linearsOf } from "../../model/linears.ts";
 import type {
   EncoderWeights,
   LayerWeights,
@@ -16,7 +18,6 @@ import type {
 import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { Backend, LayerHandles, PackedBatch, ThreadState, Workspace } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
-import { erf } from "./erf.ts";
 
 interface RefTensor {
   readonly width: number;
@@ -114,12 +115,7 @@ export class ReferenceBackend implements Backend {
     };
     const columns = Object.values(this.workspace).reduce((sum, t) => sum + t.width, 0);
     const parameters = this.#embedding.word.length + this.#embedding.position.length +
-      weights.layers.reduce((sum, l) => {
-        return sum + [l.qkv, l.attentionOutput, l.up, l.down].reduce(
-          (n, { weight }) => n + weight.rows * weight.columns,
-          0,
-        );
-      }, 0);
+      linearsOf(weights).reduce((sum, { weight }) => sum + weight.rows * weight.columns, 0);
     this.memoryBytes = 4 * (parameters + columns * maxTokens);
   }
 
@@ -154,11 +150,8 @@ export class ReferenceBackend implements Backend {
   }
 
   activate(x: RefTensor, activation: Activation): void {
-    x.data.forEach((v, i) => {
-      x.data[i] = activation === "gelu"
-        ? 0.5 * v * (1 + erf(v / Math.SQRT2))
-        : 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)));
-    });
+    const { value } = forActivation(ACTIVATIONS, activation);
+    x.data.forEach((v, i) => x.data[i] = value(v));
   }
 
   attention(qkv: RefTensor, out: RefTensor): void {

@@ -4,7 +4,8 @@
  * @module
  */
 import { ModelError } from "../../errors.ts";
-import type { EncoderWeights, I8Matrix, LinearWeights, Matrix } from "../../model/weights.ts";
+import { linearsOf } from "../../model/linears.ts";
+import type { EncoderWeights, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { Kernels } from "./kernels.ts";
 import type { WasmLinear } from "./layout.ts";
 import type { PlacedLayers, Plan } from "./plan.ts";
@@ -56,17 +57,11 @@ export class WasmLoader {
     this.#plan = plan;
     this.#weights = weights;
     this.#layers = layers;
-    const linear = (target: WasmLinear, { weight, bias }: LinearWeights): void => {
-      this.#linears.set(weight, { target, bias });
-    };
-    for (const [source, target] of layers) {
-      linear(target.qkv, source.qkv);
-      linear(target.attentionOutput, source.attentionOutput);
-      linear(target.up, source.up);
-      linear(target.down, source.down);
-    }
-    linear(plan.classifier, weights.classifier);
-    if (plan.embeddingProjection) linear(plan.embeddingProjection, weights.embeddingProjection!);
+    const placed = weights.layers.map((layer) => layers.get(layer)!);
+    const targets = linearsOf({ ...plan, layers: placed });
+    linearsOf(weights).forEach(({ weight, bias }, i) => {
+      this.#linears.set(weight, { target: targets[i], bias });
+    });
   }
 
   /**

@@ -15,7 +15,9 @@
  * @module
  */
 import { InputError } from "../../errors.ts";
-import type { Activation, ModelConfig } from "../../model/config.ts";
+import { type Activation, forActivation } from "../../model/activations.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
@@ -102,8 +104,7 @@ export class WasmBackend implements Backend {
       program: plan.program,
     }, kernels.stop);
     if (threading?.maySleep) this.#memory.views.i32[(plan.control + MAY_SLEEP) >> 2] = 1;
-    const linears = layers.flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
-    this.#workPerToken = linears.reduce((sum, l) => sum + l.inputs * l.outputs, 0);
+    this.#workPerToken = linearsOf(this).reduce((sum, l) => sum + l.inputs * l.outputs, 0);
   }
 
   /**
@@ -125,12 +126,9 @@ export class WasmBackend implements Backend {
       maxTokens,
       options,
     );
-    const { wordEmbedding, embeddingProjection, classifier, layers } = weights;
+    const { wordEmbedding } = weights;
     loader.accept(wordEmbedding, 0, wordEmbedding);
-    const linears = [...new Set(layers)].flatMap((l) => [l.qkv, l.attentionOutput, l.up, l.down]);
-    for (const linear of [...linears, classifier, embeddingProjection]) {
-      if (linear) loader.accept(linear.weight, 0, linear.weight);
-    }
+    for (const { weight } of new Set(linearsOf(weights))) loader.accept(weight, 0, weight);
     loader.finish();
     return backend;
   }
@@ -254,7 +252,7 @@ export class WasmBackend implements Backend {
   }
 
   activate(x: WasmTensor, activation: Activation): void {
-    this.#wait({ x, activation: ACTIVATION_CODES[activation] });
+    this.#wait({ x, activation: forActivation(ACTIVATION_CODES, activation) });
   }
 
   addNorm(x: WasmTensor, update: WasmTensor, norm: WasmNorm): void {

@@ -17,6 +17,7 @@
  * @module
  */
 import { FormatError, InputError, ModelError, show } from "../../errors.ts";
+import { activationNamed } from "../../model/activations.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { checkConfig, type ModelConfig } from "../../model/config.ts";
 import type {
@@ -32,7 +33,7 @@ import { checkCrf, checkFinite, checkVocabulary } from "../check.ts";
 import { CHECKPOINTS, firstPositionOf, type ParameterNames } from "./parameter_names.ts";
 import { crfFromSafetensors } from "./crf.ts";
 import { findHead, headFromTensors } from "./head.ts";
-import { ACTIVATIONS, type HfConfig, readHfConfig } from "./config.ts";
+import { type HfConfig, readHfConfig } from "./config.ts";
 import { parseJsonObject } from "../json.ts";
 import { readTokenizer, textOf, type TokenizerFiles } from "./tokenizer.ts";
 import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
@@ -201,7 +202,7 @@ function sizesOf(
   const at = names.layer.replace("{}", "0");
   const [feedForwardSize, hiddenSize] = matrixShape(parameters, `${at}${names.up}.weight`);
   const usual = CHECKPOINTS.get(config.modelType ?? "")?.activation;
-  const activation = ACTIVATIONS.get(config.hiddenAct ?? usual ?? "gelu");
+  const activation = activationNamed(config.hiddenAct ?? usual ?? "gelu");
   if (activation === undefined) {
     throw new ModelError(
       "config/unsupported",

@@ -10,7 +10,6 @@
  * @module
  */
 import { FormatError, ModelError, show } from "../../errors.ts";
-import type { Activation } from "../../model/config.ts";
 import { parseJsonObject } from "../json.ts";
 
 /** What config.json says about an encoder; undefined where it is silent. */
@@ -48,16 +47,6 @@ export interface HfConfig {
   /** Epsilon under the root of every LayerNorm: `layer_norm_eps`. */
   readonly layerNormEpsilon: number | undefined;
 }
-
-/** Hugging Face's names of the two activations, as in transformers' ACT2FN. */
-export const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
-  ["gelu", "gelu"],
-  ["gelu_python", "gelu"],
-  ["gelu_new", "gelu_tanh"],
-  ["gelu_fast", "gelu_tanh"],
-  ["gelu_pytorch_tanh", "gelu_tanh"],
-  ["gelu_python_tanh", "gelu_tanh"],
-]);
 
 function fail(what: string): never {
   throw new FormatError("config/field", `config.json: ${what}.`);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ACTIVATIONS, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 
@@ -20,7 +21,7 @@ export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<st
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
     intermediate_size: config.feedForwardSize,
-    hidden_act: config.activation === "gelu" ? "gelu" : "gelu_pytorch_tanh",
+    hidden_act: forActivation(ACTIVATIONS, config.activation).names[0],
     max_position_embeddings: config.maxPositions,
     type_vocab_size: config.typeVocabSize,
     position_embedding_type: "absolute",

@@ -10,7 +10,7 @@
  * @module
  */
 import { ModelError } from "../../errors.ts";
-import type { Activation } from "../../model/config.ts";
+import type { Activation } from "../../model/activations.ts";
 import { isQuantized } from "./constant.ts";
 import type { OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";

@@ -13,7 +13,8 @@
  * @module
  */
 import { ModelError } from "../../errors.ts";
-import { type Activation, checkConfig } from "../../model/config.ts";
+import { type Activation, activationNamed } from "../../model/activations.ts";
+import { checkConfig } from "../../model/config.ts";
 import type {
   EncoderWeights,
   LayerWeights,
@@ -22,7 +23,7 @@ import type {
   NormWeights,
 } from "../../model/weights.ts";
 import { firstPositionOf } from "../hf/parameter_names.ts";
-import { ACTIVATIONS, type HfConfig } from "../hf/config.ts";
+import type { HfConfig } from "../hf/config.ts";
 import { shareLayers, stackLinear } from "../stack.ts";
 import { matchActivation } from "./activation.ts";
 import { type AttentionMatch, matchAttention } from "./attention.ts";
@@ -274,8 +275,9 @@ export function readBertGraph(
   compare("number of labels", labels, config.labels.length);
   // ONNX Runtime puts FastGelu, which is by tanh, in the place of an exact GELU when it is told to.
   const replaced = given.nodes.some(({ op }) => op === "FastGelu");
-  if (config.hiddenAct !== undefined && !(replaced && ACTIVATIONS.has(config.hiddenAct))) {
-    compare("activation", activation, ACTIVATIONS.get(config.hiddenAct) ?? config.hiddenAct);
+  if (config.hiddenAct !== undefined) {
+    const said = activationNamed(config.hiddenAct);
+    if (!(replaced && said)) compare("activation", activation, said ?? config.hiddenAct);
   }
   if (config.layerNormEpsilon !== undefined) {
     const said = Math.fround(config.layerNormEpsilon);

@@ -20,6 +20,7 @@
  *
  * @module
  */
+import { type Activation, forActivation } from "../../model/activations.ts";
 import type {
   EncoderWeights,
   I4Matrix,
@@ -47,6 +48,20 @@ const OPSET = 17;
 
 /** What a masked score is lowered by; BERT's own value, and one that fusions know. */
 const MASKED = -10000;
+
+/** The nodes of an activation, as exporters spell it. */
+const ACTIVATION_NODES: Readonly<Record<Activation, (g: GraphWriter, x: Value) => Value>> = {
+  gelu: (g, x) => {
+    const erf = g.node("Erf", [g.node("Div", [x, g.scalar(Math.SQRT2)])]);
+    return g.node("Mul", [g.node("Mul", [x, g.node("Add", [erf, g.scalar(1)])]), g.scalar(0.5)]);
+  },
+  gelu_tanh: (g, x) => {
+    const cube = g.node("Mul", [g.node("Pow", [x, g.scalar(3)]), g.scalar(0.044715)]);
+    const inner = g.node("Mul", [g.node("Add", [x, cube]), g.scalar(Math.sqrt(2 / Math.PI))]);
+    const tanh = g.node("Add", [g.node("Tanh", [inner]), g.scalar(1)]);
+    return g.node("Mul", [g.node("Mul", [x, g.scalar(0.5)]), tanh]);
+  },
+};
 
 /** Rows `from .. from + count` of a matrix `[rows, columns]`, transposed to `[columns, count]`. */
 function transposed(matrix: Matrix, from: number, count: number): Float32Array {
@@ -208,24 +223,13 @@ class EncoderGraph {
     return g.node("Reshape", [rows, g.integers(0, 0, h)]);
   }
 
-  activate(x: Value): Value {
-    const g = this.graph, one = g.scalar(1), half = g.scalar(0.5);
-    if (this.#config.activation === "gelu") {
-      const erf = g.node("Erf", [g.node("Div", [x, g.scalar(Math.SQRT2)])]);
-      return g.node("Mul", [g.node("Mul", [x, g.node("Add", [erf, one])]), half]);
-    }
-    const cube = g.node("Mul", [g.node("Pow", [x, g.scalar(3)]), g.scalar(0.044715)]);
-    const inner = g.node("Mul", [g.node("Add", [x, cube]), g.scalar(Math.sqrt(2 / Math.PI))]);
-    const tanh = g.node("Add", [g.node("Tanh", [inner]), one]);
-    return g.node("Mul", [g.node("Mul", [x, half]), tanh]);
-  }
-
   layer(x: Value, weights: LayerWeights, mask: Value, name: string): Value {
     const g = this.graph;
     const context = this.attention(x, weights, mask, `${name}.attention`);
     const attended = this.linear(context, weights.attentionOutput, `${name}.attention.output`);
     x = this.norm(g.node("Add", [attended, x]), weights.attentionNorm, `${name}.attention.norm`);
-    const inner = this.activate(this.linear(x, weights.up, `${name}.up`));
+    const activate = forActivation(ACTIVATION_NODES, this.#config.activation);
+    const inner = activate(g, this.linear(x, weights.up, `${name}.up`));
     const update = this.linear(inner, weights.down, `${name}.down`);
     return this.norm(g.node("Add", [update, x]), weights.feedForwardNorm, `${name}.norm`);
   }

@@ -1,7 +1,7 @@
 /**
  * The one-file package: a model in a standard safetensors file that any tool can list.
  *
- * Tensors are named as `names.ts` says, int8 with `.scale` beside them or float32; a CRF adds
+ * Tensors are named as `model/roles.ts` says, int8 with `.scale` beside them or float32; a CRF adds
  * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The rest is in `__metadata__`:
  *
  * | key         | value                                      |

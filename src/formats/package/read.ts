@@ -13,7 +13,7 @@ import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
 import { parseJsonObject } from "../json.ts";
-import { visitEncoder } from "../names.ts";
+import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
 import { inflateText } from "./deflate.ts";

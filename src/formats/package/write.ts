@@ -6,7 +6,7 @@
 import { FormatError } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { checkCrf, checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
-import { visitEncoder } from "../names.ts";
+import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 import { DEFLATE_FROM, deflateText } from "./deflate.ts";

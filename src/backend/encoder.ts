@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Backend, PackedBatch } from "../backend/backend.ts";
+import type { Backend, PackedBatch } from "./backend.ts";
 
 /**
  * Emissions (pre-CRF logits) of every token of the batch: float32, row-major, `[tokens, labels]`,

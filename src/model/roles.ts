@@ -22,14 +22,14 @@
  *
  * @module
  */
-import type { ModelConfig } from "../model/config.ts";
+import type { ModelConfig } from "./config.ts";
 import type {
   EncoderWeights,
   LayerWeights,
   LinearWeights,
   Matrix,
   NormWeights,
-} from "../model/weights.ts";
+} from "./weights.ts";
 
 /** Reads or writes each part of an encoder, given its name and shape; what a table is walked with. */
 export interface Visitor {

@@ -1,0 +1,149 @@
+/**
+ * A model and kernels to the parts of a recogniser: options are checked, the backend is chosen and filled.
+ *
+ * @module
+ */
+import type { Backend } from "../backend/backend.ts";
+import { ReferenceBackend } from "../backend/reference/reference.ts";
+import { chooseKernels, type ChosenKernels } from "../backend/wasm/kernels.ts";
+import { MAX_THREADS } from "../backend/wasm/program.ts";
+import type { Threading } from "../backend/wasm/threads.ts";
+import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
+import { Crf } from "../crf/crf.ts";
+import { parseTags } from "../crf/scheme.ts";
+import { InputError, ModelError } from "../errors.ts";
+import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
+import type { ModelBundle } from "../model/bundle.ts";
+import { linearsOf } from "../model/linears.ts";
+import type { EncoderWeights } from "../model/weights.ts";
+import { quantizeEncoder } from "../quantize/encoder.ts";
+import type { KernelOptions, NerOptions } from "./options.ts";
+import type { Parts } from "./recogniser.ts";
+
+/** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
+function isQuantized(weights: EncoderWeights): boolean {
+  return weights.wordEmbedding.type !== "f32" &&
+    linearsOf(weights).every(({ weight }) => weight.type === "i8");
+}
+
+/** Makes the backend, of a whole model or of one whose matrices are still to come. */
+async function makeBackend(
+  kind: NonNullable<NerOptions["backend"]>,
+  chosen: ChosenKernels,
+  bundle: ModelBundle,
+  maxTokens: number,
+  options: WasmOptions,
+  parts: AsyncIterable<MatrixPart> | undefined,
+): Promise<Backend> {
+  if (parts && kind === "int8" && isQuantized(bundle.weights)) {
+    const { backend, loader } = await WasmBackend.reserve(
+      chosen,
+      bundle.weights,
+      true,
+      maxTokens,
+      options,
+    );
+    for await (const { matrix, first, rows } of parts) loader.accept(matrix, first, rows);
+    loader.finish();
+    return backend;
+  }
+  const { weights } = parts ? await collectModel({ bundle, parts }) : bundle;
+  if (kind === "reference") return new ReferenceBackend(weights, maxTokens);
+  return kind === "fp32"
+    ? await WasmBackend.create(chosen, weights, false, maxTokens, options)
+    : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens, options);
+}
+
+/** The threads that a backend can use of those that are offered, or why it has none. */
+function threadsFor(
+  kind: NonNullable<NerOptions["backend"]>,
+  { shared }: ChosenKernels,
+  threading: Threading | string | undefined,
+): Threading | string | undefined {
+  if (typeof threading !== "object") return threading;
+  const { threads } = threading;
+  if (!Number.isInteger(threads) || threads < 2 || threads > MAX_THREADS) {
+    throw new InputError(
+      "input/option",
+      `threading.threads is ${threads}; expected an integer from 2 to ${MAX_THREADS}.`,
+    );
+  }
+  if (kind === "reference") return "the reference backend has one thread";
+  return shared ? threading : "the kernels that were given do not import shared memory";
+}
+
+/**
+ * The parts of a recogniser, ready for its constructor.
+ *
+ * @param parts the model's matrices as they arrive, where they are not in the bundle yet
+ * @throws {InputError} `input/option` for an option that is out of range
+ * @throws {ModelError} if the model's parts do not fit together
+ * @throws {RuntimeError} if no kernel module can run here, or memory is refused
+ */
+export async function assemble(
+  bundle: ModelBundle,
+  options: NerOptions & KernelOptions,
+  parts?: AsyncIterable<MatrixPart>,
+): Promise<Parts> {
+  const { tokenizer, crf } = bundle, { config } = bundle.weights;
+  const kind = options.backend ?? "int8";
+  const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));
+  if (!["int8", "fp32", "reference"].includes(kind)) {
+    throw new InputError(
+      "input/option",
+      `backend is ${JSON.stringify(kind)}; expected "int8", "fp32" or "reference".`,
+    );
+  }
+  if (!Number.isInteger(maxTokens) || maxTokens < 3 || maxTokens > 1 << 20) {
+    throw new InputError(
+      "input/option",
+      `maxTokens is ${maxTokens}; expected an integer from 3 to ${1 << 20}.`,
+    );
+  }
+  if (config.maxPositions < 3) {
+    throw new ModelError(
+      "model/config",
+      `the model knows ${config.maxPositions} positions; a token and two special tokens need 3.`,
+    );
+  }
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new ModelError(
+      "model/vocab",
+      `the tokenizer has ids up to ${tokenizer.vocabSize - 1}, but the word embedding has only ` +
+        `${config.vocabSize} rows: tokenizer and weights are of different models.`,
+    );
+  }
+  const { threading, maxMemoryBytes } = options;
+  if (maxMemoryBytes !== undefined && !(maxMemoryBytes > 0)) {
+    throw new InputError(
+      "input/option",
+      `maxMemoryBytes is ${maxMemoryBytes}; expected a number of bytes above 0.`,
+    );
+  }
+  const chosen = await chooseKernels(options.kernels);
+  const threads = threadsFor(kind, chosen, threading);
+  const tags = parseTags(config.labels);
+  const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
+  const limits = {
+    threading: typeof threads === "object" ? threads : undefined,
+    maxMemoryBytes: maxMemoryBytes && maxMemoryBytes - layer.memoryBytes,
+  };
+  const backend = await makeBackend(kind, chosen, bundle, maxTokens, limits, parts);
+  const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
+  const info = {
+    backend: backend.name,
+    kernel: chosen.kind,
+    labels: config.labels,
+    types,
+    crf: crf !== undefined,
+    memoryBytes: backend.memoryBytes + layer.memoryBytes,
+    maxTokens,
+    maxPositions: config.maxPositions,
+    hiddenSize: config.hiddenSize,
+    layers: config.layers,
+    heads: config.heads,
+    vocabSize: config.vocabSize,
+  };
+  const threadsReason = typeof threads === "string" ? threads : undefined;
+  return { backend, crf: layer, tokenizer, info, threadsReason };
+}

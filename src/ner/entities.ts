@@ -1,0 +1,53 @@
+/**
+ * Emissions to entities: the best path, its spans, where they lie in the text and how sure they are.
+ *
+ * Whose emissions they are does not matter: another engine's, beside our tokenizer and CRF, become entities
+ * here as well.
+ *
+ * @module
+ */
+import type { Crf } from "../crf/crf.ts";
+import { continuation, spansOf, type Tag } from "../crf/scheme.ts";
+import type { Encoding } from "../tokenizer/types.ts";
+import { placeOf } from "./places.ts";
+
+/** An entity found in a text. */
+export interface Entity {
+  /** Entity type, a label without its prefix. */
+  type: string;
+  /** The entity as it stands in the text: `text.slice(start, end)`. */
+  text: string;
+  /** First UTF-16 code unit. */
+  start: number;
+  /** One past the last UTF-16 code unit. */
+  end: number;
+  /** Probability, under the model, that the text has exactly this span with this type: 0 to 1. */
+  score: number;
+}
+
+/**
+ * Entities of a text, from left to right, given where its tokens lie and their emissions, float32
+ * `[tokens, labels]`. A span none of whose tokens has a place in the text is left out.
+ *
+ * @param tags the labels taken apart, as the CRF was made for them
+ * @throws {InputError} `input/emissions` if the emissions are not whole, finite rows
+ */
+export function entitiesOf(
+  text: string,
+  { starts, ends }: Pick<Encoding, "starts" | "ends">,
+  emissions: Float32Array,
+  crf: Crf,
+  tags: readonly Tag[],
+): Entity[] {
+  const path = crf.decode(emissions).labels, spans = spansOf(path, tags);
+  if (spans.length === 0) return [];
+  const lattice = crf.lattice(emissions);
+  return spans.flatMap((span): Entity[] => {
+    const place = placeOf(span, starts, ends);
+    if (!place) return [];
+    const { type } = span, { start, end } = place;
+    const inside = continuation(path[span.last], tags);
+    const score = crf.spanProbability(emissions, path, span, inside, lattice);
+    return [{ type, text: text.slice(start, end), start, end, score }];
+  });
+}

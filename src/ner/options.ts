@@ -1,0 +1,45 @@
+/**
+ * What a caller decides when a recogniser is made: how the model is run, and on which kernels.
+ *
+ * @module
+ */
+import type { Threading } from "../backend/wasm/threads.ts";
+
+/** How a model is run. */
+export interface NerOptions {
+  /**
+   * `int8` (default): int8 weights and activations. `fp32`: float32 throughout, four times the memory.
+   * `reference`: plain TypeScript, slow, the oracle of the tests.
+   */
+  backend?: "int8" | "fp32" | "reference";
+  /**
+   * Forbid label sequences that the tag scheme does not know (an `I-x` after `O`). Default true. A model in IOB1
+   * that has a `B-x` for every type cannot be told from one in IOB2 and needs false; see `src/crf/scheme.ts`.
+   */
+  constrained?: boolean;
+  /** Load a tokenizer that deletes vowel signs of Brahmic scripts. Default false: such a model is refused. */
+  allowStripAccents?: boolean;
+  /**
+   * Most tokens that pass through the encoder at once; memory grows with it. Default: the model's positions,
+   * from 512 to 2048. Texts and batches of any size are cut to fit.
+   */
+  maxTokens?: number;
+  /**
+   * Bytes of linear memory that the recogniser may take ({@link NerInfo.memoryBytes}). A model that needs more is
+   * refused with a {@link RuntimeError} (`runtime/memory`) before any of it is allocated; a packed int8 model that
+   * is loaded from a file, a URL or a stream, before its weights are read. Default: no limit but WebAssembly's own,
+   * 2 GiB. Not for `reference`, which has no linear memory.
+   */
+  maxMemoryBytes?: number;
+}
+
+/** Where the kernels come from. */
+export interface KernelOptions {
+  /** Compiled kernel modules in order of preference; the first that passes its known-answer probe runs. */
+  kernels: readonly WebAssembly.Module[];
+  /**
+   * Threads, for kernels that import shared memory; or why there are none, for {@link NerInfo.threadsReason}.
+   * Default: the calling thread alone.
+   */
+  threading?: Threading | string;
+}

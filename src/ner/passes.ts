@@ -1,0 +1,91 @@
+/**
+ * Tokens through the encoder, many texts at a time.
+ *
+ * Texts are cut into windows where they are longer than the model's positions, and the windows of all texts
+ * are packed one after the other, without padding, into passes of bounded size. What a text gives does not
+ * depend on what it was packed with.
+ *
+ * @module
+ */
+import type { Backend } from "../backend/backend.ts";
+import { encode } from "../backend/encoder.ts";
+import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
+import { type Window, windowsOf } from "./windows.ts";
+
+/** One text on its way through the encoder. */
+interface Job {
+  readonly ids: Int32Array;
+  /** Float32 `[tokens, labels]`, filled window by window. */
+  readonly emissions: Float32Array;
+}
+
+/** One window of one text, as it is packed. */
+interface Piece {
+  readonly job: Job;
+  readonly window: Window;
+}
+
+/** The special tokens around each window, and where they come from. */
+type Specials = Pick<Tokenizer, "cls" | "sep">;
+
+/**
+ * Emissions of each text, float32 `[tokens, labels]`, special tokens left out.
+ *
+ * @param beforePass is called before every pass of the encoder; what it throws ends the run
+ */
+export async function emissionsOf(
+  backend: Backend,
+  encodings: readonly Pick<Encoding, "ids">[],
+  specials: Specials,
+  beforePass: () => void,
+): Promise<Float32Array[]> {
+  const { maxTokens, config } = backend;
+  const size = Math.min(config.maxPositions, maxTokens) - 2;
+  const jobs = encodings.map(({ ids }): Job => ({
+    ids,
+    emissions: new Float32Array(ids.length * config.labels.length),
+  }));
+  let pieces: Piece[] = [], tokens = 0;
+  const pass = async (): Promise<void> => {
+    beforePass();
+    await encodePieces(backend, pieces, tokens, specials);
+    pieces = [], tokens = 0;
+  };
+  for (const job of jobs) {
+    for (const window of windowsOf(job.ids.length, size)) {
+      const length = window.end - window.start + 2;
+      if (tokens + length > maxTokens) await pass();
+      pieces.push({ job, window });
+      tokens += length;
+    }
+  }
+  if (pieces.length > 0) await pass();
+  return jobs.map(({ emissions }) => emissions);
+}
+
+/** One pass of the encoder over windows, each between [CLS] and [SEP]. */
+async function encodePieces(
+  backend: Backend,
+  pieces: readonly Piece[],
+  tokens: number,
+  { cls, sep }: Specials,
+): Promise<void> {
+  const labels = backend.config.labels.length;
+  const ids = new Int32Array(tokens), offsets = new Int32Array(pieces.length + 1);
+  let at = 0;
+  pieces.forEach(({ job, window }, i) => {
+    ids[at++] = cls;
+    ids.set(job.ids.subarray(window.start, window.end), at);
+    at += window.end - window.start;
+    ids[at++] = sep;
+    offsets[i + 1] = at;
+  });
+  const rows = await encode(backend, { ids, offsets });
+  pieces.forEach(({ job, window }, i) => {
+    const { start, keepStart, keepEnd } = window, first = offsets[i] + 1 + keepStart - start;
+    job.emissions.set(
+      rows.subarray(first * labels, (first + keepEnd - keepStart) * labels),
+      keepStart * labels,
+    );
+  });
+}

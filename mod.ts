@@ -87,6 +87,7 @@ export { writeExport, type WriteExportOptions } from "./src/formats/write_export
 // Judging a model: strict span scores, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
 export { decodeSpans } from "./src/eval/decode.ts";
+export { type GoldDocument, parseGold } from "./src/eval/gold.ts";
 export { placeOf } from "./src/ner/places.ts";
 export type { TokenSpan } from "./src/crf/scheme.ts";
 export {

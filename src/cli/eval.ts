@@ -5,7 +5,7 @@
  */
 import { createReadStream, statSync } from "node:fs";
 import type { Command } from "commander";
-import { confusionMatrix, scoreSpans } from "../../mod.ts";
+import { confusionMatrix, parseGold, scoreSpans } from "../../mod.ts";
 import type { Confusion, Score, Span, SpanScores } from "../../mod.ts";
 import { UsageError } from "./errors.ts";
 import { readLines } from "./lines.ts";
@@ -22,15 +22,9 @@ interface EvalOptions extends ModelOptions {
   readonly batch: number;
 }
 
-/** A document with its gold entities. */
-export interface GoldDocument {
-  readonly text: string;
-  readonly entities: readonly Span[];
-}
-
 const HELP = `
 A line of the file is {"text": "...", "entities": [{"type": "MED", "start": 0, "end": 12}]}, what
-"extract --format jsonl" prints; start and end count UTF-16 code units, end exclusive. An entity's own
+"extract --format jsonl" prints ("spans" and "label" are understood, too); start and end count UTF-16 code units, end exclusive. An entity's own
 "text", where given, must be what the offsets select. Blank lines are skipped.
 
 An entity counts only if type, start and end are all right. Macro F1 is the mean over the types seen
@@ -51,41 +45,6 @@ export function evalCommand(program: Command): void {
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", HELP);
   addModelOptions(command).action(evaluate);
-}
-
-/** Reads one line of a gold file; `where` is how messages call it. Throws {@link UsageError}. */
-export function parseGold(line: string, where: string): GoldDocument {
-  const wrong = (what: string): UsageError => new UsageError(`${where}: ${what}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw wrong(`not JSON (${(error as Error).message})`);
-  }
-  const { text, entities } = (value ?? {}) as { text?: unknown; entities?: unknown };
-  if (typeof text !== "string") throw wrong('"text" is missing or not a string');
-  if (!Array.isArray(entities)) throw wrong('"entities" is missing or not a list');
-  const spans = entities.map((entity: unknown, i): Span => {
-    const { type, start, end, text: own } = (entity ?? {}) as Record<string, unknown>;
-    if (typeof type !== "string" || type === "") throw wrong(`entity ${i + 1} has no "type"`);
-    if (!Number.isInteger(start) || !Number.isInteger(end)) {
-      throw wrong(`entity ${i + 1} needs whole numbers "start" and "end"`);
-    }
-    const [from, to] = [start as number, end as number];
-    if (from < 0 || from >= to || to > text.length) {
-      throw wrong(
-        `entity ${i + 1} is ${from}..${to} in a text of ${text.length} UTF-16 code units`,
-      );
-    }
-    if (own !== undefined && own !== text.slice(from, to)) {
-      throw wrong(
-        `entity ${i + 1} is ${JSON.stringify(own)}, but ${from}..${to} selects ` +
-          `${JSON.stringify(text.slice(from, to))}; offsets count UTF-16 code units`,
-      );
-    }
-    return { type, start: from, end: to };
-  });
-  return { text, entities: spans };
 }
 
 async function evaluate(file: string, options: EvalOptions): Promise<void> {

@@ -1,0 +1,63 @@
+/**
+ * A file of training data by its kind, which its name tells.
+ *
+ * @module
+ */
+import { InputError, show } from "../../errors.ts";
+import { type ColumnOptions, readColumns } from "./columns.ts";
+import { readConll } from "./conll.ts";
+import type { LabelledTexts } from "./text.ts";
+import { readJsonLines } from "./jsonl.ts";
+
+/** Kinds of files. */
+export const DATA_FORMATS = ["jsonl", "conll", "csv"] as const;
+
+/** How a file is read. */
+export interface ReadOptions extends ColumnOptions {
+  /** Its kind; told from its name where it is not given. */
+  readonly format?: typeof DATA_FORMATS[number] | undefined;
+}
+
+const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
+  jsonl: "jsonl",
+  ndjson: "jsonl",
+  conll: "conll",
+  tsv: "conll",
+  bio: "conll",
+  iob: "conll",
+  iob2: "conll",
+  txt: "conll",
+  csv: "csv",
+};
+
+/**
+ * Reads training data: JSON lines with spans, a token and its tag a line, or a table with lists of entities.
+ * `content` is the file's text, unpacked; `name` its name, by which messages call it.
+ *
+ * Throws {@link InputError} `input/format` for a name that tells no kind, `input/group` for a group in a kind that
+ * has no fields, `input/data` for a file without a single text; and what the readers throw, naming file and line.
+ */
+export function readTexts(content: string, name: string, options: ReadOptions = {}): LabelledTexts {
+  const ending = name.replace(/\.gz$/i, "").match(/\.([^./\\]+)$/)?.[1]?.toLowerCase() ?? "";
+  const format = options.format ?? (Object.hasOwn(KINDS, ending) ? KINDS[ending] : undefined);
+  if (format === undefined) {
+    throw new InputError(
+      "input/format",
+      `${name}: the name does not tell what the file holds; expected .jsonl (spans), .tsv or .conll ` +
+        "(a token and its tag a line) or .csv (lists of entities), or a format that says it.",
+    );
+  }
+  if (format === "conll" && options.group !== undefined) {
+    throw new InputError(
+      "input/group",
+      `${name}: tokens and tags have no column ${show(options.group)} to group by.`,
+    );
+  }
+  const read = format === "jsonl"
+    ? readJsonLines(content, name, options.group)
+    : format === "conll"
+    ? readConll(content, name)
+    : readColumns(content, name, options);
+  if (read.texts.length > 0) return read;
+  throw new InputError("input/data", `${name}: holds no text.`);
+}

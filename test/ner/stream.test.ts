@@ -9,7 +9,9 @@ import { writePackage } from "../../src/formats/package/write.ts";
 import { collectModel, streamPackage } from "../../src/formats/package/stream.ts";
 import { Ner, type NerOptions } from "../../mod.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
-import { bits, shipped } from "../support.ts";
+import { LAYER_LINEARS, linearsOf } from "../../src/model/linears.ts";
+import type { LayerWeights } from "../../src/model/weights.ts";
+import { bits, randomWeights, shipped } from "../support.ts";
 
 const file = (name: string): Uint8Array =>
   new Uint8Array(
@@ -66,6 +68,27 @@ test("in any pieces, with any backend: the model that the bytes give", async () 
         assert.is(stream.closed(), 1);
       }
     }
+  }
+});
+
+test("an int8 package that keeps one linear layer in float32 streams as its bytes load", async () => {
+  const sizes = { embeddingSize: 16, layers: 2, typeVocabSize: 0 };
+  const float = randomWeights({ ...exported.weights.config, ...sizes }, 5);
+  const { weights } = quantizeEncoder(float);
+  const layers = (name: (typeof LAYER_LINEARS)[number]): LayerWeights[] =>
+    weights.layers.map((layer, i) => i === 1 ? { ...layer, [name]: float.layers[i][name] } : layer);
+  const { embeddingProjection, classifier } = float;
+  const mixed = [
+    { ...weights, embeddingProjection },
+    { ...weights, classifier },
+    ...LAYER_LINEARS.map((name) => ({ ...weights, layers: layers(name) })),
+  ];
+  assert.is(mixed.length, linearsOf(weights).length - sizes.layers * 4 + 4);
+  for (const weights of mixed) {
+    const bytes = writePackage({ ...exported, weights });
+    const want = (await (await Ner.fromBytes(bytes, { kernels })).emissions(TEXT)).data;
+    const ner = await Ner.fromStream(source(bytes, [4096]), { kernels });
+    assert.equal(bits((await ner.emissions(TEXT)).data), bits(want));
   }
 });
 

@@ -1,7 +1,7 @@
 /**
  * Extra threads for a backend: when they begin, who they are, and what is said when there are none.
  *
- * The kernels share the work by themselves (kernels/program.ts); here threads are only started and ended. How
+ * The kernels share the work by themselves (kernels/schedule.ts); here threads are only started and ended. How
  * a thread is started is the runtime's business and handed in.
  *
  * Threads begin late. Starting one costs tens of milliseconds in some runtimes and megabytes in all, which a
@@ -12,7 +12,7 @@
  * @module
  */
 
-/** What an extra thread is given: instantiate `module` over `memory`, then call `work` of kernels/program.ts. */
+/** What an extra thread is given: instantiate `module` over `memory`, then call its `work` (kernels/schedule.ts). */
 export interface ThreadTask {
   /** A kernel module that imports shared memory. */
   readonly module: WebAssembly.Module;

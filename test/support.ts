@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { compileKernel, MODULES } from "../tools/kernels.ts";
-import type { ModelConfig } from "../src/model/config.ts";
+import { hasProjection, type ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import type { PackedBatch } from "../src/backend/backend.ts";
 
@@ -84,7 +84,7 @@ export function randomWeights(config: ModelConfig, seed: number): EncoderWeights
     positionEmbedding: matrix(config.maxPositions, e, 0.3),
     typeEmbedding: config.typeVocabSize > 0 ? matrix(config.typeVocabSize, e, 0.3) : undefined,
     embeddingNorm: norm(e),
-    embeddingProjection: e === h ? undefined : linear(h, e),
+    embeddingProjection: hasProjection(config) ? linear(h, e) : undefined,
     layers: Array.from({ length: config.layers }, () => ({
       qkv: linear(3 * h, h),
       attentionOutput: linear(h, h),

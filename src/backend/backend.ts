@@ -51,7 +51,7 @@ export interface LayerHandles {
 
 /** The encoder's tensors: allocated by the backend when it is made, reused by every run. */
 export interface Workspace {
-  /** Embeddings, where their width differs from the hidden state's; else the hidden state itself. */
+  /** Embeddings, where they are projected to the hidden state; else the hidden state itself. */
   readonly embedded: Tensor;
   /** The hidden state, `hiddenSize` columns. */
   readonly hidden: Tensor;
@@ -82,7 +82,7 @@ export interface Backend {
   /** For people: `reference`, `wasm fp32`, `wasm int8`. */
   readonly name: string;
   readonly config: ModelConfig;
-  /** From the embeddings' width to the hidden state's; undefined where they are equal. */
+  /** From the embeddings' width to the hidden state's; undefined where there is no such map. */
   readonly embeddingProjection: Linear | undefined;
   readonly layers: readonly LayerHandles[];
   readonly classifier: Linear;

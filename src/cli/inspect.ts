@@ -115,7 +115,10 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     ],
     ...Object.entries(architecture).map(([name, value]) =>
       // A float32 epsilon has digits that nobody wrote.
-      [name, typeof value === "number" ? String(Number(value.toPrecision(6))) : value] as const
+      [
+        name,
+        typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value),
+      ] as const
     ),
     ["labels", `${labels.length}: ${labels.join(", ")}`],
     [

@@ -19,6 +19,11 @@ export interface ModelConfig {
    * LayerNorm (ELECTRA, ALBERT).
    */
   readonly embeddingSize: number;
+  /**
+   * Whether that projection is there; absent where the two sizes say so, by differing. ALBERT and RemBERT have
+   * one whatever their sizes.
+   */
+  readonly embeddingProjection?: boolean;
   /** Number of transformer layers. */
   readonly layers: number;
   /** Attention heads; divides `hiddenSize`. */
@@ -53,6 +58,13 @@ const SIZES = [
   ["typeVocabSize", 0, 1 << 16],
 ] as const;
 
+/** Whether an encoder has a linear projection behind its embeddings' LayerNorm. */
+export function hasProjection(
+  { embeddingProjection, embeddingSize, hiddenSize }: ModelConfig,
+): boolean {
+  return embeddingProjection ?? embeddingSize !== hiddenSize;
+}
+
 /**
  * Throws a {@link ModelError} (`model/config`) that names the first field that is out of range.
  * Returns the configuration so that it can be used in an expression.
@@ -72,6 +84,20 @@ export function checkConfig(config: ModelConfig): ModelConfig {
       "model/config",
       `hiddenSize ${config.hiddenSize} is not a multiple of heads ${config.heads}; ` +
         "each head needs the same number of columns.",
+    );
+  }
+  const { embeddingProjection, embeddingSize } = config;
+  if (embeddingProjection !== undefined && typeof embeddingProjection !== "boolean") {
+    throw new ModelError(
+      "model/config",
+      `embeddingProjection is ${show(embeddingProjection)}; expected true, false or nothing.`,
+    );
+  }
+  if (embeddingProjection === false && embeddingSize !== config.hiddenSize) {
+    throw new ModelError(
+      "model/config",
+      `embeddings of ${embeddingSize} columns need a projection to the hidden size, ` +
+        `${config.hiddenSize}, but embeddingProjection is false.`,
     );
   }
   forActivation(ACTIVATIONS, config.activation);

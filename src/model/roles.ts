@@ -7,7 +7,7 @@
  * | `embeddings.position.weight`         | `[P, E]`       | position embedding               |
  * | `embeddings.type.weight`             | `[T, E]`       | token-type embedding, if any     |
  * | `embeddings.norm.{weight,bias}`      | `[E]`          | LayerNorm of the embeddings' sum |
- * | `embeddings.projection.{…}`          | `[H, E]`       | to the hidden size, if E is not H |
+ * | `embeddings.projection.{…}`          | `[H, E]`       | to the hidden size, where there is one |
  * | `layers.N.attention.qkv.{…}`         | `[3H, H]`      | query, key and value, stacked    |
  * | `layers.N.attention.output.{…}`      | `[H, H]`       | projection of the context        |
  * | `layers.N.attention.norm.{…}`        | `[H]`          | LayerNorm after attention        |
@@ -22,7 +22,8 @@
  *
  * @module
  */
-import type { ModelConfig } from "./config.ts";
+import { ModelError } from "../errors.ts";
+import { hasProjection, type ModelConfig } from "./config.ts";
 import type {
   EncoderWeights,
   LayerWeights,
@@ -39,9 +40,27 @@ export interface Visitor {
   vector(name: string, size: number, part?: Float32Array): Float32Array;
 }
 
+/** A part that the configuration does not know of would be left out in silence. */
+function checkRoles(config: ModelConfig, weights: EncoderWeights): void {
+  const extra = !hasProjection(config) && weights.embeddingProjection !== undefined
+    ? "an embedding projection"
+    : config.typeVocabSize === 0 && weights.typeEmbedding !== undefined
+    ? "a token-type embedding"
+    : weights.layers.length > config.layers
+    ? `${weights.layers.length} layers`
+    : undefined;
+  if (extra === undefined) return;
+  throw new ModelError(
+    "model/weights",
+    `The encoder has ${extra}, which its configuration does not say; set the configuration to what the ` +
+      "weights are.",
+  );
+}
+
 /**
  * Visits every tensor of an encoder of this configuration, in the order of the forward pass, and puts
- * together an encoder from what the visitor returns. With `weights`, the visitor is given their parts.
+ * together an encoder from what the visitor returns. With `weights`, the visitor is given their parts; a part
+ * that the configuration does not know of is a {@link ModelError} `model/weights`.
  */
 export function visitEncoder(
   config: ModelConfig,
@@ -49,6 +68,7 @@ export function visitEncoder(
   weights?: EncoderWeights,
 ): EncoderWeights {
   const { hiddenSize: H, embeddingSize: E, feedForwardSize: F } = config;
+  if (weights !== undefined) checkRoles(config, weights);
   const linear = (name: string, rows: number, columns: number, part?: LinearWeights) => ({
     weight: visitor.matrix(`${name}.weight`, rows, columns, part?.weight),
     bias: visitor.vector(`${name}.bias`, rows, part?.bias),
@@ -65,9 +85,9 @@ export function visitEncoder(
   const positionEmbedding = table("position", config.maxPositions, weights?.positionEmbedding);
   const typeEmbedding = types === 0 ? undefined : table("type", types, weights?.typeEmbedding);
   const embeddingNorm = norm("embeddings.norm", weights?.embeddingNorm, E);
-  const embeddingProjection = E === H
-    ? undefined
-    : linear("embeddings.projection", H, E, weights?.embeddingProjection);
+  const embeddingProjection = hasProjection(config)
+    ? linear("embeddings.projection", H, E, weights?.embeddingProjection)
+    : undefined;
   const layers: LayerWeights[] = [];
   for (let i = 0; i < config.layers; i++) {
     const part = weights?.layers[i];

@@ -101,7 +101,7 @@ export interface EncoderWeights {
   readonly typeEmbedding: Matrix | undefined;
   /** Norm of the sum of a token's embeddings. */
   readonly embeddingNorm: NormWeights;
-  /** `[hiddenSize, embeddingSize]`, after the embeddings' LayerNorm; absent where the two are equal. */
+  /** `[hiddenSize, embeddingSize]`, after the embeddings' LayerNorm; absent where there is none. */
   readonly embeddingProjection: LinearWeights | undefined;
   /** From the input to the output. */
   readonly layers: readonly LayerWeights[];

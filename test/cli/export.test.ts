@@ -134,6 +134,7 @@ async function ours(
 const MODELS: readonly (readonly [string, Partial<ModelConfig>])[] = [
   ["BERT", { hiddenSize: 48, heads: 4, layers: 3 }],
   ["a projection", { hiddenSize: 48, embeddingSize: 20, heads: 3, activation: "gelu_tanh" }],
+  ["a projection of one width", { hiddenSize: 24, embeddingProjection: true, heads: 3 }],
   ["no token types", { hiddenSize: 20, heads: 4, typeVocabSize: 0, layers: 1 }],
 ];
 const TEXTS = SENTENCES.slice(1, 4).concat("জ্বর", SENTENCES[9]);

@@ -163,14 +163,22 @@ test("what does not fit together is said with its name and both shapes", () => {
     "checkpoint/tensor",
     /shape \[132\], expected two dimensions/,
   );
-  const square = changed((name, tensor) => [name.replace("bert.", "electra."), tensor], {
-    "electra.embeddings_project.weight": floats([12, 12], new Array(144).fill(0)),
-  });
+  const square = (more: Record<string, SafeTensor>): Uint8Array =>
+    changed((name, tensor) => [name.replace("bert.", "electra."), tensor], {
+      "electra.embeddings_project.weight": floats([12, 12], new Array(144).fill(0)),
+      ...more,
+    });
   throwsCode(
-    () => read(square, { model_type: "electra" }),
-    "config/unsupported",
-    /projected from 12 to as many columns/,
+    () => read(square({}), { model_type: "electra" }),
+    "checkpoint/tensor",
+    /no tensor "electra.embeddings_project.bias"/,
   );
+  const bias = floats([12], new Array(12).fill(1));
+  const { weights } = read(square({ "electra.embeddings_project.bias": bias }), {
+    model_type: "electra",
+  });
+  assert.is(weights.embeddingProjection!.bias[11], 1);
+  assert.is(weights.config.embeddingProjection, true);
   const flat = changed((name, tensor) =>
     name.endsWith("query.weight") ? [name, { ...tensor, shape: [144] }] : [name, tensor]
   );
@@ -218,21 +226,36 @@ test("ALBERT's layers are one object, also once they are quantized; a package ha
     [/output\.dense/, "ffn_output"],
     [/output\.LayerNorm/, "full_layer_layer_norm"],
   ];
-  const model = changed((name, tensor) => {
-    const number = layer.exec(name)?.[1];
-    if (number === undefined) return [name.replace("bert.", "albert."), tensor];
-    if (number === "1") return undefined;
-    const rest = name.replace(layer, "");
-    const [from, to] = names.find(([from]) => from.test(rest))!;
-    return [
-      `albert.encoder.albert_layer_groups.0.albert_layers.0.${rest.replace(from, to)}`,
-      tensor,
-    ];
-  });
+  const into = "albert.encoder.embedding_hidden_mapping_in.";
+  const projection = {
+    [`${into}weight`]: floats([12, 12], Array.from({ length: 144 }, (_, i) => i)),
+    [`${into}bias`]: floats([12], new Array(12).fill(1)),
+  };
+  const albertOf = (more: Record<string, SafeTensor>): Uint8Array =>
+    changed((name, tensor) => {
+      const number = layer.exec(name)?.[1];
+      if (number === undefined) return [name.replace("bert.", "albert."), tensor];
+      if (number === "1") return undefined;
+      const rest = name.replace(layer, "");
+      const [from, to] = names.find(([from]) => from.test(rest))!;
+      return [
+        `albert.encoder.albert_layer_groups.0.albert_layers.0.${rest.replace(from, to)}`,
+        tensor,
+      ];
+    }, more);
+  const model = albertOf(projection);
   const bundle = read(model, { model_type: "albert", num_hidden_layers: 4, num_hidden_groups: 1 });
   const { layers } = bundle.weights;
   assert.is(new Set(layers).size, 1);
   assert.is(layers.length, 4);
+  // ALBERT projects its embeddings even to as many columns, and an export of it without would be no ALBERT.
+  assert.is(bundle.weights.embeddingProjection!.weight.data[143], 143);
+  const { [`${into}bias`]: _, ...unbiased } = projection;
+  throwsCode(
+    () => read(albertOf(unbiased), { model_type: "albert" }),
+    "checkpoint/tensor",
+    /no tensor ".*embedding_hidden_mapping_in.bias"/,
+  );
   const back = readPackage(writePackage(bundle)).weights;
   assert.is(new Set(quantizeEncoder(bundle.weights).weights.layers).size, 1);
   sameBits(floatsOf(back), floatsOf(bundle.weights));
@@ -245,7 +268,7 @@ test("ALBERT's layers are one object, also once they are quantized; a package ha
     const [from, to] = names.find(([from]) => from.test(rest))!;
     const at = `albert.encoder.albert_layer_groups.${number}.albert_layers.0.`;
     return [at + rest.replace(from, to), tensor];
-  });
+  }, projection);
   const grouped = read(two, {
     model_type: "albert",
     num_hidden_layers: 4,

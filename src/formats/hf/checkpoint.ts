@@ -30,7 +30,12 @@ import type {
 } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkCrf, checkFinite, checkVocabulary } from "../check.ts";
-import { CHECKPOINTS, firstPositionOf, type ParameterNames } from "./parameter_names.ts";
+import {
+  CHECKPOINTS,
+  type CheckpointType,
+  firstPositionOf,
+  type ParameterNames,
+} from "./parameter_names.ts";
 import { crfFromSafetensors } from "./crf.ts";
 import { findHead, headFromTensors } from "./head.ts";
 import { type HfConfig, readHfConfig } from "./config.ts";
@@ -305,8 +310,9 @@ function encoderFromTensors(
   } else all = shareLayers(Array.from({ length: layers }, (_, i) => layerOf(i)));
 
   const positions = parameters.matrix(names.position, sizes.maxPositions + firstPosition, E);
+  const embeddingProjection = projectionOf(parameters, known, H, E);
   return {
-    config: sizes,
+    config: { ...sizes, ...(embeddingProjection && H === E && { embeddingProjection: true }) },
     wordEmbedding: parameters.matrix(names.word, sizes.vocabSize, E),
     positionEmbedding: {
       type: "f32",
@@ -318,25 +324,27 @@ function encoderFromTensors(
       ? undefined
       : parameters.matrix(names.type!, sizes.typeVocabSize, E),
     embeddingNorm: parameters.norm(names.embeddingNorm, E),
-    embeddingProjection: projectionOf(parameters, names, H, E),
+    embeddingProjection,
     layers: all,
     classifier: head ?? findHead(tensors, config.labels.length, H),
   };
 }
 
-/** ALBERT's projection is there even where both sizes are equal, and then it is no identity. */
+/** ALBERT's projection is there even where both sizes are equal, ELECTRA's only where they differ. */
 function projectionOf(
   parameters: Parameters,
-  { projection }: ParameterNames,
+  { names: { projection }, projects }: CheckpointType,
   H: number,
   E: number,
 ): LinearWeights | undefined {
-  if (projection === undefined || !parameters.has(`${projection}.weight`)) return undefined;
-  if (H !== E) return parameters.linear(projection, H, E);
+  const there = projects || H !== E;
+  if (projection !== undefined && (there || parameters.has(`${projection}.weight`))) {
+    return parameters.linear(projection, H, E);
+  }
+  if (H === E) return undefined;
   throw new ModelError(
-    "config/unsupported",
-    `The embeddings are projected from ${E} to as many columns; only a projection that changes the ` +
-      "width is supported.",
+    "model/mismatch",
+    `Embeddings of ${E} columns need a projection to the hidden size, ${H}, which this architecture has not.`,
   );
 }
 

@@ -69,6 +69,8 @@ export interface CheckpointType {
   readonly names: ParameterNames;
   /** Positions begin behind this id, unless config.json has another `pad_token_id`. */
   readonly padding?: number;
+  /** Whether its embeddings are projected even where that leaves their width as it is. */
+  readonly projects?: true;
   /** Its activation where config.json names none; `gelu` unless given. */
   readonly activation?: string;
 }
@@ -81,7 +83,7 @@ export const CHECKPOINTS: ReadonlyMap<string, CheckpointType> = new Map<string, 
   ["xlm-roberta", { names: BERT, padding: 1 }],
   ["camembert", { names: BERT, padding: 1 }],
   ["distilbert", { names: DISTILBERT }],
-  ["albert", { names: ALBERT, activation: "gelu_new" }],
+  ["albert", { names: ALBERT, activation: "gelu_new", projects: true }],
 ]);
 
 /** The row of the position table that serves a text's first token. */

@@ -5,13 +5,14 @@
  * @module
  */
 import { ACTIVATIONS, forActivation } from "../../model/activations.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import { hasProjection, type ModelConfig } from "../../model/config.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 
 /** `config.json` of the class in transformers that computes the same. */
 export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<string, unknown> {
-  // BERT has no projection behind its embeddings, ELECTRA is BERT with one.
-  const electra = config.embeddingSize !== config.hiddenSize;
+  // BERT has no projection behind its embeddings; ELECTRA is BERT with one, if its sizes differ: for equal
+  // ones the graph beside this file says more than any class of transformers.
+  const electra = hasProjection(config);
   return {
     model_type: electra ? "electra" : "bert",
     architectures: [`${electra ? "Electra" : "Bert"}ForTokenClassification`],

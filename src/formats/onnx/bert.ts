@@ -288,6 +288,8 @@ export function readBertGraph(
   const checked = checkConfig({
     hiddenSize: hidden,
     embeddingSize: embedding,
+    // The graph decides, where the sizes do not.
+    ...(projection && embedding === hidden && { embeddingProjection: true }),
     layers: found.length,
     heads,
     feedForwardSize,

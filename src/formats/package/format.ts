@@ -16,7 +16,7 @@
  *
  * @module
  */
-import type { ModelConfig } from "../../model/config.ts";
+import { hasProjection, type ModelConfig } from "../../model/config.ts";
 import type { Matrix } from "../../model/weights.ts";
 
 /** `__metadata__.format` of a package. */
@@ -43,5 +43,8 @@ export function plainConfig(config: ModelConfig): ModelConfig {
     activation: config.activation,
     layerNormEpsilon: config.layerNormEpsilon,
     labels: [...config.labels],
+    // Said only where the sizes do not say it, so that packages of before read, and are written, as ever.
+    ...(hasProjection(config) && config.embeddingSize === config.hiddenSize &&
+      { embeddingProjection: true }),
   };
 }

@@ -15,15 +15,18 @@
  * @module
  */
 
+import { show } from "../errors.ts";
 import type { Aligned } from "./aligned.ts";
 import {
   type Fields,
   invalid,
+  readArray,
   readBoolean,
   readInteger,
   readObject,
   readString,
-} from "./config.ts";
+} from "./fields.ts";
+import { MAX_ID, type Pieces } from "./pieces.ts";
 import { Trie } from "./trie.ts";
 import { classes, flagsOf, joinSurrogates, SPACE, WORD } from "./unicode.ts";
 
@@ -38,11 +41,10 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** Reads one element of `added_tokens`. */
-export function readAddedToken(value: unknown, where: string, maxId: number): AddedToken {
+function readAddedToken(value: unknown, where: string): AddedToken {
   const fields: Fields = readObject(value, where);
   const token: AddedToken = {
-    id: readInteger(fields.id, `${where}.id`, maxId),
+    id: readInteger(fields.id, `${where}.id`, MAX_ID),
     content: readString(fields, "content", where),
     single_word: readBoolean(fields, "single_word", where),
     lstrip: readBoolean(fields, "lstrip", where),
@@ -52,6 +54,35 @@ export function readAddedToken(value: unknown, where: string, maxId: number): Ad
   };
   if (token.content === "") throw invalid(`${where}.content`, "is empty");
   return token;
+}
+
+/** Reads `added_tokens`, gives them their places among the pieces, and checks that the reference would agree. */
+export function readAdded(value: unknown, { trie, tokens, size }: Pieces): AddedToken[] {
+  const added: AddedToken[] = [];
+  if (value === undefined || value === null) return added;
+  const contents = new Set<string>();
+  let next = size;
+  readArray(value, "added_tokens").forEach((element, i) => {
+    const where = `added_tokens[${i}]`;
+    const token = readAddedToken(element, where);
+    if (contents.has(token.content)) throw invalid(where, `${show(token.content)} is there twice`);
+    contents.add(token.content);
+    // The reference does not take the file's id: a piece of the vocabulary keeps its own, others are
+    // numbered on from the vocabulary's size. Where that differs from the file, one of them is wrong.
+    const known = trie.get(token.content);
+    const expected = known >= 0 ? known : next++;
+    if (token.id !== expected) {
+      throw invalid(`${where}.id`, `${show(token.content)} has ${token.id}, expected ${expected}`);
+    }
+    if (known < 0 && tokens[token.id] !== undefined) {
+      const other = show(tokens[token.id]);
+      throw invalid(`${where}.id`, `${show(token.content)} and ${other} both have ${token.id}`);
+    }
+    while (tokens.length < token.id) tokens.push(undefined);
+    tokens[token.id] = token.content;
+    added.push(token);
+  });
+  return added;
 }
 
 /** A special token as `add_special_tokens` makes it from a string. */

@@ -12,14 +12,20 @@
  * @module
  */
 
-import { writeUtf8 } from "./charsmap.ts";
+import { show } from "../errors.ts";
+import { writeUtf8 } from "./byte_level.ts";
+import {
+  type Fields,
+  invalid,
+  optionalBoolean,
+  optionalString,
+  readArray,
+  unsupported,
+} from "./fields.ts";
+import type { Model, ReadModel } from "./model.ts";
+import { byteTokens, describePieces, MAX_ID, readPieces } from "./pieces.ts";
+import type { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
-import type { TokenList } from "./wordpiece.ts";
-
-/** Cuts a word, which is not empty, into tokens whose places are units of the text. */
-export interface SubwordModel {
-  split(units: Uint16Array, from: number, to: number, word: number, out: TokenList): void;
-}
 
 /** What a BPE model is made of. `left`, `right` and `made` are parallel, by rank. */
 export interface BpeParts {
@@ -40,7 +46,9 @@ export interface BpeParts {
 }
 
 /** The model of a BPE tokenizer. */
-export class Bpe implements SubwordModel {
+export class Bpe implements Model {
+  readonly type = "BPE";
+  readonly unk: number;
   private readonly parts: BpeParts;
   private readonly inner: number; // node after the prefix; -1 if no piece has it
   private readonly slots: Int32Array; // hash table of ranks + 1 by (left, right)
@@ -57,6 +65,7 @@ export class Bpe implements SubwordModel {
 
   constructor(parts: BpeParts) {
     this.parts = parts;
+    this.unk = parts.unk;
     this.inner = parts.trie.walk(parts.prefix);
     const { left, right } = parts;
     let capacity = 64;
@@ -227,4 +236,68 @@ export class Bpe implements SubwordModel {
     this.after = new Int32Array(capacity);
     this.heap = new Float64Array(3 * capacity); // each merge takes one and puts at most two
   }
+}
+
+/** Reads a `model` of BPE. */
+export function readBpe(model: Fields): ReadModel {
+  const where = "model";
+  const pieces = readPieces(model);
+  const { trie, tokens } = pieces;
+  if (model.dropout !== undefined && model.dropout !== null && model.dropout !== 0) {
+    throw unsupported(`${where}.dropout`, show(model.dropout), "null");
+  }
+  const prefix = optionalString(model, "continuing_subword_prefix", where);
+  const suffix = optionalString(model, "end_of_word_suffix", where);
+  const unkToken = optionalString(model, "unk_token", where);
+  const unk = unkToken === "" ? -1 : trie.get(unkToken);
+  if (unkToken !== "" && unk < 0) {
+    throw invalid(`${where}.unk_token`, `${show(unkToken)} is not in the vocabulary`);
+  }
+  const merges = readArray(model.merges, `${where}.merges`);
+  if (merges.length > MAX_ID) {
+    throw invalid(`${where}.merges`, `has ${merges.length} merges; the limit is ${MAX_ID}`);
+  }
+  const left = new Int32Array(merges.length);
+  const right = new Int32Array(merges.length);
+  const made = new Int32Array(merges.length);
+  let joined = false; // "a b", as files had it before 0.20
+  merges.forEach((merge, rank) => {
+    const wrong = (what: string): Error => invalid(`${where}.merges[${rank}]`, what);
+    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    joined ||= typeof merge === "string";
+    const [a, b]: readonly unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    if (typeof a !== "string" || typeof b !== "string") {
+      throw wrong(`expected two pieces, got ${show(merge)}`);
+    }
+    if (!b.startsWith(prefix)) throw wrong(`${show(b)} has not the prefix ${show(prefix)}`);
+    const id = (piece: string): number => {
+      const found = trie.get(piece);
+      if (found < 0) throw wrong(`${show(piece)} is not in the vocabulary`);
+      return found;
+    };
+    left[rank] = id(a);
+    right[rank] = id(b);
+    made[rank] = id(a + b.slice(prefix.length));
+  });
+  const byteFallback = optionalBoolean(model, "byte_fallback", where);
+  const bpe = new Bpe({
+    trie,
+    left,
+    right,
+    made,
+    unk,
+    fuseUnk: optionalBoolean(model, "fuse_unk", where),
+    ignoreMerges: optionalBoolean(model, "ignore_merges", where),
+    prefix,
+    suffix,
+    bytes: byteFallback ? byteTokens(trie) : undefined,
+  });
+  const describe = (): Fields => ({
+    vocab: describePieces(pieces),
+    merges: Array.from(left, (id, rank) => {
+      const pair = [tokens[id], tokens[right[rank]]];
+      return joined ? pair.join(" ") : pair;
+    }),
+  });
+  return { model: bpe, pieces, describe };
 }

@@ -21,8 +21,7 @@
  * @module
  */
 
-import { TokenizerError } from "../errors.ts";
-import { show } from "./config.ts";
+import { show, TokenizerError } from "../errors.ts";
 import { CHANGES_D, classes, flagsOf, formClasses, NONSPACING } from "./unicode.ts";
 
 /** Blocks of scripts that write vowels or their absence with nonspacing marks: Brahmi and its descendants. */
@@ -54,19 +53,14 @@ function isStripped(codePoint: number): boolean {
  * Refuses a vocabulary that is meant for a script which stripping marks destroys.
  *
  * @param tokens pieces, in any order
- * @param prefix what continuing pieces begin with; not part of their spelling
  * @param remedy what to do if the model was trained without stripping, for the message
  * @throws {TokenizerError} `tokenizer/strip-accents`
  */
-export function refuseBrahmic(
-  tokens: readonly (string | undefined)[],
-  prefix: string,
-  remedy: string,
-): void {
+export function refuseBrahmic(tokens: readonly (string | undefined)[], remedy: string): void {
   for (const token of tokens) {
     if (token === undefined) continue;
     let letters = 0, stripped = false;
-    for (let i = token.startsWith(prefix) ? prefix.length : 0; i < token.length; i++) {
+    for (let i = 0; i < token.length; i++) {
       if (token.charCodeAt(i) < 0x900) continue;
       const codePoint = token.codePointAt(i)!;
       if (codePoint > 0xffff) i++;

@@ -19,7 +19,8 @@
  */
 
 import type { Aligned } from "./aligned.ts";
-import { invalid } from "./config.ts";
+import { writeUtf8 } from "./byte_level.ts";
+import { invalid } from "./fields.ts";
 import type { Step } from "./normalizers.ts";
 import { BREAKS, EXTENDS, kindAt, kinds, type KindTable, PREPENDS } from "./subword_classes.ts";
 
@@ -169,30 +170,6 @@ function byteLength(units: Uint16Array, from: number, to: number): number {
   for (let i = from; i < to && n < LONG_GRAPHEME; i++) {
     const unit = units[i];
     n += unit < 0x80 ? 1 : unit < 0x800 || (unit & 0xf800) === 0xd800 ? 2 : 3;
-  }
-  return n;
-}
-
-/** Writes units as UTF-8, as many bytes as fit; returns how many. */
-export function writeUtf8(units: Uint16Array, from: number, to: number, out: Uint8Array): number {
-  let n = 0;
-  for (let i = from; i < to; i++) {
-    let c = units[i];
-    if ((c & 0xfc00) === 0xd800 && i + 1 < to) {
-      c = 0x10000 + ((c & 0x3ff) << 10) + (units[++i] & 0x3ff);
-      out[n++] = 0xf0 | c >> 18;
-      out[n++] = 0x80 | c >> 12 & 63;
-      out[n++] = 0x80 | c >> 6 & 63;
-      out[n++] = 0x80 | c & 63;
-    } else if (c < 0x80) out[n++] = c;
-    else if (c < 0x800) {
-      out[n++] = 0xc0 | c >> 6;
-      out[n++] = 0x80 | c & 63;
-    } else {
-      out[n++] = 0xe0 | c >> 12;
-      out[n++] = 0x80 | c >> 6 & 63;
-      out[n++] = 0x80 | c & 63;
-    }
   }
   return n;
 }

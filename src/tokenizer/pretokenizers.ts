@@ -1,92 +1,114 @@
 /**
- * Pre-tokenizers: where a normalized text is cut into words.
+ * Pre-tokenizers: where a normalized text is cut into words. The `pre_tokenizer` of a file becomes a list of
+ * steps; what each does is told where it is written.
  *
- * Every one that BERT tokenizers use decides by the character alone: it is dropped (white space), stands
- * alone (punctuation), or continues a run of its kind. So a pre-tokenizer is a table from a character's
- * class - space or not, punctuation or not, `\w` or not, eight cases - to what is done with it, and a
- * Sequence of them is one such table again: a character is dropped if any drops it, stands alone if any
- * sets it apart, and continues a run if all of them would. The text is cut in one pass.
- *
- * Weak point: whatever looks at more than one character (Split by a regular expression, ByteLevel,
- * Metaspace) does not fit this shape and is refused by name.
+ * Weak point: `Split` with an expression of the file's own is refused, so tokenizers of the cl100k kind are.
  *
  * @module
  */
 
+import { byteUnits, cutBytes } from "./byte_level.ts";
+import { ALONE, type ClassTable, type Cut, cutByClass, decide, DROPPED } from "./cuts.ts";
 import {
   invalid,
   MAX_DEPTH,
   readArray,
+  readBoolean,
   readObject,
   readString,
   readType,
   unsupported,
-} from "./config.ts";
+} from "./fields.ts";
+import { compileMetaspace } from "./metaspace.ts";
 import { PUNCTUATION, SPACE, WORD } from "./unicode.ts";
 
-/** The character is dropped. */
-export const DROPPED = 255;
-/** The character is a word of its own. */
-export const ALONE = 254;
-
-/** What to do with a character, by its flags among {@link SPACE}, {@link PUNCTUATION} and {@link WORD}. */
+/** A compiled pre-tokenizer. */
 export interface PreTokenizer {
-  /** Eight elements: {@link DROPPED}, {@link ALONE}, or the number of the kind whose runs are words. */
-  readonly kinds: Uint8Array;
-  /** The configuration it was made from, checked. */
-  readonly spec: unknown;
+  readonly steps: readonly Cut[];
+  /** Units of the final text that stand for white space. */
+  readonly blanks: ReadonlySet<number>;
+  /** Whether the final text is of bytes. */
+  readonly byteLevel: boolean;
+  /** Whether it has spaces written as letters. */
+  readonly writesSpaces: boolean;
 }
 
 const SUPPORTED = "BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation (Isolated), " +
-  "Sequence, null";
+  "ByteLevel, Metaspace, Sequence, null";
 
 /** Compiles the `pre_tokenizer` of a tokenizer.json. Null: the whole text is one word. */
 export function compilePreTokenizer(spec: unknown): PreTokenizer {
-  const kinds = new Uint8Array(8);
-  compile(spec, "pre_tokenizer", kinds, 0);
-  return { kinds, spec };
+  const compiler = new Compiler();
+  compiler.compile(spec, "pre_tokenizer", 0);
+  return compiler;
 }
 
-function compile(spec: unknown, where: string, kinds: Uint8Array, depth: number): void {
-  if (spec === null || spec === undefined) return;
-  if (depth > MAX_DEPTH) throw invalid(where, `nested more than ${MAX_DEPTH} deep`);
-  const fields = readObject(spec, where);
-  const type = readType(fields, where);
-  switch (type) {
-    case "Sequence":
+class Compiler implements PreTokenizer {
+  readonly steps: Cut[] = [];
+  blanks: Set<number> = new Set([32, 0x2581]);
+  byteLevel = false;
+  writesSpaces = false;
+  private table: ClassTable | undefined; // of the last step, if that has one
+
+  compile(spec: unknown, where: string, depth: number): void {
+    if (spec === null || spec === undefined) return;
+    if (depth > MAX_DEPTH) throw invalid(where, `nested more than ${MAX_DEPTH} deep`);
+    const fields = readObject(spec, where);
+    const type = readType(fields, where);
+    if (type === "Sequence") {
       readArray(fields.pretokenizers, `${where}.pretokenizers`).forEach((part, i) => {
-        compile(part, `${where}.pretokenizers[${i}]`, kinds, depth + 1);
+        this.compile(part, `${where}.pretokenizers[${i}]`, depth + 1);
       });
       return;
-    case "BertPreTokenizer":
-      add(kinds, SPACE, DROPPED);
-      add(kinds, PUNCTUATION, ALONE);
-      return;
-    case "WhitespaceSplit":
-      add(kinds, SPACE, DROPPED);
-      return;
-    case "Punctuation": {
-      const behavior = fields.behavior === undefined
-        ? "Isolated"
-        : readString(fields, "behavior", where);
-      if (behavior !== "Isolated") {
-        throw unsupported(`${where}.behavior`, behavior, "Isolated");
-      }
-      add(kinds, PUNCTUATION, ALONE);
-      return;
     }
-    case "Whitespace":
-      // `\w+|[^\w\s]+`: runs of word characters and runs of others.
-      add(kinds, SPACE, DROPPED);
-      add(kinds, WORD, 1);
-      return;
+    if (this.byteLevel) {
+      throw unsupported(where, `${type} after ByteLevel`, "ByteLevel last in a Sequence");
+    }
+    switch (type) {
+      case "BertPreTokenizer":
+        this.decide(SPACE, DROPPED);
+        return this.decide(PUNCTUATION, ALONE);
+      case "WhitespaceSplit":
+        return this.decide(SPACE, DROPPED);
+      case "Whitespace": // `\w+|[^\w\s]+`: runs of word characters and runs of others
+        this.decide(SPACE, DROPPED);
+        return this.decide(WORD, 1);
+      case "Punctuation": {
+        const behavior = fields.behavior === undefined
+          ? "Isolated"
+          : readString(fields, "behavior", where);
+        if (behavior !== "Isolated") throw unsupported(`${where}.behavior`, behavior, "Isolated");
+        return this.decide(PUNCTUATION, ALONE);
+      }
+      case "ByteLevel": {
+        const prefix = readBoolean(fields, "add_prefix_space", where);
+        const words = fields.use_regex === undefined || readBoolean(fields, "use_regex", where);
+        this.step(cutBytes(prefix, words));
+        this.byteLevel = this.writesSpaces = true;
+        this.blanks = new Set([byteUnits()[32]]);
+        return;
+      }
+      case "Metaspace": {
+        const { unit, cut } = compileMetaspace(fields, where);
+        this.blanks.add(unit);
+        this.writesSpaces = true;
+        return this.step(cut);
+      }
+    }
+    throw unsupported(where, `pre-tokenizer ${type}`, SUPPORTED);
   }
-  throw unsupported(where, `pre-tokenizer ${type}`, SUPPORTED);
-}
 
-/** Lets a further pre-tokenizer decide about the classes that have `flag`; the stronger decision stays. */
-function add(kinds: Uint8Array, flag: number, kind: number): void {
-  for (let flags = 0; flags < 8; flags++) {
-    if (flags & flag) kinds[flags] = Math.max(kinds[flags], kind);
+  private step(cut: Cut): void {
+    this.steps.push(cut);
+    this.table = undefined;
+  }
+
+  private decide(flag: number, kind: number): void {
+    if (this.table === undefined) {
+      const table = new Uint8Array(8);
+      this.step(cutByClass(table));
+      this.table = table;
+    }
+    decide(this.table!, flag, kind);
   }
 }

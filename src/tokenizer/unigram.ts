@@ -14,19 +14,30 @@
  * @module
  */
 
-import type { SubwordModel } from "./bpe.ts";
-import { writeUtf8 } from "./charsmap.ts";
-import type { Trie } from "./trie.ts";
-import type { TokenList } from "./wordpiece.ts";
+import { show } from "../errors.ts";
+import { writeUtf8 } from "./byte_level.ts";
+import {
+  type Fields,
+  invalid,
+  isWellFormed,
+  optionalBoolean,
+  readArray,
+  readInteger,
+} from "./fields.ts";
+import type { Model, ReadModel } from "./model.ts";
+import { byteTokens, MAX_ID } from "./pieces.ts";
+import type { TokenList } from "./token_list.ts";
+import { Trie } from "./trie.ts";
 
 /** How much less likely than the least likely piece an unknown character is (SentencePiece). */
 const UNK_PENALTY = 10;
 
 /** The model of a Unigram tokenizer. */
-export class Unigram implements SubwordModel {
+export class Unigram implements Model {
+  readonly type = "Unigram";
+  readonly unk: number;
   private readonly trie: Trie;
   private readonly scores: Float64Array;
-  private readonly unk: number;
   private readonly unkScore: number;
   private readonly bytes: Int32Array | undefined;
 
@@ -153,4 +164,37 @@ export class Unigram implements SubwordModel {
     this.ids = new Int32Array(capacity);
     this.origins = new Int32Array(capacity);
   }
+}
+
+/** Reads a `model` of Unigram. */
+export function readUnigram(model: Fields): ReadModel {
+  const where = "model.vocab";
+  const vocab = readArray(model.vocab, where);
+  if (vocab.length > MAX_ID + 1) {
+    throw invalid(where, `has ${vocab.length} pieces; the limit is ${MAX_ID + 1}`);
+  }
+  const trie = new Trie(vocab.length);
+  const scores = new Float64Array(vocab.length);
+  // No name of a place is made but for an error: there may be a quarter of a million.
+  const tokens = vocab.map((entry, id): string | undefined => {
+    const [piece, score]: readonly unknown[] = Array.isArray(entry) ? entry : [];
+    if (typeof piece !== "string" || typeof score !== "number" || !Number.isFinite(score)) {
+      throw invalid(`${where}[${id}]`, "expected a piece and its score");
+    }
+    if (!isWellFormed(piece)) {
+      throw invalid(`${where}[${id}]`, `${show(piece)} has a lone surrogate`);
+    }
+    // Of equal pieces the last counts.
+    if (piece !== "") trie.set(piece, id);
+    scores[id] = score;
+    return piece;
+  });
+  // It may be null for the reference, which then fails at the first character that it cannot spell.
+  const unk = readInteger(model.unk_id, "model.unk_id", vocab.length - 1);
+  const bytes = optionalBoolean(model, "byte_fallback", "model") ? byteTokens(trie) : undefined;
+  return {
+    model: new Unigram(trie, scores, unk, bytes),
+    pieces: { trie, tokens, size: tokens.length },
+    describe: () => ({ vocab: Array.from(scores, (score, id) => [tokens[id], score]) }),
+  };
 }

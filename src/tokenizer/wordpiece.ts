@@ -13,60 +13,20 @@
  * @module
  */
 
+import { show } from "../errors.ts";
+import { type Fields, invalid, readInteger, readString } from "./fields.ts";
+import type { Model, ReadModel } from "./model.ts";
+import { describePieces, type Pieces, readPieces } from "./pieces.ts";
+import type { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
 
-/** Tokens being collected: ids and, for each, the units of the normalized text that it covers. */
-export class TokenList {
-  ids: Int32Array = new Int32Array(256);
-  starts: Int32Array = new Int32Array(256);
-  ends: Int32Array = new Int32Array(256);
-  words: Int32Array = new Int32Array(256);
-  length = 0;
-
-  /** Makes room for `more` tokens beyond those that are there. */
-  reserve(more: number): void {
-    const size = this.length + more;
-    if (size <= this.ids.length) return;
-    const capacity = Math.max(size, this.ids.length * 2);
-    this.ids = widen(this.ids, capacity);
-    this.starts = widen(this.starts, capacity);
-    this.ends = widen(this.ends, capacity);
-    this.words = widen(this.words, capacity);
-  }
-
-  /** Appends a token; `reserve` has made the room. */
-  push(id: number, start: number, end: number, word: number): void {
-    const n = this.length++;
-    this.ids[n] = id;
-    this.starts[n] = start;
-    this.ends[n] = end;
-    this.words[n] = word;
-  }
-
-  /** Gives memory back if there is much of it. */
-  release(): void {
-    this.length = 0;
-    if (this.ids.length <= 0x8000) return;
-    this.ids = new Int32Array(256);
-    this.starts = new Int32Array(256);
-    this.ends = new Int32Array(256);
-    this.words = new Int32Array(256);
-  }
-}
-
-function widen(old: Int32Array, capacity: number): Int32Array {
-  const wide = new Int32Array(capacity);
-  wide.set(old);
-  return wide;
-}
-
 /** The model of a WordPiece tokenizer. */
-export class WordPiece {
-  readonly trie: Trie;
-  /** Id of the unknown token. */
+export class WordPiece implements Model {
+  readonly type = "WordPiece";
   readonly unk: number;
   /** Words of more code points than this are unknown. */
   readonly maxChars: number;
+  private readonly trie: Trie;
   private readonly inner: number; // node after the prefix of continuing pieces; -1 if no piece has it
 
   constructor(trie: Trie, unk: number, prefix: string, maxChars: number) {
@@ -76,9 +36,9 @@ export class WordPiece {
     this.inner = trie.walk(prefix);
   }
 
-  /** Appends the pieces of the word at `from` to `to`, which is not empty; `out` has room for them. */
   split(units: Uint16Array, from: number, to: number, word: number, out: TokenList): void {
     const { trie, inner } = this;
+    out.reserve(to - from);
     const before = out.length;
     let at = from;
     // Code points are at most as many as units, so most words need no counting.
@@ -100,4 +60,22 @@ function countCodePoints(units: Uint16Array, from: number, to: number): number {
   let n = to - from;
   for (let i = from; i < to; i++) if ((units[i] & 0xfc00) === 0xd800) n--;
   return n;
+}
+
+/** Reads a `model` of WordPiece; `pieces` are given where they are not in it. */
+export function readWordPiece(model: Fields, pieces: Pieces = readPieces(model)): ReadModel {
+  const unkToken = readString(model, "unk_token", "model");
+  const prefix = readString(model, "continuing_subword_prefix", "model");
+  const maxChars = readInteger(
+    model.max_input_chars_per_word,
+    "model.max_input_chars_per_word",
+    Number.MAX_SAFE_INTEGER,
+  );
+  const unk = pieces.trie.get(unkToken);
+  if (unk < 0) throw invalid("model.unk_token", `${show(unkToken)} is not in the vocabulary`);
+  return {
+    model: new WordPiece(pieces.trie, unk, prefix, maxChars),
+    pieces,
+    describe: () => ({ vocab: describePieces(pieces) }),
+  };
 }

@@ -168,19 +168,32 @@ test("a vocabulary of a Brahmic script is not loaded with stripping, unless aske
 
 test("components that are not built here are refused by name", () => {
   const cases: [string, unknown, string][] = [
-    ["normalizer", { type: "Precompiled", precompiled_charsmap: "" }, "Precompiled"],
-    ["normalizer", { type: "Replace", pattern: { Regex: "a" }, content: "" }, "pattern"],
     ["normalizer", { type: "Sequence", normalizers: [{ type: "Nmt" }] }, "normalizers[0]"],
-    ["pre_tokenizer", { type: "ByteLevel" }, "ByteLevel"],
+    ["normalizer", { type: "Replace", pattern: { Regex: "a" }, content: "" }, "pattern"],
     ["pre_tokenizer", { type: "Punctuation", behavior: "Removed" }, "Removed"],
     ["pre_tokenizer", { type: "Sequence", pretokenizers: [{ type: "Digits" }] }, "Digits"],
-    ["post_processor", { type: "ByteLevel" }, "ByteLevel"],
+    ["post_processor", { type: "Other" }, "Other"],
     ["post_processor", { type: "TemplateProcessing", single: [], special_tokens: {} }, "single"],
     ["model", { type: "WordLevel", vocab: {}, unk_token: "[UNK]" }, "WordLevel"],
   ];
   for (const [part, spec, name] of cases) {
     refused("tokenizer/unsupported", () => tokenizerFromJson(file((j) => j[part] = spec)), name);
   }
+});
+
+test("what came with the other models goes with WordPiece: normalizers, words, special tokens", () => {
+  const t = tokenizerFromJson(file((j) => {
+    j.normalizer = { type: "Prepend", prepend: "▁" };
+    j.pre_tokenizer = {
+      type: "Sequence",
+      pretokenizers: [{ type: "Punctuation" }, { type: "Metaspace", replacement: "▁" }],
+    };
+    j.post_processor = { type: "RobertaProcessing", cls: ["[CLS]", 2], sep: ["[SEP]", 3] };
+  }, ["a", "▁a", "▁fever", "##b", "▁."]));
+  assert.equal(pieces(t, "ab fever."), ["▁a", "##b", "▁fever", "▁."]);
+  assert.equal([t.cls, t.sep], [2, 3]);
+  const { starts, ends } = t.encode("ab fever.");
+  assert.equal([[...starts], [...ends]], [[0, 1, 3, 8], [1, 2, 8, 9]]);
 });
 
 test("malformed files are refused: types, ids, missing parts", () => {

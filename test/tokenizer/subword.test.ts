@@ -2,7 +2,7 @@
  * BPE and Unigram: golden ids and places made by Hugging Face tokenizers (`tools/make_subword_fixtures.py
  * fixtures`), properties of any text, what is refused, and the way through a file and back.
  *
- * Ids are equal for every text in every configuration. Places are the reference's but for what `subword.ts`
+ * Ids are equal for every text in every configuration. Places are the reference's but for what `compiled.ts`
  * says: white space is left out, letters are covered whole, bytes have the place of their own character, the
  * space that is put before a word has none. So it is asked that a slice of ours, without marks, is the
  * reference's without white space, or lies within it; and that the ids' own spelling is what the slice spells.

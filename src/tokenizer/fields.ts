@@ -1,5 +1,5 @@
 /**
- * Reading a tokenizer file: typed access to JSON that may hold anything.
+ * The fields of a tokenizer file: typed access to JSON that may hold anything.
  *
  * Every reader says where it is (`normalizer.normalizers[1].lowercase`), what it expected and what it found.
  * A missing field is an error and never a default, since a default would be a guess about how the model was
@@ -8,7 +8,7 @@
  * @module
  */
 
-import { TokenizerError } from "../errors.ts";
+import { show, TokenizerError } from "../errors.ts";
 
 /** A JSON object whose fields are not known yet. */
 export type Fields = { readonly [name: string]: unknown };
@@ -27,17 +27,6 @@ export function unsupported(where: string, what: string, supported: string): Tok
     "tokenizer/unsupported",
     `${where}: ${what} is not supported; supported: ${supported}`,
   );
-}
-
-/** A value as an error message shows it: its type, or a short literal. */
-export function show(value: unknown): string {
-  if (value === null || value === undefined || typeof value === "boolean") return String(value);
-  if (typeof value === "number") return String(value);
-  if (Array.isArray(value)) return "an array";
-  if (typeof value !== "string") {
-    return typeof value === "object" ? "an object" : `a ${typeof value}`;
-  }
-  return JSON.stringify(value.length > 40 ? value.slice(0, 40) + "..." : value);
 }
 
 /** An object, and not an array. */
@@ -75,6 +64,17 @@ export function readInteger(value: unknown, where: string, max: number): number 
     return value;
   }
   throw invalid(where, `expected an integer from 0 to ${max}, got ${show(value)}`);
+}
+
+/** A boolean that may be missing or null, as the reference reads it; false then. */
+export function optionalBoolean(fields: Fields, name: string, where: string): boolean {
+  return fields[name] !== undefined && fields[name] !== null && readBoolean(fields, name, where);
+}
+
+/** A string that may be missing or null, as the reference reads it; "" then. */
+export function optionalString(fields: Fields, name: string, where: string): string {
+  const value = fields[name];
+  return value === undefined || value === null ? "" : readString(fields, name, where);
 }
 
 /** The `type` of a component. */

@@ -1,66 +1,68 @@
 /**
- * The tokenizer of the RoBERTa, XLM-R, CamemBERT and ALBERT families: BPE or Unigram over cut text.
+ * A tokenizer: added tokens, normalization, words, pieces, in that order, for all three models.
+ *
+ * One object holds the compiled parts and the scratch they work in. `encode` loads the text into an
+ * {@link Aligned}, cuts it at the added tokens, normalizes each stretch, cuts that into words and lets the
+ * model cut the words; every step keeps each unit's place in the caller's string, and no string is made.
+ *
+ * Pieces of BPE and Unigram can hold white space, and a place that shows it is none of an entity's. So with
+ * these, and where the pre-tokenizer writes spaces as letters,
+ *
+ * - a place neither begins nor ends with white space, nor with what the normalizer made a space of. (The
+ *   reference does this for byte-level tokenizers only, if `trim_offsets`.)
+ * - a token of white space alone has an empty place, before the next character that is not white;
+ * - the space that is put before a word has an empty place, where the reference gives it the word's first
+ *   character if it is a token by itself;
+ * - a token of part of a character's bytes has the place of the whole character.
  *
  * Why not a library: `@huggingface/tokenizers` 0.2.0, the reference's own in JavaScript, tells no offsets,
  * applies a fixed list of replacements in place of a file's compiled normalization (so ids differ from those
- * of XLM-R), follows the engine's `\p{L}`, and is 37 kB minified. What there is here beside WordPiece is 21,
- * and most of the way from a text to words would have been needed for the offsets anyway.
- *
- * Added tokens, normalization, words, pieces, in that order, as in `tokenizer.ts`; every step keeps each
- * unit's place in the caller's string ({@link Aligned}). In the end
- *
- * - a token of part of a character's bytes has the place of the whole character;
- * - a place neither begins nor ends with white space, nor with what the normalizer made a space of, so that
- *   an entity's text does not. (The reference does this for byte-level tokenizers only, if `trim_offsets`.)
- * - a token of white space alone has an empty place, before the next character that is not white;
- * - the space that is put before a word has an empty place, where the reference gives it the word's first
- *   character if it is a token by itself.
+ * of XLM-R), follows the engine's `\p{L}`, and is 37 kB minified.
  *
  * Weak point: the scratch makes an instance single-threaded, as everything synchronous is.
  *
  * @module
  */
 
-import { InputError } from "../errors.ts";
+import { InputError, show } from "../errors.ts";
 import { AddedMatcher, type AddedToken } from "./added.ts";
 import { Aligned } from "./aligned.ts";
-import type { SubwordModel } from "./bpe.ts";
-import type { Cuts, Spans } from "./cuts.ts";
+import { Spans } from "./cuts.ts";
+import { invalid } from "./fields.ts";
+import type { Model } from "./model.ts";
 import type { Normalizer } from "./normalizers.ts";
+import type { PreTokenizer } from "./pretokenizers.ts";
+import type { Special } from "./special.ts";
+import { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
 import type { Encoding, Tokenizer } from "./types.ts";
 import { classes, SPACE } from "./unicode.ts";
-import { TokenList } from "./wordpiece.ts";
 
-/** What a tokenizer is made of; `subword_load.ts` checks and compiles it. */
-export interface SubwordParts {
-  readonly model: SubwordModel;
+/** What a tokenizer is made of; `load.ts` checks and compiles it. */
+export interface Parts {
+  readonly model: Model;
   readonly trie: Trie;
   /** Pieces by id, added tokens included; undefined where an id has none. */
   readonly tokens: readonly (string | undefined)[];
   readonly added: readonly AddedToken[];
   readonly normalizer: Normalizer;
-  readonly cuts: Cuts;
-  readonly special: {
-    readonly cls: number;
-    readonly sep: number;
-    readonly pad: number;
-    readonly unk: number;
-  };
+  readonly preTokenizer: PreTokenizer;
+  readonly special: Special;
+  /** Whether tokens can have white space at their ends, which their places are to be without. */
+  readonly trims: boolean;
   /** Makes the content of tokenizer.json. */
-  readonly describe: () => unknown;
+  readonly toJSON: () => unknown;
 }
 
-/** A tokenizer with a BPE or Unigram model. */
-export class SubwordTokenizer implements Tokenizer {
+/** A tokenizer made of parts. */
+export class CompiledTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly cls: number;
   readonly sep: number;
   readonly pad: number;
-  /** Id of the unknown token; -1 if there is none, as in a byte-level vocabulary without one. */
   readonly unk: number;
 
-  private readonly parts: SubwordParts;
+  private readonly parts: Parts;
   private readonly addedIds: ReadonlyMap<string, number>;
   private readonly rawMatcher: AddedMatcher | undefined;
   private readonly normalMatcher: AddedMatcher | undefined;
@@ -69,6 +71,8 @@ export class SubwordTokenizer implements Tokenizer {
   private spare = new Aligned();
   private readonly cut = new Aligned(); // the stretch between added tokens that is being cut
   private third = new Aligned(); // the raw text, while it is cut at added tokens
+  private spans = new Spans();
+  private spareSpans = new Spans();
   private readonly out = new TokenList();
   private word = 0;
 
@@ -77,7 +81,7 @@ export class SubwordTokenizer implements Tokenizer {
    *
    * @throws {TokenizerError} if an added token normalizes to nothing, or to far too much.
    */
-  constructor(parts: SubwordParts, invalid: (token: AddedToken) => Error) {
+  constructor(parts: Parts) {
     this.parts = parts;
     this.vocabSize = parts.tokens.length;
     ({ cls: this.cls, sep: this.sep, pad: this.pad, unk: this.unk } = parts.special);
@@ -90,7 +94,9 @@ export class SubwordTokenizer implements Tokenizer {
         this.limit(token.content);
         this.text.load(token.content);
         this.normalize();
-        if (this.text.length === 0) throw invalid(token);
+        if (this.text.length === 0) {
+          throw invalid("added_tokens", `${show(token.content)} is deleted by the normalizer`);
+        }
         return this.text.text();
       });
       this.normalMatcher = new AddedMatcher(normal, patterns);
@@ -109,19 +115,15 @@ export class SubwordTokenizer implements Tokenizer {
       this.text.load(text);
       if (this.rawMatcher?.occursIn(this.text)) this.stretches(this.rawMatcher);
       else this.stretch();
-      trim(text, out);
-      const n = out.length;
-      return {
-        ids: out.ids.slice(0, n),
-        starts: out.starts.slice(0, n),
-        ends: out.ends.slice(0, n),
-        words: out.words.slice(0, n),
-      };
+      if (this.parts.trims) trim(text, out);
+      return this.encoding();
     } finally {
       this.text.release();
       this.spare.release();
       this.cut.release();
       this.third.release();
+      this.spans.release();
+      this.spareSpans.release();
       out.release();
     }
   }
@@ -138,10 +140,10 @@ export class SubwordTokenizer implements Tokenizer {
   }
 
   toJSON(): unknown {
-    return this.parts.describe();
+    return this.parts.toJSON();
   }
 
-  /** Bounds what becomes of a text; the four change places. */
+  /** Bounds what becomes of a text. */
   private limit(text: string): void {
     for (const one of [this.text, this.spare, this.third, this.cut]) one.limitTo(text.length);
   }
@@ -158,6 +160,24 @@ export class SubwordTokenizer implements Tokenizer {
         this.stretch();
       } else this.addedToken(whole, id, from, to);
     });
+  }
+
+  /** The tokens collected. One allocation for the four arrays: for a short text they would cost the most. */
+  private encoding(): Encoding {
+    const { length, ids, starts, ends, words } = this.out;
+    const all = new Int32Array(4 * length);
+    for (let i = 0; i < length; i++) {
+      all[i] = ids[i];
+      all[length + i] = starts[i];
+      all[2 * length + i] = ends[i];
+      all[3 * length + i] = words[i];
+    }
+    return {
+      ids: new Int32Array(all.buffer, 0, length),
+      starts: new Int32Array(all.buffer, 4 * length, length),
+      ends: new Int32Array(all.buffer, 8 * length, length),
+      words: new Int32Array(all.buffer, 12 * length, length),
+    };
   }
 
   /** Runs the normalizer over `this.text`. */
@@ -188,30 +208,34 @@ export class SubwordTokenizer implements Tokenizer {
 
   /** Cuts normalized text into words and words into pieces. */
   private words(text: Aligned, from: number, to: number): void {
-    const { out, parts: { model, cuts: { steps, blanks } } } = this;
-    let spans: Spans = [from, to];
+    const { out, parts: { model, trims, preTokenizer: { steps, blanks } } } = this;
+    this.spans.length = 0;
+    this.spans.push(from, to);
     let source = text;
     for (const step of steps) {
       const target = source === this.cut ? this.spare : this.cut;
-      const next: Spans = [];
-      if (step(source, spans, target, next)) source = target;
-      spans = next;
+      this.spareSpans.length = 0;
+      if (step(source, this.spans, target, this.spareSpans)) source = target;
+      [this.spans, this.spareSpans] = [this.spareSpans, this.spans];
     }
     const { units, starts, ends } = source;
-    for (let s = 0; s < spans.length; s += 2) {
-      const first = out.length;
-      model.split(units, spans[s], spans[s + 1], this.word, out);
-      if (out.length > first) this.word++;
-      // From places in the cut text to places in the caller's, without what stands for white space.
-      for (let k = first; k < out.length; k++) {
-        let a = out.starts[k], b = out.ends[k];
+    const { bounds, length } = this.spans;
+    const first = out.length;
+    for (let s = 0; s < length; s += 2) {
+      const before = out.length;
+      model.split(units, bounds[s], bounds[s + 1], this.word, out);
+      if (out.length > before) this.word++;
+    }
+
+    // From places in the cut text to places in the caller's, without what stands for white space.
+    for (let k = first; k < out.length; k++) {
+      let a = out.starts[k], b = out.ends[k];
+      if (trims) {
         while (a < b && blanks.has(units[a])) a++;
         while (a < b && blanks.has(units[b - 1])) b--;
-        if (a < b) {
-          out.starts[k] = starts[a];
-          out.ends[k] = ends[b - 1];
-        } else out.starts[k] = out.ends[k] = ends[b - 1];
       }
+      out.ends[k] = ends[b - 1];
+      out.starts[k] = a < b ? starts[a] : ends[b - 1];
     }
   }
 }

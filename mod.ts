@@ -21,7 +21,7 @@ export type { ModelSource } from "./src/runtime/source.ts";
 export type { Entity } from "./src/ner/entities.ts";
 export type { KernelOptions, NerOptions } from "./src/ner/options.ts";
 export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
-export type { Thread, Threading, ThreadTask } from "./src/backend/wasm/threads.ts";
+export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";
 export {
   FormatError,
   InputError,

@@ -21,14 +21,10 @@
  * @module
  */
 import { defaultKernels, type ModelConfig } from "../mod.ts";
-import { Arena } from "../src/backend/wasm/arena.ts";
-import {
-  chooseKernels,
-  type ChosenKernels,
-  instantiateKernels,
-  type Kernels,
-  makeMemory,
-} from "../src/backend/wasm/kernels.ts";
+import { Arena } from "../src/kernels/memory.ts";
+import type { Kernels } from "../src/kernels/exports.ts";
+import { makeMemory } from "../src/kernels/memory.ts";
+import { chooseKernels, type ChosenKernels, instantiateKernels } from "../src/kernels/module.ts";
 import { padded, paddedHead, PANEL, PANEL_PARAMS, ROW_PARAMS } from "../src/backend/wasm/layout.ts";
 import { table } from "../src/cli/table.ts";
 import { type Budget, type Candidate, ms, takeTurns, type Timing } from "./measure.ts";

@@ -5,7 +5,7 @@
  */
 import { platform } from "#platform";
 import { defaultKernels, type ModelBundle, Ner } from "../mod.ts";
-import { chooseKernels } from "../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../src/kernels/module.ts";
 import { WasmBackend } from "../src/backend/wasm/wasm.ts";
 import type { EncoderWeights } from "../src/model/weights.ts";
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { defaultKernels, type Entity, type ModelBundle } from "../mod.ts";
-import { chooseKernels } from "../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../src/kernels/module.ts";
 import { table } from "../src/cli/table.ts";
 import { Crf } from "../src/crf/crf.ts";
 import { parseTags, type Tag } from "../src/crf/scheme.ts";

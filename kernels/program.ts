@@ -10,7 +10,7 @@ import { arg, argF32, chunksOf, endOf, runProgram, workProgram } from "./schedul
 
 export { stop } from "./schedule";
 
-// Operations. The numbers, and each one's arguments in their order, are written by src/backend/wasm/program.ts.
+// Operations. The numbers, and each one's arguments in their order, are written by src/kernels/program.ts.
 const EMBED_F32: i32 = 0;
 const EMBED_INT8: i32 = 1;
 const EMBED_INT4: i32 = 2;

@@ -7,7 +7,7 @@
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { chooseKernels } from "../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../src/kernels/module.ts";
 import { limitOf, type Outcome, runWholeZoo } from "../test/formats/zoo.ts";
 import { shipped } from "../test/support.ts";
 

@@ -9,14 +9,9 @@
  * @module
  */
 import { InputError, ModelError } from "../errors.ts";
-import {
-  type ChosenKernels,
-  FIRST_FREE,
-  instantiateKernels,
-  type Kernels,
-  makeMemory,
-  pagesFor,
-} from "../backend/wasm/kernels.ts";
+import type { Kernels } from "../kernels/exports.ts";
+import { FIRST_FREE, makeMemory, pagesFor } from "../kernels/memory.ts";
+import { type ChosenKernels, instantiateKernels } from "../kernels/module.ts";
 import type { CrfWeights } from "../model/weights.ts";
 import { mayEnd, mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
 

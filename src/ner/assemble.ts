@@ -5,9 +5,9 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/reference.ts";
-import { chooseKernels, type ChosenKernels } from "../backend/wasm/kernels.ts";
-import { MAX_THREADS } from "../backend/wasm/program.ts";
-import type { Threading } from "../backend/wasm/threads.ts";
+import { chooseKernels, type ChosenKernels } from "../kernels/module.ts";
+import { MAX_THREADS } from "../kernels/program.ts";
+import type { Threading } from "../kernels/threads.ts";
 import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { parseTags } from "../crf/scheme.ts";

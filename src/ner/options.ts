@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Threading } from "../backend/wasm/threads.ts";
+import type { Threading } from "../kernels/threads.ts";
 
 /** How a model is run. */
 export interface NerOptions {

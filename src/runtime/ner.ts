@@ -10,8 +10,8 @@
  * @module
  */
 import { platform } from "#platform";
-import { MAX_THREADS } from "../backend/wasm/program.ts";
-import type { Threading } from "../backend/wasm/threads.ts";
+import { MAX_THREADS } from "../kernels/program.ts";
+import type { Threading } from "../kernels/threads.ts";
 import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromCheckpoint } from "../formats/hf/checkpoint.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";

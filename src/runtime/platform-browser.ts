@@ -4,7 +4,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
-import type { Thread, ThreadTask } from "../backend/wasm/threads.ts";
+import type { Thread, ThreadTask } from "../kernels/threads.ts";
 import { embeddedKernels } from "./kernels.ts";
 import {
   asUrl,

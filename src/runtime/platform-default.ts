@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { Thread, ThreadTask } from "../backend/wasm/threads.ts";
+import type { Thread, ThreadTask } from "../kernels/threads.ts";
 import { RuntimeError } from "../errors.ts";
 import { embeddedKernels } from "./kernels.ts";
 import { defaultThreads, threadBody } from "./threads.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
-import type { Threading } from "../backend/wasm/threads.ts";
+import type { Threading } from "../kernels/threads.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */

@@ -9,7 +9,9 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FIRST_FREE, instantiateKernels, type Kernels } from "../../src/backend/wasm/kernels.ts";
+import type { Kernels } from "../../src/kernels/exports.ts";
+import { FIRST_FREE } from "../../src/kernels/memory.ts";
+import { instantiateKernels } from "../../src/kernels/module.ts";
 import { emulated, random, relativeL2, shipped } from "../support.ts";
 
 const f = Math.fround;

@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Backend } from "../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { InputError, type ModelError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";

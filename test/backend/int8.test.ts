@@ -7,9 +7,11 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FIRST_FREE, instantiateKernels, type Kernels } from "../../src/backend/wasm/kernels.ts";
+import type { Kernels } from "../../src/kernels/exports.ts";
+import { FIRST_FREE } from "../../src/kernels/memory.ts";
+import { instantiateKernels } from "../../src/kernels/module.ts";
 import { BLOCK_ROWS, padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
-import { cutRows } from "../../src/backend/wasm/program.ts";
+import { cutRows } from "../../src/kernels/cut.ts";
 import { emulated, random, shipped } from "../support.ts";
 
 const f = Math.fround;

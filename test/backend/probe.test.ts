@@ -1,7 +1,7 @@
 /** The choice of a kernel module: every engine's dot product meets the probe. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { RuntimeError } from "../../src/errors.ts";
 import { emulated, shipped } from "../support.ts";
 

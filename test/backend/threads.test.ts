@@ -8,9 +8,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chooseKernels, type ChosenKernels } from "../../src/backend/wasm/kernels.ts";
-import { cutProduct, cutRows } from "../../src/backend/wasm/program.ts";
-import type { Thread, Threading, ThreadTask } from "../../src/backend/wasm/threads.ts";
+import { chooseKernels, type ChosenKernels } from "../../src/kernels/module.ts";
+import { cutProduct, cutRows } from "../../src/kernels/cut.ts";
+import type { Thread, Threading, ThreadTask } from "../../src/kernels/threads.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { type InputError, RuntimeError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";
@@ -217,7 +217,7 @@ test("a thread that comes late to a run that is over takes nothing of it", async
   const { exports } = await WebAssembly.instantiate(shared.module, {
     env: { memory },
   }) as unknown as {
-    exports: import("../../src/backend/wasm/kernels.ts").Kernels;
+    exports: import("../../src/kernels/exports.ts").Kernels;
   };
   const control = 65536, program = 65536 + 1024, words = new Int32Array(memory.buffer);
   // One command that adds 0 to a row of 16: LayerNorm of zeros with beta 1 gives 1.

@@ -7,7 +7,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { mayFollow, parseTags, spansOf } from "../../src/crf/scheme.ts";
 import { NerError } from "../../src/errors.ts";

@@ -18,7 +18,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
-import type { ChosenKernels } from "../../src/backend/wasm/kernels.ts";
+import type { ChosenKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { readCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { headFromTensors } from "../../src/formats/hf/head.ts";

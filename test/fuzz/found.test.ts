@@ -22,7 +22,7 @@ import { streamPackage } from "../../src/formats/package/stream.ts";
 import { readSafetensors } from "../../src/formats/safetensors/read.ts";
 import { readAll } from "../../src/runtime/source.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/load.ts";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { shared, textOf, throwsCode } from "../formats/helpers.ts";
 import { shipped } from "../support.ts";
 

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { encode } from "../../src/backend/encoder.ts";
 import { ModelError } from "../../src/errors.ts";

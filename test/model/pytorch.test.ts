@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { parseTags } from "../../src/crf/scheme.ts";

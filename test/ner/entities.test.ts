@@ -1,7 +1,7 @@
 /** Emissions to entities, whoever computed them: places that leave out what is only white space. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chooseKernels } from "../../src/backend/wasm/kernels.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { parseTags } from "../../src/crf/scheme.ts";
 import { entitiesOf } from "../../src/ner/entities.ts";

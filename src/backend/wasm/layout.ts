@@ -8,7 +8,7 @@
  * @module
  */
 import type { ModelConfig } from "../../model/config.ts";
-import type { Arena } from "./arena.ts";
+import type { Arena } from "../../kernels/memory.ts";
 
 /** Columns of a packed panel of weights. */
 export const PANEL = 8;

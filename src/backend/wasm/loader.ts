@@ -6,7 +6,7 @@
 import { ModelError } from "../../errors.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights, I8Matrix, Matrix } from "../../model/weights.ts";
-import type { Kernels } from "./kernels.ts";
+import type { Kernels } from "../../kernels/exports.ts";
 import type { WasmLinear } from "./layout.ts";
 import type { PlacedLayers, Plan } from "./plan.ts";
 import {

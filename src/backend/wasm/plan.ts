@@ -6,7 +6,7 @@
 import type { ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
-import { Arena } from "./arena.ts";
+import { Arena } from "../../kernels/memory.ts";
 import {
   headPlaces,
   padded,
@@ -19,7 +19,7 @@ import {
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
-import { COMMAND_BYTES, CONTROL_BYTES } from "./program.ts";
+import { COMMAND_BYTES, CONTROL_BYTES } from "../../kernels/program.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
 
 /** One layer's places. */

@@ -8,7 +8,7 @@
  */
 import type { I4Matrix, I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
 import { expandRow } from "../../quantize/matrix.ts";
-import type { Kernels } from "./kernels.ts";
+import type { Kernels } from "../../kernels/exports.ts";
 import { padded, PANEL, PANEL_PARAMS, type WasmLinear, type WasmNorm } from "./layout.ts";
 
 /** Views of linear memory. */

@@ -21,7 +21,8 @@ import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
-import { type ChosenKernels, instantiateKernels, type Kernels } from "./kernels.ts";
+import type { Kernels } from "../../kernels/exports.ts";
+import { type ChosenKernels, instantiateKernels } from "../../kernels/module.ts";
 import {
   BLOCK_ROWS,
   paddedHead,
@@ -31,8 +32,9 @@ import {
 } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
-import { cutProduct, cutRows, MAY_SLEEP, Program, type RowCut, TAKEN } from "./program.ts";
-import { type Threading, Threads } from "./threads.ts";
+import { cutProduct, cutRows, type RowCut } from "../../kernels/cut.ts";
+import { MAY_SLEEP, Program, TAKEN } from "../../kernels/program.ts";
+import { type Threading, Threads } from "../../kernels/threads.ts";
 import { type Views, viewsOf } from "./upload.ts";
 
 /** Codes of kernels/layout.ts. */

@@ -6,8 +6,29 @@
  *
  * @module
  */
-import { RuntimeError } from "../../errors.ts";
-import { FIRST_FREE, makeMemory, pagesFor } from "./kernels.ts";
+import { RuntimeError } from "../errors.ts";
+
+const PAGE = 65536;
+
+/** Memory below this belongs to the module's own constants. */
+export const FIRST_FREE = PAGE;
+
+/** Memory of a fixed size for a kernel module, shared or not as the module imports it. */
+export function makeMemory(pages: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (error) {
+    throw new RuntimeError(
+      "runtime/memory",
+      `the runtime refused ${pages * PAGE} bytes of linear memory: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Pages for `bytes` of memory. */
+export function pagesFor(bytes: number): number {
+  return Math.ceil(bytes / PAGE);
+}
 
 /** Cache line: what every block is aligned to. */
 const ALIGN = 64;
@@ -35,7 +56,7 @@ export class Arena {
 
   /** Bytes that memory must have, the kernels' own page included. */
   get bytes(): number {
-    return pagesFor(this.#top) * 65536;
+    return pagesFor(this.#top) * PAGE;
   }
 
   /**

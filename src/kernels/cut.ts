@@ -1,0 +1,73 @@
+/**
+ * How an operation is cut into chunks, which threads share (kernels/program.ts).
+ *
+ * How finely decides how well threads share it and how well it fits caches, and nothing else: no bit depends
+ * on it.
+ *
+ * @module
+ */
+
+/** How rows are cut: the last chunk takes what is left, up to 7 rows more than the others. */
+export interface RowCut {
+  /** Rows of a chunk: a multiple of the rows of a packed block. */
+  readonly rows: number;
+  readonly chunks: number;
+}
+
+/** How a matrix product is cut. */
+export interface ProductCut extends RowCut {
+  /** Panels of a chunk. */
+  readonly panels: number;
+}
+
+/**
+ * Bytes of activations that a chunk's panels go over again and again: they should stay in the second-level
+ * cache, of which small cores have 256 KiB.
+ */
+const CACHED_BYTES = 192 * 1024;
+
+/** A chunk of fewer multiplications (a few microseconds) would cost more to hand out than it saves. */
+const LEAST_WORK = 1 << 18;
+
+/** Chunks for each thread: the last ones to finish are this much shorter than the whole. */
+const CHUNKS_PER_THREAD = 16;
+
+/** Blocks of packed rows are whole up to this many rows before the end; see kernels/layout.ts. */
+const LAST_ROWS = 8;
+
+function cut(m: number, rows: number): RowCut {
+  if (m === 0) return { rows, chunks: 0 };
+  return { rows, chunks: Math.max(1, Math.floor((m - LAST_ROWS) / rows) + 1) };
+}
+
+/** Cuts m rows in blocks of `block`: enough chunks for the threads, no more. */
+export function cutRows(m: number, block: number, threads: number): RowCut {
+  return cut(
+    m,
+    m === 0 ? block : threads === 1 ? m * block : Math.ceil(m / (block * threads * 4)) * block,
+  );
+}
+
+/** Cuts an m x k x (8 panels) product whose rows of activations take `rowBytes` and come in blocks of `block`. */
+export function cutProduct(
+  m: number,
+  k: number,
+  panels: number,
+  rowBytes: number,
+  block: number,
+  threads: number,
+): ProductCut {
+  const fitting = Math.max(1, Math.floor(CACHED_BYTES / (rowBytes * block))) * block;
+  // Equal blocks of rows, not full ones and a rest.
+  const rowBlocks = Math.max(1, Math.ceil(m / fitting));
+  const { rows, chunks } = cut(m, Math.ceil(m / rowBlocks / block) * block);
+  let group = panels;
+  if (threads > 1) {
+    const work = m * k * panels * 8;
+    const wanted = Math.min(CHUNKS_PER_THREAD * threads, Math.floor(work / LEAST_WORK));
+    group = Math.ceil(panels / Math.max(1, Math.ceil(wanted / Math.max(1, chunks))));
+    // A row alone takes four panels at a time, and panels come in pairs.
+    group = m === 1 ? Math.ceil(group / 4) * 4 : Math.ceil(group / 2) * 2;
+  }
+  return { rows, panels: group, chunks: chunks * Math.ceil(panels / group) };
+}

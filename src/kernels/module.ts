@@ -1,0 +1,110 @@
+/**
+ * Kernel modules: what they export, and which of several may run on this engine.
+ *
+ * The core takes compiled modules, because some runtimes allow no compilation. A module is used only if it
+ * has the ABI that this code was written for and passes its own known-answer probe: an engine may accept
+ * relaxed SIMD and still compute another dot product than the kernels need.
+ *
+ * @module
+ */
+import { RuntimeError } from "../errors.ts";
+import type { Kernels } from "./exports.ts";
+import { FIRST_FREE, makeMemory } from "./memory.ts";
+
+/** Version of the kernels' arguments and layouts (kernels/common.ts). */
+const ABI = 2;
+
+/** A module that passed its probe. */
+export interface ChosenKernels {
+  readonly module: WebAssembly.Module;
+  readonly kind: "relaxed" | "baseline";
+  /** Whether the engine's relaxed dot reads activations as signed bytes. */
+  readonly signed: boolean;
+  /** Bytes of one packed activation. */
+  readonly activationBytes: number;
+  /** Whether the module imports shared memory, so that several threads can run it. */
+  readonly shared: boolean;
+}
+
+/** Instantiates a kernel module over `memory`. */
+export async function instantiateKernels(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): Promise<Kernels> {
+  const imports = { env: { memory } };
+  // Given a module (not bytes), instantiate resolves to an instance.
+  const instance = await WebAssembly.instantiate(
+    module,
+    imports,
+  ) as unknown as WebAssembly.Instance;
+  return instance.exports as unknown as Kernels;
+}
+
+/** Instantiates a module over a page of memory of its own, shared if that is what it imports. */
+async function instantiateAlone(
+  module: WebAssembly.Module,
+): Promise<{ kernels: Kernels; shared: boolean }> {
+  try {
+    return { kernels: await instantiateKernels(module, makeMemory(1, false)), shared: false };
+  } catch (error) {
+    try {
+      return { kernels: await instantiateKernels(module, makeMemory(1, true)), shared: true };
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/**
+ * The first module that may run here. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
+ * if a module is of another version than this code.
+ */
+export async function chooseKernels(
+  modules: readonly WebAssembly.Module[],
+): Promise<ChosenKernels> {
+  const refused: string[] = [];
+  for (const module of modules) {
+    if (!(module instanceof WebAssembly.Module)) {
+      throw new RuntimeError(
+        "runtime/kernels",
+        "kernels must be compiled WebAssembly.Module objects: compile wasm/relaxed.wasm and " +
+          "wasm/baseline.wasm, or import them where the runtime does so.",
+      );
+    }
+    let kernels: Kernels, shared: boolean;
+    try {
+      ({ kernels, shared } = await instantiateAlone(module));
+    } catch (error) {
+      refused.push(`one could not be instantiated (${(error as Error).message})`);
+      continue;
+    }
+    const abi = kernels.abi?.();
+    if (abi !== ABI || kernels.heap_base() > FIRST_FREE - 64) {
+      throw new RuntimeError(
+        "runtime/kernels",
+        `a kernel module has ABI ${abi ?? "none"}, this library needs ${ABI}: ` +
+          "the .wasm files and the library must come from one release.",
+      );
+    }
+    const kind = kernels.is_relaxed() ? "relaxed" : "baseline";
+    const verdict = kernels.probe(FIRST_FREE - 64);
+    if (verdict === 0) {
+      refused.push(`this engine's dot product fails the ${kind} module's known answers`);
+      continue;
+    }
+    return {
+      module,
+      kind,
+      signed: verdict === 2,
+      activationBytes: kernels.int8_activation_bytes(),
+      shared,
+    };
+  }
+  throw new RuntimeError(
+    "runtime/kernels",
+    modules.length === 0
+      ? "no kernel module was given: pass { kernels: [relaxed, baseline] }, compiled from wasm/."
+      : `none of ${modules.length} kernel modules can run here: ${refused.join("; ")}. ` +
+        "Give the baseline module too.",
+  );
+}

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { compileKernel, MODULES } from "../tools/kernels.ts";
+import { compileKernel, MODULES } from "../tools/build/assemblyscript.ts";
 import type { Candidate } from "./measure.ts";
 
 /** Name of a loop in peaks.ts. */

@@ -17,7 +17,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { report } from "../tools/report.ts";
+import { report } from "../tools/check/report.ts";
 import type { Outcome } from "./case.ts";
 import { Worker } from "./pool.ts";
 import { TARGETS } from "./targets.ts";

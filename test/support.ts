@@ -4,7 +4,7 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import { compileKernel, MODULES } from "../tools/kernels.ts";
+import { compileKernel, MODULES } from "../tools/build/assemblyscript.ts";
 import { hasProjection, type ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import type { PackedBatch } from "../src/backend/backend.ts";

@@ -5,7 +5,7 @@
  * These runtimes refuse `WebAssembly.compile` at run time, and have no `import.meta.url` to find a file
  * by; in exchange, importing a `.wasm` file gives a `WebAssembly.Module`. Everywhere else the same import
  * means something different or nothing (Deno instantiates it, Node needs a flag), so only
- * `platform-workerd.ts` may import this file. Deno's type check leaves it out for that reason; `tsc`
+ * `platform_workerd.ts` may import this file. Deno's type check leaves it out for that reason; `tsc`
  * checks it, with `wasm.d.ts`.
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * What a caller names as a model, and the part of fetching it that is the same on every runtime.
  *
- * A platform (`platform-*.ts`) turns a {@link ModelSource} into bytes, or into a {@link Folder} where the
+ * A platform (`platform_*.ts`) turns a {@link ModelSource} into bytes, or into a {@link Folder} where the
  * runtime has folders. A folder can only be asked for names that it listed itself, so a name that was read
  * in a file never becomes a path.
  *
@@ -52,7 +52,7 @@ export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
   readonly defaultThreads: number;
 }
 
-/** What every `platform-*.ts` exports under the name `platform`. */
+/** What every `platform_*.ts` exports under the name `platform`. */
 export interface Platform {
   /**
    * The default kernel modules, the fastest first. Only where there are {@link threads} are they asked to import

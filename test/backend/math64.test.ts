@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { compileKernel, MODULES } from "../../tools/kernels.ts";
+import { compileKernel, MODULES } from "../../tools/build/assemblyscript.ts";
 
 const { instance } = await WebAssembly.instantiate(
   await compileKernel("math64", MODULES.baseline),

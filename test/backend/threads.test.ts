@@ -16,9 +16,9 @@ import { type InputError, RuntimeError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { importSharedMemory, threadBody } from "../../src/runtime/threads.ts";
-import { platform } from "../../src/runtime/platform-default.ts";
+import { platform } from "../../src/runtime/platform_default.ts";
 import { defaultKernels, Ner } from "../../src/runtime/ner.ts";
-import { compileKernel } from "../../tools/kernels.ts";
+import { compileKernel } from "../../tools/build/assemblyscript.ts";
 import { batchOf, bits, configOf, randomWeights, shipped } from "../support.ts";
 
 type Starter = Threading["start"];

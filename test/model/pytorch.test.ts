@@ -1,5 +1,5 @@
 /**
- * The encoder and the CRF against what PyTorch and pytorch-crf computed (tools/make_fixtures.py).
+ * The encoder and the CRF against what PyTorch and pytorch-crf computed (tools/fixtures/make_fixtures.py).
  *
  * Tolerances. fp32 emissions: 1e-5 relative L2, see test/backend/encoder.test.ts. int8: 0.08 on these
  * random weights, ten times larger than trained ones and of width 16 to 36, where an error has few columns to

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { report } from "../../tools/report.ts";
-import type { Pages } from "../../tools/serve.ts";
+import { report } from "../../tools/check/report.ts";
+import type { Pages } from "../../tools/build/serve.ts";
 import { moveWeightsOut } from "./external.ts";
 import type { Expected, Result } from "./shared.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Golden ids and places, made by Hugging Face tokenizers (`tools/tokenizer_parity.py fixtures`).
+ * Golden ids and places, made by Hugging Face tokenizers (`tools/fixtures/tokenizer_parity.py fixtures`).
  *
  * Ids and words are equal for every text in every configuration. So are the places, but for one kind: where
  * the normalizer strips a mark, or composes or reorders several characters, the reference gives the token

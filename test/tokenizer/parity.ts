@@ -1,5 +1,5 @@
 /**
- * Compares the tokenizer with Hugging Face's on a dump of `tools/tokenizer_parity.py dump`: a program, not a
+ * Compares the tokenizer with Hugging Face's on a dump of `tools/fixtures/tokenizer_parity.py dump`: a program, not a
  * test, since the texts are not the repository's.
  *
  *     deno run -A test/tokenizer/parity.ts dump.jsonl

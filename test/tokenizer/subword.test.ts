@@ -1,5 +1,5 @@
 /**
- * BPE and Unigram: golden ids and places made by Hugging Face tokenizers (`tools/make_subword_fixtures.py
+ * BPE and Unigram: golden ids and places made by Hugging Face tokenizers (`tools/fixtures/make_subword_fixtures.py
  * fixtures`), properties of any text, what is refused, and the way through a file and back.
  *
  * Ids are equal for every text in every configuration. Places are the reference's but for what `compiled.ts`

@@ -1,5 +1,5 @@
 /**
- * Compares BPE and Unigram tokenizers with Hugging Face's on a folder of `tools/make_subword_fixtures.py
+ * Compares BPE and Unigram tokenizers with Hugging Face's on a folder of `tools/fixtures/make_subword_fixtures.py
  * dump`: a program, not a test, since the texts are not the repository's.
  *
  *     deno run -A test/tokenizer/subword_parity.ts folder

@@ -7,7 +7,7 @@
  * @module
  */
 import { createRequire } from "node:module";
-import { examplePages } from "../../../tools/serve.ts";
+import { examplePages } from "../../../tools/build/serve.ts";
 import { bundle } from "../bundle.ts";
 import {
   command,

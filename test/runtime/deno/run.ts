@@ -21,7 +21,7 @@ import {
   startServer,
   step,
 } from "../harness.ts";
-import { compileKernel, MODULES } from "../../../tools/kernels.ts";
+import { compileKernel, MODULES } from "../../../tools/build/assemblyscript.ts";
 import {
   type Expected,
   type ExpectedEntity,

@@ -9,13 +9,13 @@
  */
 import { report } from "./report.ts";
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 /** Written in AssemblyScript, whose types Deno does not know. */
 const ASSEMBLYSCRIPT = /^kernels\//;
 /** Import WebAssembly modules as workerd does; checked by tsc instead. */
 const MODULE_IMPORTS =
-  /^(src\/runtime\/platform-workerd|wasm\/modules|test\/runtime\/workerd\/worker)\.ts$/;
+  /^(src\/runtime\/platform_workerd|wasm\/modules|test\/runtime\/workerd\/worker)\.ts$/;
 const SKIPPED = /^(node_modules|dist|\.git|\.ci|fixtures)$/;
 
 async function typescriptFiles(folder = ""): Promise<string[]> {
@@ -38,11 +38,11 @@ const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
     "-A",
     "npm:typescript/tsc",
     "-p",
-    "tools/tsconfig.json",
+    "tools/build/tsconfig.json",
     "--noEmit",
   ]],
   ["documentation", ["doc", "--lint", "mod.ts"]],
-  ["wasm/ is built from kernels/", ["run", "-A", "tools/build.ts", "--check"]],
+  ["wasm/ is built from kernels/", ["run", "-A", "tools/build/wasm.ts", "--check"]],
 ];
 
 let failed = 0;

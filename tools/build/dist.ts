@@ -18,7 +18,7 @@
  */
 import * as esbuild from "esbuild";
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
 
 /** Leaves the kernel modules as imports beside the bundle. */
@@ -87,7 +87,7 @@ for (const name of ["relaxed.wasm", "baseline.wasm"]) {
 }
 
 const types = await new Deno.Command(Deno.execPath(), {
-  args: ["run", "-A", "npm:typescript/tsc", "-p", "tools/tsconfig.json"],
+  args: ["run", "-A", "npm:typescript/tsc", "-p", "tools/build/tsconfig.json"],
   cwd: root,
   stdin: "null",
 }).spawn().status;

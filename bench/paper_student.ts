@@ -1,7 +1,7 @@
 /**
  * How large the student of arXiv 2605.25463 becomes here, and how much memory it takes to run.
  *
- * `deno run -A tools/paper-student.ts [--vocab vocab.txt]`
+ * `deno run -A bench/paper_student.ts [--vocab vocab.txt]`
  *
  * The student's shapes (102,025 pieces, 4 layers, hidden size 768, 13 labels and a CRF) with random weights,
  * through the functions that `edge-ner convert` uses: float32, int8, and int8 with an int4 word embedding.
@@ -28,7 +28,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { SHAPES } from "../bench/models.ts";
+import { SHAPES } from "./models.ts";
 import { DifferenceMeter, Ner, quantizeEncoder, writePackage } from "../mod.ts";
 import type {
   EncoderWeights,
@@ -245,6 +245,6 @@ if (flag === "--build") await build(value, file);
 else if (flag === "--measure") console.log(JSON.stringify(await measured(file, Number(value))));
 else if (flag === undefined || (flag === "--vocab" && value !== undefined)) await main(value);
 else {
-  console.error("usage: paper-student.ts [--vocab vocab.txt]");
+  console.error("usage: paper_student.ts [--vocab vocab.txt]");
   process.exit(2);
 }

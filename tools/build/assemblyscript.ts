@@ -47,7 +47,7 @@ export const MODULES: Readonly<Record<string, readonly string[]>> = {
   baseline: [...COMMON, "--enable", "simd,threads", "--use", "DOT=0", "--use", "RELAXED=0"],
 };
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 /**
  * Compiles kernels/`name`.ts with `flags`, those of the shipped module by default.

@@ -7,9 +7,9 @@
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { chooseKernels } from "../src/kernels/module.ts";
-import { limitOf, type Outcome, runWholeZoo } from "../test/formats/zoo.ts";
-import { shipped } from "../test/support.ts";
+import { chooseKernels } from "../../src/kernels/module.ts";
+import { limitOf, type Outcome, runWholeZoo } from "../../test/formats/zoo.ts";
+import { shipped } from "../../test/support.ts";
 
 const BEGIN = "<!-- support:begin -->";
 const END = "<!-- support:end -->";
@@ -128,7 +128,7 @@ if (import.meta.main) {
   const table = supportTable(outcomes);
   console.log(table);
   if (Deno.args.includes("--write")) {
-    const path = new URL("../README.md", import.meta.url);
+    const path = new URL("../../README.md", import.meta.url);
     writeFileSync(path, withTable(readFileSync(path, "utf8"), table));
   }
   for (const outcome of outcomes.filter((each) => !passed(each))) {

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { compileKernel, MODULES } from "./kernels.ts";
+import { compileKernel, MODULES } from "./assemblyscript.ts";
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 function embed(modules: Readonly<Record<string, Uint8Array>>): string {
   const constants = Object.entries(modules).map(([name, bytes]) =>

@@ -17,7 +17,7 @@ import { report } from "./report.ts";
 const LIMIT_MS = 300_000;
 const WORKERS = Math.max(2, Math.min(4, navigator.hardwareConcurrency));
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 async function find(folder: string): Promise<string[]> {
   const found: string[] = [];

@@ -5,7 +5,7 @@
  */
 import * as esbuild from "esbuild";
 
-const root = new URL("../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 /** A page's content by path, for a server. */
 export type Pages = Readonly<

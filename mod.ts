@@ -51,6 +51,12 @@ export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
 export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
 export type { TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
+export {
+  bundleFromFolder,
+  type Folder,
+  type FolderContent,
+  readFolder,
+} from "./src/formats/folder.ts";
 export { readPackage } from "./src/formats/package/read.ts";
 export { writePackage } from "./src/formats/package/write.ts";
 export type { ByteSource } from "./src/formats/package/stream.ts";

@@ -13,7 +13,7 @@ import {
   type Tokenizer,
   writePackage,
 } from "../mod.ts";
-import { readFolder } from "../src/runtime/folder.ts";
+import { readFolder } from "../src/formats/folder.ts";
 import { tokenizerFromJson } from "../src/tokenizer/load.ts";
 import { must, TEXTS } from "./case.ts";
 
@@ -79,8 +79,8 @@ async function readZoo(): Promise<Pick<Seeds, "zoo" | "checkpoints">> {
     const base = new URL(`zoo/${folder}/`, fixtures), names = (await readdir(base)).sort();
     const read = (name: string): Promise<Uint8Array> => bytes(name, base);
     const content = await readFolder({ location: folder, names, read });
-    if ("export" in content) zoo.push(content.export);
-    else if ("checkpoint" in content) checkpoints.push(content.checkpoint);
+    if (content.kind === "export") zoo.push(content.files);
+    else if (content.kind === "checkpoint") checkpoints.push(content.files);
   }
   return { zoo, checkpoints };
 }

@@ -1,24 +1,16 @@
 /**
  * `edge-ner export`: a model to a folder of files that other engines load.
  *
- * The folder appears under its name only when it is whole: it is written beside its place, read back, and
- * then renamed. In a folder that is there already, the files are exchanged one by one, each whole, and what
- * else lies in it is left alone.
- *
- * Weak: while files of an old export are exchanged, a reader can meet some of either.
+ * The folder appears under its name only when it is whole (`replace.ts`) and was read back.
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import { writeExport } from "../../mod.ts";
-import { writeNew } from "./convert.ts";
-import { UsageError } from "./errors.ts";
-import { bundleOf, readModelFiles } from "./files.ts";
+import { bundleFromFolder, writeExport } from "../../mod.ts";
+import { readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
+import { checkFolder, replaceFolder } from "./replace.ts";
 import { bytes as size, table } from "./table.ts";
 
 interface ExportOptions {
@@ -59,61 +51,18 @@ export function exportCommand(program: Command): void {
     .action(exportModel);
 }
 
-/** Says what is wrong with writing a folder to `path`, before any work is done. */
-function checkFolder(path: string, force: boolean): void {
-  const parent = dirname(resolve(path));
-  if (!existsSync(parent) || !statSync(parent).isDirectory()) {
-    throw new UsageError(`${path}: ${parent} is not a folder`);
-  }
-  if (!existsSync(path)) return;
-  if (!statSync(path).isDirectory()) throw new UsageError(`${path}: is a file, not a folder`);
-  if (!force && readdirSync(path).length > 0) {
-    throw new UsageError(`${path}: holds files already; --force writes over those of an export`);
-  }
-}
-
-/**
- * Writes a folder of files. A new one is either not there or whole; in an old one each file is. `check` gets
- * the path of the copy that is to get the name; what it throws leaves everything as it was. `stale` are
- * names that must not stay behind in an old folder.
- */
-export function replaceFolder(
-  path: string,
-  files: ReadonlyMap<string, Uint8Array>,
-  force: boolean,
-  check: (copy: string) => void,
-  stale: readonly string[] = [],
-): void {
-  // In the same folder, so that renaming never copies; resolved, since `.` lies in no folder by name.
-  const target = resolve(path);
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
-  try {
-    mkdirSync(temporary);
-    for (const [name, bytes] of files) writeNew(join(temporary, name), bytes);
-    check(temporary);
-    // Someone else may have made it meanwhile.
-    checkFolder(path, force);
-    if (!existsSync(path)) renameSync(temporary, target);
-    else {
-      // The graph comes first among `files` and last into the folder, which without it is no export.
-      for (const name of [...files.keys()].reverse()) {
-        renameSync(join(temporary, name), join(path, name));
-      }
-      for (const name of stale) if (!files.has(name)) rmSync(join(path, name), { force: true });
-    }
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-}
-
 async function exportModel(source: string, options: ExportOptions): Promise<void> {
   const { output, dtype, force = false, allowStripAccents } = options;
-  checkFolder(output, force);
-  const bundle = bundleOf(readModelFiles(source), allowStripAccents);
+  checkFolder(output, { force });
+  const bundle = bundleFromFolder((await readModelFiles(source)).content, { allowStripAccents });
   const files = writeExport(bundle, { dtype });
-  replaceFolder(output, files, force, (copy) => {
-    bundleOf(readModelFiles(copy), true);
-  }, ["crf.safetensors"]);
+  await replaceFolder(output, files, {
+    force,
+    stale: ["crf.safetensors"],
+    async check(copy) {
+      bundleFromFolder((await readModelFiles(copy)).content, { allowStripAccents: true });
+    },
+  });
 
   const { wordEmbedding, layers } = bundle.weights;
   const packed = [wordEmbedding, layers[0].up.weight].some(({ type }) => type !== "f32");

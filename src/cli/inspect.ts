@@ -4,9 +4,9 @@
  * @module
  */
 import type { Command } from "commander";
-import { writePackage } from "../../mod.ts";
+import { bundleFromFolder, writePackage } from "../../mod.ts";
 import type { CrfWeights, Tokenizer } from "../../mod.ts";
-import { bundleOf, readModelFiles } from "./files.ts";
+import { readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
 import { partsOf, tensorsOf } from "./parts.ts";
 import { bytes as size, small, table } from "./table.ts";
@@ -70,19 +70,17 @@ function tokenizerInfo(tokenizer: Tokenizer): Record<string, unknown> {
 }
 
 async function inspect(path: string, options: InspectOptions): Promise<void> {
-  const source = readModelFiles(path);
+  const { content, sizes } = await readModelFiles(path), packed = content.kind === "package";
   // To look at a tokenizer is not to use it: what would be refused at loading can still be shown.
-  const bundle = bundleOf(source, true);
-  const packed = source.kind === "package" ? source.bytes : writePackage(bundle);
-  const { tensors } = tensorsOf(packed);
+  const bundle = bundleFromFolder(content, { allowStripAccents: true });
+  const bytes = packed ? content.bytes : writePackage(bundle);
+  const { tensors } = tensorsOf(bytes);
   const { labels, ...architecture } = bundle.weights.config;
   const info = {
     path,
-    kind: source.kind,
-    bytes: source.kind === "package"
-      ? source.bytes.length
-      : Object.values(source.sizes).reduce((sum, one) => sum + one, 0),
-    ...(source.kind !== "package" && { files: source.sizes }),
+    kind: content.kind,
+    bytes: Object.values(sizes).reduce((sum, one) => sum + one, 0),
+    ...(!packed && { files: sizes }),
     parameters: tensors.reduce((sum, tensor) => sum + tensor.parameters, 0),
     dtype: TYPE_NAMES[bundle.weights.layers[0].up.weight.type],
     embeddings: TYPE_NAMES[bundle.weights.wordEmbedding.type],
@@ -90,7 +88,7 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     labels,
     crf: bundle.crf ? crfInfo(bundle.crf) : null,
     tokenizer: tokenizerInfo(bundle.tokenizer),
-    parts: partsOf(packed),
+    parts: partsOf(bytes),
     tensors,
   };
   if (options.json) {
@@ -105,8 +103,8 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     return `${piece ?? name} = ${id}`;
   };
   const lines: readonly (readonly [string, string])[] = [
-    ["model", `${path} (${source.kind}, ${size(info.bytes)})`],
-    ...Object.entries(source.kind === "package" ? {} : source.sizes)
+    ["model", `${path} (${content.kind}, ${size(info.bytes)})`],
+    ...Object.entries(packed ? {} : sizes)
       .map(([name, bytes]) => ["", `${name}, ${size(bytes)}`] as const),
     [
       "parameters",

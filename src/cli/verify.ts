@@ -9,10 +9,19 @@
  */
 import { createReadStream } from "node:fs";
 import type { Command } from "commander";
-import { decodeSpans, describeOnnx, DifferenceMeter, Ner, placeOf, scoreSpans } from "../../mod.ts";
+import {
+  bundleFromFolder,
+  decodeSpans,
+  describeOnnx,
+  DifferenceMeter,
+  Ner,
+  NerError,
+  placeOf,
+  scoreSpans,
+} from "../../mod.ts";
 import type { ModelBundle, OnnxDescription, Span } from "../../mod.ts";
 import { CheckFailed, UsageError } from "./errors.ts";
-import { bundleOf, readModelFiles } from "./files.ts";
+import { readModelFiles } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { decimal } from "./model.ts";
 import type { BackendName } from "./model.ts";
@@ -125,7 +134,7 @@ async function verify(paths: readonly string[], options: VerifyOptions): Promise
     try {
       results.push(...await verifyModel(ort, path, texts, options));
     } catch (error) {
-      if (!(error instanceof UsageError) || paths.length === 1) throw error;
+      if (!isAboutOne(error) || paths.length === 1) throw error;
       complain(`warning: ${path}: left out: ${error.message}`);
       left++;
     }
@@ -146,6 +155,12 @@ async function verify(paths: readonly string[], options: VerifyOptions): Promise
   }
 }
 
+/** Whether only this model cannot be compared: onnxruntime-web cannot run it, or its folder holds none. */
+function isAboutOne(error: unknown): error is Error {
+  return error instanceof UsageError ||
+    (error instanceof NerError && error.code === "runtime/folder");
+}
+
 /** Compares every backend with onnxruntime-web on one model. */
 async function verifyModel(
   ort: Awaited<ReturnType<typeof loadOrt>>,
@@ -153,12 +168,12 @@ async function verifyModel(
   texts: readonly string[],
   options: VerifyOptions,
 ): Promise<Comparison[]> {
-  const files = readModelFiles(path);
-  if (files.kind !== "export") {
-    throw new UsageError(`${path}: is a ${files.kind}, which has no graph to compare with`);
+  const { content } = await readModelFiles(path), { allowStripAccents } = options;
+  if (content.kind !== "export") {
+    throw new UsageError(`${path}: is a ${content.kind}, which has no graph to compare with`);
   }
-  const { model: graph, external } = files.files;
-  const bundle = bundleOf(files, options.allowStripAccents);
+  const { model: graph, external } = content.files;
+  const bundle = bundleFromFolder(content, { allowStripAccents });
   const { precision } = describeOnnx(graph, external);
   const model = await openOrt(ort, graph, external, bundle.weights);
   try {

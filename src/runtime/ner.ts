@@ -13,7 +13,7 @@ import { platform } from "#platform";
 import { MAX_THREADS } from "../kernels/program.ts";
 import type { Threading } from "../kernels/threads.ts";
 import { InputError, RuntimeError } from "../errors.ts";
-import { bundleFromCheckpoint } from "../formats/hf/checkpoint.ts";
+import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
 import { type ByteSource, streamPackage } from "../formats/package/stream.ts";
@@ -21,7 +21,6 @@ import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
-import { readFolder } from "./folder.ts";
 import { type ModelSource, type Opened, readAll } from "./source.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
@@ -46,19 +45,17 @@ async function open(source: ModelSource): Promise<Opened> {
   return await platform.open(source);
 }
 
-/** Reads what was opened. */
-async function bundleOf(
+/** The model in what was opened. */
+async function modelIn(
   opened: Opened,
   { allowStripAccents }: Pick<NerOptions, "allowStripAccents">,
 ): Promise<ModelBundle> {
-  const options = { allowStripAccents };
-  if (opened instanceof Uint8Array) return readPackage(opened, options);
-  if ("chunks" in opened) return readPackage(await readAll(opened), options);
-  const content = await readFolder(opened);
-  if ("package" in content) return readPackage(content.package, options);
-  return "export" in content
-    ? bundleFromExport(content.export, options)
-    : bundleFromCheckpoint(content.checkpoint, options);
+  const content = opened instanceof Uint8Array
+    ? { kind: "package" as const, bytes: opened }
+    : "chunks" in opened
+    ? { kind: "package" as const, bytes: await readAll(opened) }
+    : await readFolder(opened);
+  return bundleFromFolder(content, { allowStripAccents });
 }
 
 /**
@@ -71,7 +68,7 @@ export async function loadBundle(
   source: ModelSource,
   options: Pick<NerOptions, "allowStripAccents"> = {},
 ): Promise<ModelBundle> {
-  return await bundleOf(await open(source), options);
+  return await modelIn(await open(source), options);
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
@@ -80,9 +77,9 @@ export class Ner extends Recogniser {
    * Loads a model.
    *
    * @param source a packed model's path (Deno, Bun, Node) or URL; or the path of a folder that holds
-   * exactly one packed model, or an export: `model.onnx` with any external data, `config.json`,
-   * `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`; or a Hugging Face
-   * checkpoint: `model.safetensors` in the place of `model.onnx`. In a browser a relative URL counts from
+   * exactly one packed model, or an export: `model.onnx` (or one ONNX file of another name) with any external
+   * data, `config.json`, `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`; or a
+   * Hugging Face checkpoint: `model.safetensors` in the place of `model.onnx`. In a browser a relative URL counts from
    * the page.
    * @throws {RuntimeError} when it cannot be read: `runtime/not-found`, `runtime/permission`,
    * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/read`, `runtime/folder`,
@@ -96,7 +93,7 @@ export class Ner extends Recogniser {
     const ready = await withKernels(options), opened = await open(source);
     return "chunks" in opened
       ? await this.fromStream(opened, ready)
-      : await this.fromBundle(await bundleOf(opened, options), ready);
+      : await this.fromBundle(await modelIn(opened, options), ready);
   }
 
   /**

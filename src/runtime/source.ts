@@ -8,21 +8,12 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
-import type { Threading } from "../kernels/threads.ts";
+import type { Folder } from "../formats/folder.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
+import type { Threading } from "../kernels/threads.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
 export type ModelSource = string | URL;
-
-/** A folder's regular files. */
-export interface Folder {
-  /** Where it is, for messages. */
-  readonly location: string;
-  /** Names of the files that lie directly in it, sorted. */
-  readonly names: readonly string[];
-  /** Reads one of `names`; anything else is refused. */
-  read(name: string): Promise<Uint8Array>;
-}
 
 /** What a source turned out to be: bytes, bytes that are still to come, or a folder. */
 export type Opened = Uint8Array | ByteSource | Folder;

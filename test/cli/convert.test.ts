@@ -14,9 +14,8 @@ import {
 } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readPackage, writePackage } from "../../mod.ts";
-import { replaceFile } from "../../src/cli/convert.ts";
-import { bundleOf, readModelFiles } from "../../src/cli/files.ts";
+import { loadBundle, readPackage, writePackage } from "../../mod.ts";
+import { replaceFile } from "../../src/cli/replace.ts";
 import { cli, fixture, scratch } from "./run.ts";
 import type { Run } from "./run.ts";
 
@@ -126,9 +125,12 @@ test("a result that fails its check never gets its name, and is removed", async 
   for (const [name, force] of [["new", false], ["old", true]] as const) {
     let seen: Uint8Array | undefined;
     try {
-      await replaceFile(`${folder}/${name}`, Uint8Array.of(1, 2, 3), force, (copy) => {
-        seen = copy;
-        return Promise.reject(new Error("broken"));
+      await replaceFile(`${folder}/${name}`, Uint8Array.of(1, 2, 3), {
+        force,
+        check(copy) {
+          seen = copy;
+          throw new Error("broken");
+        },
       });
       assert.unreachable();
     } catch (error) {
@@ -143,9 +145,9 @@ test("a result that fails its check never gets its name, and is removed", async 
 test("a file that appears meanwhile is not overwritten", async () => {
   const output = path("raced");
   try {
-    await replaceFile(output, Uint8Array.of(1), false, () => {
-      writeFileSync(output, "theirs");
-      return Promise.resolve();
+    await replaceFile(output, Uint8Array.of(1), {
+      force: false,
+      check: () => writeFileSync(output, "theirs"),
     });
     assert.unreachable();
   } catch (error) {
@@ -192,7 +194,7 @@ test("--embeddings int4 halves the word embedding, and inspect tells", async () 
 
 test("a package that is not its source any more is not left behind, unless it is forced", async () => {
   // Weights that int8 does not bear: of each row one column, whose input is always 0, is huge.
-  const { weights, ...rest } = readPackage(writePackage(bundleOf(readModelFiles(TINY))));
+  const { weights, ...rest } = readPackage(writePackage(await loadBundle(TINY)));
   for (const { attentionNorm, up: { weight } } of weights.layers) {
     assert.is(weight.type, "f32");
     if (weight.type !== "f32") return;
@@ -283,7 +285,7 @@ test("what is no export is refused", async () => {
   for (const command of [["convert", "-o", path("never")], ["inspect"]]) {
     const run = (source: string): Promise<Run> => cli([...command, source]);
     refused(await run("no-such-folder"), /no-such-folder: no such file/);
-    refused(await run(path("dir")), /holds no ONNX file/);
+    refused(await run(path("dir")), /holds no model\.onnx/);
     refused(await run(fixture("tokenizer-cases.json")), /safetensors/);
     rmSync(`${folder}/config.json`, { force: true });
     refused(await run(folder), /no config\.json/);

@@ -11,15 +11,15 @@ import * as assert from "uvu/assert";
 import {
   bundleFromExport,
   decodeSpans,
+  loadBundle,
   Ner,
   NerError,
   quantizeEncoder,
   writeExport,
 } from "../../mod.ts";
 import type { EncoderWeights, ModelBundle, ModelConfig } from "../../mod.ts";
-import { replaceFolder } from "../../src/cli/export.ts";
-import { bundleOf, readModelFiles } from "../../src/cli/files.ts";
 import { loadOrt } from "../../src/cli/ort.ts";
+import { replaceFolder } from "../../src/cli/replace.ts";
 import { SENTENCES } from "../../src/cli/sentences.ts";
 import { visitEncoder } from "../../src/model/roles.ts";
 import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
@@ -30,7 +30,7 @@ import type { Run } from "./run.ts";
 
 const TINY = fixture("tiny-torchscript");
 const path = scratch();
-const { tokenizer } = bundleOf(readModelFiles(TINY));
+const { tokenizer } = await loadBundle(TINY);
 const ort = await loadOrt();
 
 /** A random model under the fixture's tokenizer. */
@@ -304,7 +304,7 @@ test("a package is exported: its entities are ours and, decoded, onnxruntime-web
     ok(["extract", "--model", model, "--format", "jsonl", ...TEXTS]);
   assert.is(await extract(folder), await extract(packed));
 
-  const bundle = bundleOf(readModelFiles(packed));
+  const bundle = await loadBundle(packed);
   const ner = await Ner.fromBundle(bundle, { backend: "fp32" });
   const logits = await ortLogits(
     new Map([["model.onnx", new Uint8Array(readFileSync(`${folder}/model.onnx`))]]),
@@ -365,36 +365,44 @@ test("--force writes over an old export and leaves other files alone", async () 
   assert.is(readdirSync(folder).length, 6);
 
   // A CRF of another model must not be taken for this one's.
-  const { crf: _, ...soft } = bundleOf(readModelFiles(TINY));
+  const { crf: _, ...soft } = await loadBundle(TINY);
   const files = writeExport({ ...soft, crf: undefined });
-  replaceFolder(folder, files, true, () => {}, ["crf.safetensors"]);
+  await replaceFolder(folder, files, {
+    force: true,
+    check: () => {},
+    stale: ["crf.safetensors"],
+  });
   assert.not(existsSync(`${folder}/crf.safetensors`));
   assert.is(readdirSync(folder).length, 5);
 });
 
-test("a failed export leaves nothing behind; an empty folder is taken", () => {
+test("a failed export leaves nothing behind; an empty folder is taken", async () => {
   const [parent, files] = [path("parent"), new Map([["a", Uint8Array.of(1)]])];
   mkdirSync(`${parent}/full`, { recursive: true });
   mkdirSync(`${parent}/empty`);
   writeFileSync(`${parent}/full/a`, "old");
   for (const name of ["new", "full", "empty"]) {
-    assert.throws(() =>
-      replaceFolder(`${parent}/${name}`, files, true, (copy) => {
+    let failure: unknown;
+    await replaceFolder(`${parent}/${name}`, files, {
+      force: true,
+      check(copy) {
         assert.equal(readdirSync(copy), ["a"]);
         throw new Error("broken");
-      }), /broken/);
+      },
+    }).catch((error: unknown) => failure = error);
+    assert.match((failure as Error).message, "broken");
   }
   assert.equal(readdirSync(parent).sort(), ["empty", "full"]);
   assert.is(readFileSync(`${parent}/full/a`, "utf8"), "old");
   assert.equal(readdirSync(`${parent}/empty`), []);
-  replaceFolder(`${parent}/empty`, files, false, () => {});
+  await replaceFolder(`${parent}/empty`, files, { force: false, check: () => {} });
   assert.equal(readdirSync(`${parent}/empty`), ["a"]);
 
   mkdirSync(`${parent}/here`);
   const cwd = process.cwd();
   process.chdir(`${parent}/here`);
   try {
-    replaceFolder(".", files, false, () => {});
+    await replaceFolder(".", files, { force: false, check: () => {} });
   } finally {
     process.chdir(cwd);
   }

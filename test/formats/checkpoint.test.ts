@@ -1,6 +1,5 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { RuntimeError } from "../../src/errors.ts";
 import { bundleFromCheckpoint, type CheckpointFiles } from "../../src/formats/hf/checkpoint.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { readPackage } from "../../src/formats/package/read.ts";
@@ -8,7 +7,6 @@ import { writePackage } from "../../src/formats/package/write.ts";
 import { readSafetensors, type SafeTensor } from "../../src/formats/safetensors/read.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
-import { readFolder } from "../../src/runtime/folder.ts";
 import { floatsOf, local, sameBits, textOf, throwsCode } from "./helpers.ts";
 
 const MODEL = local("model.safetensors");
@@ -284,52 +282,6 @@ test("ALBERT's layers are one object, also once they are quantized; a package ha
     "config/unsupported",
     /inner_group_num is 2/,
   );
-});
-
-test("a folder with a checkpoint is one, unless its file is a package", async () => {
-  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-  const folderOf = (files: Record<string, Uint8Array>) => ({
-    location: "here",
-    names: Object.keys(files).sort(),
-    read: (name: string) => Promise.resolve(files[name]!),
-  });
-  const files = {
-    "model.safetensors": MODEL,
-    "config.json": text(JSON.stringify(CONFIG)),
-    "vocab.txt": text(VOCAB),
-  };
-  const content = await readFolder(folderOf(files));
-  assert.ok("checkpoint" in content);
-  if ("checkpoint" in content) {
-    sameBits(floatsOf(bundleFromCheckpoint(content.checkpoint).weights), EXPORTED);
-  }
-  const packed = { ...files, "model.safetensors": writePackage(bundleFromCheckpoint(FILES)) };
-  assert.ok("package" in await readFolder(folderOf(packed)));
-
-  for (
-    const [lone, message] of [
-      [{ "pytorch_model.bin": MODEL, "config.json": files["config.json"] }, /is a pickle/],
-      [{ "model.safetensors.index.json": text("{}") }, /no config\.json/],
-    ] as const
-  ) {
-    const error = await readFolder(folderOf(lone)).catch((caught: unknown) => caught);
-    assert.instance(error, RuntimeError);
-    assert.match((error as RuntimeError).message, message);
-  }
-
-  const shard = "model-00001-of-00001.safetensors";
-  const { tensors } = readSafetensors(MODEL);
-  const weight_map = Object.fromEntries([...tensors.keys()].map((name) => [name, shard]));
-  const sharded = await readFolder(folderOf({
-    "config.json": files["config.json"],
-    "vocab.txt": files["vocab.txt"],
-    "model.safetensors.index.json": text(JSON.stringify({ weight_map })),
-    [shard]: MODEL,
-  }));
-  assert.ok("checkpoint" in sharded);
-  if ("checkpoint" in sharded) {
-    sameBits(floatsOf(bundleFromCheckpoint(sharded.checkpoint).weights), EXPORTED);
-  }
 });
 
 test.run();

@@ -93,6 +93,12 @@ export function intAttribute(name: string, value: number): Uint8Array {
   return writer.tag(20, WireType.Varint).int32(2).finish();
 }
 
+/** An encoded AttributeProto that holds a tensor. */
+export function tensorAttribute(name: string, spec: TensorSpec): Uint8Array {
+  const writer = message(text(new BinaryWriter(), 1, name), 5, tensorBytes(spec));
+  return writer.tag(20, WireType.Varint).int32(4).finish();
+}
+
 /** A whole file. */
 export function modelBytes(spec: ModelSpec): Uint8Array {
   const graph = new BinaryWriter();

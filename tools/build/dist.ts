@@ -8,18 +8,22 @@
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `workerd.js`: imports `./relaxed.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
- * - `cli.js`: the command, for Node.
+ * - `cli.js`: the command, for Node, over `index.js`. THIRD_PARTY_LICENSES.txt has the licences of what it holds.
  * - `types/`: declarations, by TypeScript itself.
  *
- * Dependencies stay imports; the code is not minified, because people debug through it and their own
- * bundler minifies better than this one.
+ * What package.json names as `dependencies` stays an import: these are the library's own, and a mended
+ * version of one reaches users without a release of ours. Anything else from npm is bundled into the command,
+ * so that nobody installs a parser of options to recognise entities; the library's bundles may hold none. The
+ * code is not minified, because people debug through it and their own bundler minifies better than this one.
  *
  * @module
  */
 import * as esbuild from "esbuild";
+import { licencesOf, packageOf } from "./licences.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
+const { dependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
 
 /** Leaves the kernel modules as imports beside the bundle. */
 function wasmBeside(suffix: string): esbuild.Plugin {
@@ -42,13 +46,15 @@ const libraryBeside: esbuild.Plugin = {
   },
 };
 
-async function bundle(options: esbuild.BuildOptions): Promise<void> {
-  await esbuild.build({
+/** Bundles; returns the paths of all files that went in, from the repository's root. */
+async function bundle(options: esbuild.BuildOptions): Promise<string[]> {
+  const { metafile } = await esbuild.build({
     absWorkingDir: new URL(".", root).pathname,
     bundle: true,
     format: "esm",
     target: "es2022",
-    packages: "external",
+    external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+    metafile: true,
     legalComments: "none",
     logLevel: "warning",
     // esbuild adds "browser" by itself for platform "browser": conditions are named here and nowhere else.
@@ -56,10 +62,11 @@ async function bundle(options: esbuild.BuildOptions): Promise<void> {
     mainFields: ["module", "main"],
     ...options,
   });
+  return Object.keys(metafile!.inputs);
 }
 
 await Deno.remove(dist, { recursive: true }).catch(() => {});
-await Promise.all([
+const library = await Promise.all([
   bundle({ entryPoints: ["mod.ts"], outfile: "dist/index.js", platform: "node" }),
   bundle({ entryPoints: ["mod.ts"], outfile: "dist/browser.js", conditions: ["browser"] }),
   bundle({
@@ -74,13 +81,26 @@ await Promise.all([
     conditions: ["edge-light"],
     plugins: [wasmBeside("?module")],
   }),
-  bundle({
-    entryPoints: ["src/cli/main.ts"],
-    outfile: "dist/cli.js",
-    platform: "node",
-    plugins: [libraryBeside],
-  }),
 ]);
+const foreign = library.flat().find((input) => packageOf(input) !== undefined);
+if (foreign !== undefined) {
+  throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
+}
+const command = await bundle({
+  entryPoints: ["src/cli/main.ts"],
+  outfile: "dist/cli.js",
+  platform: "node",
+  plugins: [libraryBeside],
+  // The bundled packages are CommonJS and `require` modules of Node, which an ES module has to make first.
+  banner: {
+    js: 'import { createRequire as requireFrom } from "node:module";\n' +
+      "const require = requireFrom(import.meta.url);",
+  },
+});
+await Deno.writeTextFile(
+  new URL("THIRD_PARTY_LICENSES.txt", dist),
+  await licencesOf(command, root),
+);
 await esbuild.stop();
 for (const name of ["relaxed.wasm", "baseline.wasm"]) {
   await Deno.copyFile(new URL(`wasm/${name}`, root), new URL(name, dist));

@@ -13,6 +13,7 @@ import {
   makeFolder,
   program,
   record,
+  root,
   runCommand,
   startServer,
   step,
@@ -41,6 +42,16 @@ await finish("node", async () => {
       return help.split("\n")[0];
     });
   }
+  await step("what npm installs with the package is the library's own dependencies", async () => {
+    const manifest = new URL("package.json", root);
+    const { name, dependencies } = JSON.parse(await Deno.readTextFile(manifest));
+    const wanted = [name, ...Object.keys(dependencies)].sort();
+    const lock = await Deno.readTextFile(`${project.path}/package-lock.json`);
+    const found = Object.keys(JSON.parse(lock).packages)
+      .filter((path) => path !== "").map((path) => path.replace("node_modules/", "")).sort();
+    if (found.join() !== wanted.join()) throw new Error(`${found} and not ${wanted}`);
+    return found.join(", ");
+  });
   await step("the types that a TypeScript user gets", async () => {
     await Deno.writeTextFile(
       `${project.path}/user.ts`,

@@ -1,0 +1,37 @@
+/**
+ * The licences of the packages that a bundle holds, as its THIRD_PARTY_LICENSES.txt.
+ *
+ * Whoever ships another's code ships its licence too; esbuild keeps only comments that say so, and most
+ * packages keep theirs in a file. A bundled package without one is an error and not an omission.
+ *
+ * @module
+ */
+
+/** A licence's file by any of the names that packages give it. */
+const LICENCE = /^(licen[cs]e|copying)/i;
+
+/** The folder of the package that a bundled file is of, or undefined for a file of this repository. */
+export function packageOf(input: string): string | undefined {
+  return /^(.*\/)?node_modules\/(@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
+}
+
+async function licenceOf(folder: URL): Promise<string> {
+  const { name, version, license } = JSON.parse(
+    await Deno.readTextFile(new URL("package.json", folder)),
+  );
+  const texts: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    if (entry.isFile && LICENCE.test(entry.name)) {
+      texts.push((await Deno.readTextFile(new URL(entry.name, folder))).trim());
+    }
+  }
+  if (texts.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
+  return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
+}
+
+/** The licences of all packages that any of `inputs` (paths from `root`) is of, in the order of their names. */
+export async function licencesOf(inputs: readonly string[], root: URL): Promise<string> {
+  const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== undefined));
+  const texts = await Promise.all([...folders].map((each) => licenceOf(new URL(`${each}/`, root))));
+  return texts.sort().join(`\n${"-".repeat(80)}\n\n`);
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `edge-ner extract | convert | export | verify | inspect | eval`.
+ * The command line: `edge-ner extract | convert | export | verify | inspect | eval | vocab`.
  *
  * Only `node:` modules are used besides the library, so that one program runs in Deno, Bun and Node.
  * Commands throw; this file alone decides what is printed about it and how the process exits.
@@ -18,6 +18,7 @@ import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
 import { verifyCommand } from "./verify.ts";
+import { vocabCommand } from "./vocab.ts";
 
 const EXAMPLES = `
 Examples:
@@ -51,6 +52,7 @@ function buildProgram(): Command {
   verifyCommand(program);
   inspectCommand(program);
   evalCommand(program);
+  vocabCommand(program);
   return program;
 }
 

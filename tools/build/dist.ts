@@ -4,17 +4,19 @@
  * Node 20 does not strip types and bundlers want JavaScript, so the sources are bundled, one file for each
  * platform, with `#platform` already decided; package.json's `exports` picks the file by condition:
  *
- * - `index.js`: Node, Bun and Deno. Kernels embedded.
+ * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js`: the same for `edge-ner/train`; what both need is in
+ *   files of its own, so that there is one of each class.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `workerd.js`: imports `./relaxed.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
- * - `cli.js`: the command, for Node, over `index.js`. THIRD_PARTY_LICENSES.txt has the licences of what it holds.
+ * - `cli.js`: the command, for Node, over `index.js` and `train.js`. THIRD_PARTY_LICENSES.txt has the licences of what it
+ *   and `train.js` hold.
  * - `types/`: declarations, by TypeScript itself.
  *
  * What package.json names as `dependencies` stays an import: these are the library's own, and a mended
- * version of one reaches users without a release of ours. Anything else from npm is bundled into the command,
- * so that nobody installs a parser of options to recognise entities; the library's bundles may hold none. The
- * code is not minified, because people debug through it and their own bundler minifies better than this one.
+ * version of one reaches users without a release of ours. Anything else from npm is bundled into the command or into
+ * `train.js`, so that nobody installs a parser of options or of tables to recognise entities; what recognises them may
+ * hold none. The code is not minified, because people debug through it and their own bundler minifies better than this one.
  *
  * @module
  */
@@ -38,16 +40,21 @@ function wasmBeside(suffix: string): esbuild.Plugin {
   };
 }
 
-/** Makes the command import the library's bundle instead of holding a second copy. */
+/** Makes the command import the library's bundles instead of holding a second copy. */
 const libraryBeside: esbuild.Plugin = {
   name: "library-beside",
   setup(build): void {
-    build.onResolve({ filter: /\/mod\.ts$/ }, () => ({ path: "./index.js", external: true }));
+    build.onResolve({ filter: /^\.\.\/\.\.\/(mod|train)\.ts$/ }, ({ path }) => ({
+      path: path.endsWith("mod.ts") ? "./index.js" : "./train.js",
+      external: true,
+    }));
   },
 };
 
-/** Bundles; returns the paths of all files that went in, from the repository's root. */
-async function bundle(options: esbuild.BuildOptions): Promise<string[]> {
+/** Files that went in, by the file that they went into; paths from the repository's root. */
+type Inputs = readonly (readonly [output: string, inputs: readonly string[]])[];
+
+async function bundle(options: esbuild.BuildOptions): Promise<Inputs> {
   const { metafile } = await esbuild.build({
     absWorkingDir: new URL(".", root).pathname,
     bundle: true,
@@ -62,12 +69,21 @@ async function bundle(options: esbuild.BuildOptions): Promise<string[]> {
     mainFields: ["module", "main"],
     ...options,
   });
-  return Object.keys(metafile!.inputs);
+  return Object.entries(metafile!.outputs).map(([output, { inputs }]) => [
+    output,
+    Object.keys(inputs),
+  ]);
 }
 
 await Deno.remove(dist, { recursive: true }).catch(() => {});
-const library = await Promise.all([
-  bundle({ entryPoints: ["mod.ts"], outfile: "dist/index.js", platform: "node" }),
+const library = (await Promise.all([
+  bundle({
+    entryPoints: { index: "mod.ts", train: "train.ts" },
+    outdir: "dist",
+    splitting: true,
+    chunkNames: "shared-[hash]",
+    platform: "node",
+  }),
   bundle({ entryPoints: ["mod.ts"], outfile: "dist/browser.js", conditions: ["browser"] }),
   bundle({
     entryPoints: ["mod.ts"],
@@ -81,8 +97,9 @@ const library = await Promise.all([
     conditions: ["edge-light"],
     plugins: [wasmBeside("?module")],
   }),
-]);
-const foreign = library.flat().find((input) => packageOf(input) !== undefined);
+])).flat();
+const foreign = library.filter(([output]) => output !== "dist/train.js")
+  .flatMap(([, inputs]) => inputs).find((input) => packageOf(input) !== undefined);
 if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
 }
@@ -99,7 +116,7 @@ const command = await bundle({
 });
 await Deno.writeTextFile(
   new URL("THIRD_PARTY_LICENSES.txt", dist),
-  await licencesOf(command, root),
+  await licencesOf([...library, ...command].flatMap(([, inputs]) => inputs), root),
 );
 await esbuild.stop();
 for (const name of ["relaxed.wasm", "baseline.wasm"]) {

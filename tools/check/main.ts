@@ -41,7 +41,7 @@ const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
     "tools/build/tsconfig.json",
     "--noEmit",
   ]],
-  ["documentation", ["doc", "--lint", "mod.ts"]],
+  ["documentation", ["doc", "--lint", "mod.ts", "train.ts"]],
   ["wasm/ is built from kernels/", ["run", "-A", "tools/build/wasm.ts", "--check"]],
 ];
 

@@ -35,7 +35,7 @@ export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<st
 
 /** `tokenizer_config.json`, which says that `tokenizer.json` beside it is to be believed. */
 export function tokenizerConfigOf(
-  config: ModelConfig,
+  config: Pick<ModelConfig, "maxPositions" | "typeVocabSize">,
   tokenizer: Tokenizer,
 ): Record<string, unknown> {
   const piece = (id: number): string | undefined => tokenizer.idToToken(id);

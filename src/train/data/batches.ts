@@ -20,6 +20,7 @@ export interface BatchOptions {
   readonly tokens: number;
   /** Most texts of a batch. Default: no limit. */
   readonly texts?: number | undefined;
+  /** Decides the order. */
   readonly seed: number;
   /** Counted from 0. */
   readonly epoch: number;

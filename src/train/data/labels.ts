@@ -100,8 +100,9 @@ export interface OutOfReach {
   readonly entity: Span;
   /** Where its text stands. */
   readonly where: string;
-  /** The characters that the data say, and those that the nearest labels say: empty where nothing says it. */
+  /** The characters that the data say. */
   readonly gold: string;
+  /** Those that the nearest labels say; empty where nothing says it. */
   readonly nearest: string;
 }
 

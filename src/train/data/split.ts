@@ -23,8 +23,11 @@ export interface SplitOptions {
 
 /** Three parts; each in the order of the whole. */
 export interface Split {
+  /** What is learnt from. */
   readonly train: readonly LabelledText[];
+  /** What training is stopped by. */
   readonly validation: readonly LabelledText[];
+  /** What is reported on at last. */
   readonly test: readonly LabelledText[];
 }
 

@@ -1,0 +1,52 @@
+/**
+ * Text files as commands take them in: plain, or packed with gzip where the name ends in `.gz`.
+ *
+ * @module
+ */
+import { createReadStream, readFileSync } from "node:fs";
+import { createGunzip, gunzipSync } from "node:zlib";
+import { UsageError } from "./errors.ts";
+
+const GZIP = /\.gz$/i;
+
+function notGzip(path: string, error: unknown): UsageError {
+  return new UsageError(`${path}: is no gzip file (${(error as Error).message})`);
+}
+
+/** A file's bytes, unpacked, as they come. Throws {@link UsageError} for a `.gz` that is none. */
+export async function* openText(path: string): AsyncGenerator<Uint8Array> {
+  const file = createReadStream(path);
+  if (!GZIP.test(path)) {
+    yield* file as AsyncIterable<Uint8Array>;
+    return;
+  }
+  const unpacked = createGunzip();
+  // A file that cannot be opened must end what reads from it.
+  file.on("error", (error) => unpacked.destroy(error));
+  try {
+    yield* file.pipe(unpacked) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw String((error as { code?: unknown }).code).startsWith("Z_")
+      ? notGzip(path, error)
+      : error;
+  }
+}
+
+/** A file's text, unpacked. Throws {@link UsageError} for bytes that are not UTF-8, naming the first such line. */
+export function readText(path: string): string {
+  let bytes: Uint8Array = readFileSync(path);
+  if (GZIP.test(path)) {
+    try {
+      bytes = gunzipSync(bytes);
+    } catch (error) {
+      throw notGzip(path, error);
+    }
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const lines = new TextDecoder("utf-8").decode(bytes).split("\n");
+    const bad = lines.findIndex((line) => line.includes("\uFFFD")) + 1;
+    throw new UsageError(`${path}, line ${bad}: is not UTF-8; convert it first (iconv -t utf-8)`);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Training, beside the recogniser: data, vocabularies, models.
+ *
+ * Nothing here is reachable from `edge-ner`: who only recognises entities loads none of it. Files are handed in as
+ * text or bytes and come back as bytes by name; nothing is opened.
+ *
+ * @module
+ */
+
+// Texts with their entities.
+export { type GoldDocument, parseGold } from "./src/eval/gold.ts";
+export type { Tag } from "./src/crf/scheme.ts";
+export type { Score, Span, SpanScores } from "./src/eval/spans.ts";
+export { batchesOf, type BatchOptions } from "./src/train/data/batches.ts";
+export type { ColumnOptions } from "./src/train/data/columns.ts";
+export {
+  Labeller,
+  labelsOf,
+  type OutOfReach,
+  type Reach,
+  reachOf,
+} from "./src/train/data/labels.ts";
+export { DATA_FORMATS, type ReadOptions, readTexts } from "./src/train/data/read.ts";
+export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
+export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
+
+// Vocabularies.
+export type { Encoding, Tokenizer } from "./src/tokenizer/types.ts";
+export { ENDINGS } from "./src/train/vocab/endings.ts";
+export { writeVocabulary } from "./src/train/vocab/files.ts";
+export {
+  type VocabularyOptions,
+  type VocabularyText,
+  VocabularyTrainer,
+} from "./src/train/vocab/train.ts";

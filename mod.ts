@@ -30,6 +30,14 @@ export {
   RuntimeError,
   TokenizerError,
 } from "./src/errors.ts";
+export type {
+  FormatErrorCode,
+  InputErrorCode,
+  ModelErrorCode,
+  NerErrorCode,
+  RuntimeErrorCode,
+  TokenizerErrorCode,
+} from "./src/errors.ts";
 
 // Models in memory: reading exports, quantizing, writing packages.
 export type { ModelBundle } from "./src/model/bundle.ts";

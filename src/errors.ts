@@ -2,19 +2,119 @@
  * Every error this library throws on purpose.
  *
  * All of them extend {@link NerError} and carry a `code` of the form `room/what`, so that a program can
- * branch without parsing messages. Messages are for people: what was wrong, where, what was expected and,
- * where there is something to do, what to do.
+ * branch without parsing messages. A code stands for one rule, belongs to one class, and keeps its spelling and its
+ * meaning across releases; new ones are added. Messages are for people: what was wrong, where, what was expected
+ * and, where there is something to do, what to do.
  *
  * @module
  */
 
+/** Codes of {@link FormatError}: a file that is not what it claims to be. */
+export type FormatErrorCode =
+  | "checkpoint/index"
+  | "checkpoint/shard"
+  | "checkpoint/tensor"
+  | "config/field"
+  | "config/json"
+  | "crf/tensor"
+  | "data/group"
+  | "data/json"
+  | "data/overlap"
+  | "data/span"
+  | "data/table"
+  | "data/tag"
+  | "head/tensor"
+  | "input/utf8"
+  | "onnx/external"
+  | "onnx/graph"
+  | "onnx/protobuf"
+  | "onnx/tensor"
+  | "onnx/truncated"
+  | "package/format"
+  | "package/metadata"
+  | "package/tensor"
+  | "safetensors/header"
+  | "safetensors/layout"
+  | "safetensors/tensor"
+  | "safetensors/truncated"
+  | "tokenizer/json";
+
+/** Codes of {@link ModelError}: a model that cannot run, or whose parts contradict each other. */
+export type ModelErrorCode =
+  | "config/unsupported"
+  | "model/config"
+  | "model/dtype"
+  | "model/mismatch"
+  | "model/positions"
+  | "model/scale"
+  | "model/vocab"
+  | "model/weights"
+  | "onnx/activation"
+  | "onnx/shape"
+  | "onnx/size"
+  | "onnx/unsupported";
+
+/** Codes of {@link TokenizerError}: a tokenizer. */
+export type TokenizerErrorCode =
+  | "tokenizer/growth"
+  | "tokenizer/invalid"
+  | "tokenizer/strip-accents"
+  | "tokenizer/unsupported";
+
+/** Codes of {@link InputError}: a call's arguments. */
+export type InputErrorCode =
+  | "input/batch"
+  | "input/bytes"
+  | "input/closed"
+  | "input/column"
+  | "input/counts"
+  | "input/data"
+  | "input/emissions"
+  | "input/format"
+  | "input/index"
+  | "input/labels"
+  | "input/layers"
+  | "input/option"
+  | "input/pieces"
+  | "input/script"
+  | "input/split"
+  | "input/tensor"
+  | "input/tokenizer"
+  | "input/type";
+
+/** Codes of {@link RuntimeError}: what the runtime cannot do. */
+export type RuntimeErrorCode =
+  | "runtime/fetch"
+  | "runtime/folder"
+  | "runtime/http-body"
+  | "runtime/http-status"
+  | "runtime/internal"
+  | "runtime/kernels"
+  | "runtime/memory"
+  | "runtime/no-simd"
+  | "runtime/no-wasm"
+  | "runtime/not-found"
+  | "runtime/permission"
+  | "runtime/read"
+  | "runtime/source"
+  | "runtime/unsupported"
+  | "runtime/wasm-blocked";
+
+/** All codes; docs/errors.md says what each means and what to do about it. */
+export type NerErrorCode =
+  | FormatErrorCode
+  | ModelErrorCode
+  | TokenizerErrorCode
+  | InputErrorCode
+  | RuntimeErrorCode;
+
 /** Base class of the library's errors. `code` is stable across releases; `message` is not. */
-export class NerError extends Error {
+export class NerError<Code extends NerErrorCode = NerErrorCode> extends Error {
   /** Machine-readable reason, `room/what`, for instance `onnx/truncated`. */
-  readonly code: string;
+  readonly code: Code;
 
   /** Makes an error with a stable `code` and a message for people. */
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.name = new.target.name;
@@ -22,19 +122,19 @@ export class NerError extends Error {
 }
 
 /** A file is not what it claims to be: truncated, inconsistent, or of a kind that is not supported. */
-export class FormatError extends NerError {}
+export class FormatError extends NerError<FormatErrorCode> {}
 
 /** A model's parts contradict each other, or ask for something that the encoder does not do. */
-export class ModelError extends NerError {}
+export class ModelError extends NerError<ModelErrorCode> {}
 
 /** A tokenizer file is invalid, unsupported, or would destroy the script that it is meant for. */
-export class TokenizerError extends NerError {}
+export class TokenizerError extends NerError<TokenizerErrorCode> {}
 
 /** A call's argument is wrong: not a string, too long, closed instance, unknown option. */
-export class InputError extends NerError {}
+export class InputError extends NerError<InputErrorCode> {}
 
 /** The runtime cannot do what was asked: no WASM SIMD, a kernel module of another version, no memory. */
-export class RuntimeError extends NerError {}
+export class RuntimeError extends NerError<RuntimeErrorCode> {}
 
 /**
  * A value from a file as a message shows it: short, and never an error of its own. `String` and

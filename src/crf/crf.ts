@@ -85,7 +85,7 @@ export class Crf {
   /**
    * Makes a CRF for labels taken apart by `parseTags`. Without `weights` every step costs nothing; if
    * `constrained`, steps that the tag scheme does not know are forbidden. Throws {@link ModelError}
-   * (`model/crf`) when the weights do not fit the labels or are not finite.
+   * (`model/weights`) when the weights do not fit the labels or are not finite.
    */
   static async create(
     chosen: ChosenKernels,
@@ -231,13 +231,13 @@ function checkWeights({ start, end, transitions }: CrfWeights, size: number): vo
   for (const [name, values, expected] of parts) {
     if (values.length !== expected) {
       throw new ModelError(
-        "model/crf",
+        "model/weights",
         `the CRF's ${name} has ${values.length} values; ${size} labels need ${expected}.`,
       );
     }
     const bad = values.findIndex((v) => !Number.isFinite(v));
     if (bad >= 0) {
-      throw new ModelError("model/crf", `the CRF's ${name}[${bad}] is ${values[bad]}.`);
+      throw new ModelError("model/weights", `the CRF's ${name}[${bad}] is ${values[bad]}.`);
     }
   }
 }

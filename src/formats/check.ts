@@ -96,11 +96,11 @@ export function checkLabels(config: ModelConfig): ModelConfig {
   return config;
 }
 
-/** Throws {@link ModelError} `model/mismatch` when a tokenizer gives ids that have no embedding. */
+/** Throws {@link ModelError} `model/vocab` when a tokenizer gives ids that have no embedding. */
 export function checkVocabulary(tokenizerSize: number, config: ModelConfig): void {
   if (tokenizerSize <= config.vocabSize) return;
   throw new ModelError(
-    "model/mismatch",
+    "model/vocab",
     `The tokenizer has ids up to ${tokenizerSize - 1}, but the word embedding has ` +
       `${config.vocabSize} rows: tokenizer and model do not belong together.`,
   );

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { FormatError } from "../errors.ts";
+import { FormatError, type FormatErrorCode } from "../errors.ts";
 
 /** The first key that occurs twice in one object of a valid JSON text, or undefined. */
 export function duplicateKey(json: string): string | undefined {
@@ -43,7 +43,7 @@ export function duplicateKey(json: string): string | undefined {
  */
 export function parseJsonObject(
   json: string,
-  code: string,
+  code: FormatErrorCode,
   what: string,
 ): Readonly<Record<string, unknown>> {
   let value: unknown;
@@ -67,7 +67,7 @@ export function parseJsonObject(
  * Decodes UTF-8 strictly. Throws {@link FormatError} with `code` for bytes that are not UTF-8. A byte
  * order mark is kept, so that strict JSON refuses it.
  */
-export function decodeUtf8(bytes: Uint8Array, code: string, what: string): string {
+export function decodeUtf8(bytes: Uint8Array, code: FormatErrorCode, what: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {

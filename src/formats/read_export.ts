@@ -40,7 +40,7 @@ export interface ExportFiles extends TokenizerFiles {
  * allows, views into `files.model`.
  *
  * Throws what {@link decodeOnnx}, {@link readBertGraph}, {@link readHfConfig}, {@link crfFromSafetensors}
- * and the tokenizer throw; ModelError `model/mismatch` when the tokenizer has more ids than the word
+ * and the tokenizer throw; ModelError `model/vocab` when the tokenizer has more ids than the word
  * embedding has rows; InputError `input/tokenizer` when there is no tokenizer file.
  */
 export function bundleFromExport(files: ExportFiles, options?: TokenizerOptions): ModelBundle {

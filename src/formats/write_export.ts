@@ -34,7 +34,7 @@ export interface WriteExportOptions {
 /**
  * The files of an export by name. Quantized weights are expanded for `f32`, others quantized for `int8`.
  *
- * @throws {ModelError} `onnx/size` if the ONNX file would have 2 GB or more, `quantize/not-finite` for
+ * @throws {ModelError} `onnx/size` if the ONNX file would have 2 GB or more, `model/weights` for
  * weights that cannot be quantized
  */
 export function writeExport(

@@ -99,7 +99,7 @@ export interface QuantizeOptions {
  * Quantizes every matrix of an encoder; vectors are passed on as they are. Matrices that are int8
  * already are kept and not reported.
  *
- * Throws {@link ModelError}: `quantize/not-finite`, naming the tensor, row and column, for a weight that
+ * Throws {@link ModelError}: `model/weights`, naming the tensor, row and column, for a weight that
  * is not finite; `model/weights` when the encoder lacks a part that its configuration asks for.
  */
 export function quantizeEncoder(

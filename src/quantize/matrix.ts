@@ -53,7 +53,7 @@ function checkRow(matrix: F32Matrix, row: number, name: string): void {
   for (let i = row * columns; i < (row + 1) * columns; i++) {
     if (!Number.isFinite(data[i]!)) {
       throw new ModelError(
-        "quantize/not-finite",
+        "model/weights",
         `${name} has ${data[i]} at row ${row}, column ${i - row * columns}; ` +
           "weights must be finite.",
       );
@@ -66,7 +66,7 @@ function checkRow(matrix: F32Matrix, row: number, name: string): void {
  * scale would not be a float32, gets scale 0 and zeros. (At the other end, a row with a number beyond
  * 3.4e38 stands for an infinity, since 127 times the rounded scale is one.)
  *
- * Throws {@link ModelError} `quantize/not-finite` for a weight that is not finite, naming `name` (for
+ * Throws {@link ModelError} `model/weights` for a weight that is not finite, naming `name` (for
  * messages only), its row and its column.
  */
 export function quantizeMatrix(matrix: F32Matrix, name = "matrix"): I8Matrix {
@@ -89,7 +89,7 @@ export function quantizeMatrix(matrix: F32Matrix, name = "matrix"): I8Matrix {
  * Quantizes a matrix to 4 bits, one scale per row; the layout is {@link I4Matrix}'s. A row's error is some
  * 18 times that of 8 bits: for embeddings, whose rows enter a LayerNorm and no sum, not for products.
  *
- * Throws {@link ModelError} `quantize/not-finite`, as {@link quantizeMatrix}.
+ * Throws {@link ModelError} `model/weights`, as {@link quantizeMatrix}.
  */
 export function quantizeMatrix4(matrix: F32Matrix, name = "matrix"): I4Matrix {
   const { rows, columns, data } = matrix, width = (columns + 1) >> 1;

@@ -16,12 +16,12 @@ import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
-import { type ByteSource, streamPackage } from "../formats/package/stream.ts";
+import { type ByteSource, collectModel, streamPackage } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
-import { type ModelSource, type Opened, readAll } from "./source.ts";
+import type { ModelSource, Opened } from "./source.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
 export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
@@ -50,12 +50,15 @@ async function modelIn(
   opened: Opened,
   { allowStripAccents }: Pick<NerOptions, "allowStripAccents">,
 ): Promise<ModelBundle> {
-  const content = opened instanceof Uint8Array
-    ? { kind: "package" as const, bytes: opened }
-    : "chunks" in opened
-    ? { kind: "package" as const, bytes: await readAll(opened) }
-    : await readFolder(opened);
-  return bundleFromFolder(content, { allowStripAccents });
+  const options = { allowStripAccents };
+  if (opened instanceof Uint8Array) return readPackage(opened, options);
+  if ("names" in opened) return bundleFromFolder(await readFolder(opened), options);
+  const model = await streamPackage(opened, options);
+  try {
+    return await collectModel(model);
+  } finally {
+    await model.close();
+  }
 }
 
 /**
@@ -122,7 +125,7 @@ export class Ner extends Recogniser {
    */
   static async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
     if (!(bytes instanceof Uint8Array)) {
-      throw new InputError("input/type", "a packed model must be given as a Uint8Array.");
+      throw new InputError("input/bytes", "a packed model must be given as a Uint8Array.");
     }
     const { allowStripAccents } = options;
     return await this.fromBundle(readPackage(bytes, { allowStripAccents }), options);

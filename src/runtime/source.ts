@@ -18,26 +18,6 @@ export type ModelSource = string | URL;
 /** What a source turned out to be: bytes, bytes that are still to come, or a folder. */
 export type Opened = Uint8Array | ByteSource | Folder;
 
-/** Reads a stream to its end. */
-export async function readAll({ size, chunks }: ByteSource): Promise<Uint8Array> {
-  // The size is what a server claimed: more room than this is made as bytes arrive.
-  let bytes = new Uint8Array(Math.min(size, 1 << 24)), at = 0;
-  for await (const chunk of chunks) {
-    const end = at + chunk.length;
-    if (end <= size && end > bytes.length) {
-      const more = new Uint8Array(Math.min(size, Math.max(end, 2 * bytes.length)));
-      more.set(bytes);
-      bytes = more;
-    }
-    if (end <= size) bytes.set(chunk, at);
-    at = end;
-  }
-  if (at !== size) {
-    throw new RuntimeError("runtime/read", `The model has ${at} bytes; expected ${size}.`);
-  }
-  return bytes;
-}
-
 /** A runtime's way to have threads. */
 export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
   readonly defaultThreads: number;
@@ -205,7 +185,6 @@ export function ioError(action: "read" | "fetch", location: string, cause: unkno
       { cause },
     );
   }
-  return new RuntimeError(`runtime/${action}`, `Could not ${action} ${location}: ${reason}`, {
-    cause,
-  });
+  const code = action === "read" ? "runtime/read" : "runtime/fetch";
+  return new RuntimeError(code, `Could not ${action} ${location}: ${reason}`, { cause });
 }

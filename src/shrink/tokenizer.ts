@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { InputError } from "../errors.ts";
+import { InputError, TokenizerError } from "../errors.ts";
 import { tokenizerFromJson } from "../tokenizer/load.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 
@@ -42,15 +42,15 @@ const POST_PROCESSORS: readonly unknown[] = ["BertProcessing", "TemplateProcessi
 /**
  * A tokenizer's file; it was checked when the tokenizer was loaded.
  *
- * @throws {InputError} `input/tokenizer` for another model than WordPiece: where pieces are merged or weighed
+ * @throws {TokenizerError} `tokenizer/unsupported` for another model than WordPiece: where pieces are merged or weighed
  * against each other, leaving one out changes how text without it is cut
  */
 export function tokenizerFields(tokenizer: Tokenizer): Fields {
   const fields = tokenizer.toJSON() as Fields;
   const { model, post_processor: processor } = fields;
   if (model.type !== "WordPiece" || !POST_PROCESSORS.includes(processor?.type)) {
-    throw new InputError(
-      "input/tokenizer",
+    throw new TokenizerError(
+      "tokenizer/unsupported",
       `only WordPiece vocabularies are trimmed; this tokenizer has the model ${model.type} and the ` +
         `post-processor ${processor?.type ?? "null"}.`,
     );
@@ -72,8 +72,8 @@ export function requiredIds(tokenizer: Tokenizer, fields: Fields): Set<number> {
   if (tokenizer.idToToken(tokenizer.pad) !== undefined) ids.add(tokenizer.pad);
   for (const id of ids) {
     if (tokenizer.idToToken(id) !== undefined) continue;
-    throw new InputError(
-      "input/pieces",
+    throw new TokenizerError(
+      "tokenizer/unsupported",
       `the tokenizer uses the id ${id}, which has no piece; its vocabulary cannot be trimmed.`,
     );
   }

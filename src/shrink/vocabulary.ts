@@ -106,12 +106,12 @@ function isReachable(tokenizer: Tokenizer, body: string): boolean {
  * Chooses the pieces to keep.
  *
  * @throws {InputError} `input/script` for a script that is not known; `input/counts` when `counts` is not of
- * this tokenizer; `input/pieces` when nothing was asked for
+ * this tokenizer; `input/option` when nothing was asked for
  */
 export function choosePieces(tokenizer: Tokenizer, options: KeepOptions): PieceChoice {
   const { counts, scripts = [], singles = true } = options;
   if (counts === undefined && scripts.length === 0) {
-    throw new InputError("input/pieces", "expected a corpus or a script to choose pieces by.");
+    throw new InputError("input/option", "expected a corpus or a script to choose pieces by.");
   }
   if (counts !== undefined && counts.length !== tokenizer.vocabSize) {
     throw new InputError(

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { show } from "../errors.ts";
+import { FormatError, show } from "../errors.ts";
 import { readAdded, specialToken } from "./added.ts";
 import { readBpe } from "./bpe.ts";
 import { refuseBrahmic } from "./brahmic.ts";
@@ -36,6 +36,7 @@ import { readWordPiece } from "./wordpiece.ts";
  * `truncation` and `padding` of the file are not applied by `encode` (of `padding`, the id is read).
  *
  * @param json the file's text, or what `JSON.parse` made of it
+ * @throws {FormatError} `tokenizer/json`: the text is not JSON
  * @throws {TokenizerError} `tokenizer/invalid`: the file contradicts itself or its form;
  *   `tokenizer/unsupported`: it asks for a component that is not built here;
  *   `tokenizer/strip-accents`: see {@link TokenizerOptions.allowStripAccents}
@@ -110,7 +111,13 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid("tokenizer.json", `is not JSON: ${(error as Error).message}`);
+    throw new FormatError(
+      "tokenizer/json",
+      `tokenizer.json is not JSON: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

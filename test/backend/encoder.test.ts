@@ -231,7 +231,7 @@ test("fp32 takes int8 weights and expands them; int8 does not take float32", asy
     await WasmBackend.create(baseline, float, true, 64);
     assert.unreachable("float32 weights were accepted as int8");
   } catch (error) {
-    assert.is((error as ModelError).code, "model/weights");
+    assert.is((error as ModelError).code, "model/dtype");
   }
 });
 

@@ -203,7 +203,7 @@ test("weights that do not fit or are not finite are refused", async () => {
       await Crf.create(chosen, tags, weights, true);
       assert.unreachable("bad weights were accepted");
     } catch (error) {
-      assert.is((error as NerError).code, "model/crf");
+      assert.is((error as NerError).code, "model/weights");
     }
   }
 });

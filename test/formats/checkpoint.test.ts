@@ -146,7 +146,7 @@ test("what does not fit together is said with its name and both shapes", () => {
   );
   throwsCode(
     () => read(MODEL, { num_attention_heads: undefined }),
-    "model/config",
+    "config/field",
     /does not say how many attention heads/,
   );
   const word = readSafetensors(MODEL).tensors.get("bert.embeddings.word_embeddings.weight")!;

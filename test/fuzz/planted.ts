@@ -15,7 +15,7 @@ function target(name: string, read: () => unknown): Target {
         files: { "input.bin": random.bytes(8) },
         read(): unknown {
           if (unlucky) return read();
-          throw new FormatError("planted/refused", "as it should be");
+          throw new FormatError("package/format", "as it should be");
         },
         use: () => Promise.resolve(0),
       };

@@ -43,7 +43,7 @@ test("wrong errors, traps, hangs and memory out of proportion are found", async 
   assert.is(code, 1, output);
   for (const [name, message] of EXPECTED) {
     assert.match(output, message);
-    assert.match(output, `${name}: 25 cases, 0 accepted, 1 failed\n       24  planted/refused\n`);
+    assert.match(output, `${name}: 25 cases, 0 accepted, 1 failed\n       24  package/format\n`);
   }
   assert.match(output, "150 cases, 6 failed\n0 passed, 6 failed");
 });

@@ -145,7 +145,7 @@ test("wrong options are typed errors", async () => {
   }
   assert.is(await codeOf(() => load({ backend: "cuda" as "int8" })), "input/option");
   const bytes = "x" as unknown as Uint8Array;
-  assert.is(await codeOf(() => Ner.fromBytes(bytes, { kernels })), "input/type");
+  assert.is(await codeOf(() => Ner.fromBytes(bytes, { kernels })), "input/bytes");
 });
 
 test("weights and tokenizer of different models are refused", async () => {

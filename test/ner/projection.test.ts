@@ -125,7 +125,7 @@ test("weights and configuration that contradict each other are refused, not cut 
   throwsCode(() => quantizeEncoder(odd.weights), "model/weights", /an embedding projection/);
   const { embeddingProjection: _, ...lacking } = bundle.weights;
   const without = { ...lacking, embeddingProjection: undefined };
-  throwsCode(() => writePackage({ ...bundle, weights: without }), "package/tensor", /projection/);
+  throwsCode(() => writePackage({ ...bundle, weights: without }), "model/weights", /projection/);
   const narrow = configOf({ hiddenSize: 48, embeddingSize: 20, embeddingProjection: false });
   throwsCode(
     () => writePackage({ ...bundle, weights: { ...bundle.weights, config: narrow } }),

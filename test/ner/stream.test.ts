@@ -132,6 +132,7 @@ test("a damaged or mislabelled stream is a typed error, and the source is let go
       assert.is(closed, 1);
     }
   }
+  assert.is((await failure(Uint8Array.of(...int8, 0))).code, "safetensors/layout");
   assert.is((await failure(file("crf.safetensors"))).code, "package/format");
   const damaged = int8.slice();
   damaged[damaged.length - 1] = 0x80; // -128, in the last matrix

@@ -57,7 +57,7 @@ test("the error is at most half a step", () => {
 test("a weight that is not finite is refused", () => {
   for (const bad of [NaN, Infinity]) {
     assert.throws(() => quantizeMatrix4(matrix(1, 2, [0, bad]), "x"), (error: unknown) => {
-      return error instanceof ModelError && error.code === "quantize/not-finite";
+      return error instanceof ModelError && error.code === "model/weights";
     });
   }
 });

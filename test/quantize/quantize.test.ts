@@ -102,7 +102,7 @@ test("a weight that is not finite is named", () => {
       assert.unreachable();
     } catch (error) {
       assert.instance(error, NerError);
-      assert.is((error as NerError).code, "quantize/not-finite");
+      assert.is((error as NerError).code, "model/weights");
       assert.match(
         (error as NerError).message,
         /layers\.0\.up has -?(NaN|Infinity) at row 1, column 1/,

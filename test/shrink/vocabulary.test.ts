@@ -304,7 +304,7 @@ test("what cannot be done is refused", () => {
         error instanceof NerError && error.code === code && message.test(error.message),
     );
   };
-  refused(() => choosePieces(tokenizer, {}), "input/pieces", /a corpus or a script/);
+  refused(() => choosePieces(tokenizer, {}), "input/option", /a corpus or a script/);
   refused(
     () => choosePieces(tokenizer, { scripts: ["Klingon"] }),
     "input/script",
@@ -320,9 +320,9 @@ test("what cannot be done is refused", () => {
       toJSON: () => ({ ...tokenizer.toJSON() as object, ...change }),
     });
   const bpe = withFields({ model: { type: "BPE", vocab: {}, merges: [] } });
-  refused(() => choosePieces(bpe, { scripts: ["Thai"] }), "input/tokenizer", /the model BPE/);
+  refused(() => choosePieces(bpe, { scripts: ["Thai"] }), "tokenizer/unsupported", /the model BPE/);
   const other = withFields({ post_processor: { type: "RobertaProcessing" } });
-  refused(() => trimVocabulary(bundleOf(other), []), "input/tokenizer", /RobertaProcessing/);
+  refused(() => trimVocabulary(bundleOf(other), []), "tokenizer/unsupported", /RobertaProcessing/);
   for (const id of [-1, 6, 1.5, NaN]) {
     refused(
       () => trimVocabulary(bundleOf(tokenizer), [id]),

@@ -21,7 +21,7 @@ import {
 function int8Of(matrix: Matrix): I8Matrix {
   if (matrix.type === "i8") return matrix;
   throw new ModelError(
-    "model/weights",
+    "model/dtype",
     "the int8 backend takes int8 weights; quantize them first.",
   );
 }

@@ -182,7 +182,7 @@ class Parameters {
 /** A size that config.json must say, or must agree on with the parameters. */
 function need(value: number | undefined, what: string): number {
   if (value !== undefined) return value;
-  throw new ModelError("model/config", `config.json does not say ${what}, and no tensor does.`);
+  throw new FormatError("config/field", `config.json does not say ${what}, and no tensor does.`);
 }
 
 function matrixShape(parameters: Parameters, name: string): [number, number] {
@@ -294,8 +294,8 @@ function encoderFromTensors(
     // Groups of layers share their parameters: layer i is in group floor(i / (layers / groups)).
     const groups = config.layerGroups ?? 1;
     if (groups < 1) {
-      throw new ModelError(
-        "config/unsupported",
+      throw new FormatError(
+        "config/field",
         `config.json: num_hidden_groups is ${groups}; expected at least 1.`,
       );
     }
@@ -399,7 +399,7 @@ export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weigh
 
 /**
  * Reads a checkpoint with its tokenizer. Throws what {@link readCheckpoint} and the tokenizer throw, and
- * ModelError `model/mismatch` when the tokenizer has more ids than the word embedding has rows.
+ * ModelError `model/vocab` when the tokenizer has more ids than the word embedding has rows.
  */
 export function bundleFromCheckpoint(
   files: CheckpointFiles,

@@ -19,7 +19,7 @@ export interface TokenizerFiles {
   readonly tokenizerConfig?: Uint8Array | string;
 }
 
-/** A text file's text; throws InputError `input/utf8`. */
+/** A text file's text; throws FormatError `input/utf8`. */
 export function textOf(file: Uint8Array | string, name: string): string {
   return typeof file === "string" ? file : decodeUtf8(file, "input/utf8", name);
 }

@@ -168,7 +168,7 @@ export function assemblePackage(
  * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
  * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
  * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
- * `model/mismatch` for values that cannot be; TokenizerError for its tokenizer.
+ * `model/vocab` for values that cannot be; TokenizerError for its tokenizer.
  */
 export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
   return assemblePackage(readSafetensors(bytes), viewMatrix, options);

@@ -135,12 +135,11 @@ export async function streamPackage(
       );
     }
     const { entries, metadata, dataBytes } = readHeader(await reader.take(length));
-    if (8 + length + dataBytes !== size) {
+    const need = 8 + length + dataBytes;
+    if (need !== size) {
       throw new FormatError(
-        "safetensors/truncated",
-        `safetensors: header and tensors need ${
-          8 + length + dataBytes
-        } bytes, the file has ${size}.`,
+        need > size ? "safetensors/truncated" : "safetensors/layout",
+        `safetensors: header and tensors need ${need} bytes, the file has ${size}.`,
       );
     }
     const order = entries.toSorted((a, b) => a.start - b.start || a.end - b.end);

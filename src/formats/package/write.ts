@@ -3,9 +3,15 @@
  *
  * @module
  */
-import { FormatError } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
-import { checkCrf, checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
+import {
+  badTensor,
+  checkCrf,
+  checkLabels,
+  checkMatrix,
+  checkVector,
+  checkVocabulary,
+} from "../check.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
@@ -27,7 +33,7 @@ function tokenizerMetadata(json: string): Record<string, string> {
  * Writes a model as a package.
  *
  * Throws ModelError `model/weights` for a weight that does not fit the configuration or is not finite,
- * `model/config` for a configuration that cannot run, `model/mismatch` for a tokenizer with more ids
+ * `model/config` for a configuration that cannot run, `model/vocab` for a tokenizer with more ids
  * than embeddings.
  */
 export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
@@ -43,18 +49,20 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     const dtype = array instanceof Int8Array ? "I8" : array instanceof Uint8Array ? "U8" : "F32";
     tensors.set(name, { dtype, shape, data: bytesOf(array) });
   };
-  const missing = (name: string): never => {
-    throw new FormatError("package/tensor", `The model has no ${JSON.stringify(name)}.`);
-  };
   visitEncoder(config, {
     matrix(name, rows, columns, part) {
-      const matrix = checkMatrix(name, rows, columns, part ?? missing(name));
+      const matrix = checkMatrix(
+        name,
+        rows,
+        columns,
+        part ?? badTensor(name, "the model has none"),
+      );
       add(name, [rows, storedColumns(matrix.type, columns)], matrix.data);
       if (matrix.type !== "f32") add(`${name}.scale`, [rows], matrix.scales);
       return matrix;
     },
     vector(name, size, part) {
-      const vector = checkVector(name, size, part ?? missing(name));
+      const vector = checkVector(name, size, part ?? badTensor(name, "the model has none"));
       add(name, [size], vector);
       return vector;
     },

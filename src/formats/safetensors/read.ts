@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { FormatError, InputError, show } from "../../errors.ts";
+import { FormatError, type FormatErrorCode, InputError, show } from "../../errors.ts";
 import { viewFloat32, widenBfloat16, widenFloat16 } from "../floats.ts";
 import { decodeUtf8, parseJsonObject } from "../json.ts";
 
@@ -85,9 +85,8 @@ export interface SafeHeader {
 /** The reference's limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** Throws a {@link FormatError} `safetensors/<what>`. */
-function fail(what: string, message: string): never {
-  throw new FormatError(`safetensors/${what}`, `safetensors: ${message}.`);
+function fail(code: FormatErrorCode, message: string): never {
+  throw new FormatError(code, `safetensors: ${message}.`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -97,7 +96,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 /** A list of integers of at least 0 that are exact in a double. */
 function sizes(value: unknown, where: string): number[] {
   if (!Array.isArray(value) || !value.every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    fail("tensor", `${where} is ${show(value)}; expected integers of at least 0`);
+    fail("safetensors/tensor", `${where} is ${show(value)}; expected integers of at least 0`);
   }
   return value;
 }
@@ -105,10 +104,10 @@ function sizes(value: unknown, where: string): number[] {
 function readMetadata(value: unknown): Map<string, string> {
   const metadata = new Map<string, string>();
   if (value === undefined) return metadata;
-  if (!isObject(value)) fail("header", "__metadata__ is not an object");
+  if (!isObject(value)) fail("safetensors/header", "__metadata__ is not an object");
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") {
-      fail("header", `__metadata__ has ${JSON.stringify(key)} that is not a string`);
+      fail("safetensors/header", `__metadata__ has ${JSON.stringify(key)} that is not a string`);
     }
     metadata.set(key, text);
   }
@@ -124,7 +123,10 @@ export function headerLength(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (length > MAX_HEADER_BYTES) {
-    fail("header", `the header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
+    fail(
+      "safetensors/header",
+      `the header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`,
+    );
   }
   return length;
 }
@@ -136,29 +138,36 @@ export function headerLength(bytes: Uint8Array): number {
 export function readHeader(bytes: Uint8Array): SafeHeader {
   const what = "The safetensors header";
   const json = decodeUtf8(bytes, "safetensors/header", what);
-  if (json[0] !== "{") fail("header", "the header does not start with `{`");
+  if (json[0] !== "{") fail("safetensors/header", "the header does not start with `{`");
   const header = parseJsonObject(json, "safetensors/header", what);
   const entries: TensorEntry[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
     const where = `tensor ${JSON.stringify(name)}`;
-    if (!isObject(entry)) fail("tensor", `${where} is not an object`);
+    if (!isObject(entry)) fail("safetensors/tensor", `${where} is not an object`);
     const dtype = entry["dtype"];
     if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype)) {
-      fail("tensor", `${where} has the dtype ${show(dtype)}, which is not known`);
+      fail("safetensors/tensor", `${where} has the dtype ${show(dtype)}, which is not known`);
     }
     const shape = sizes(entry["shape"], `${where}'s shape`);
     const offsets = sizes(entry["data_offsets"], `${where}'s data_offsets`);
-    if (offsets.length !== 2) fail("tensor", `${where} has ${offsets.length} offsets, expected 2`);
+    if (offsets.length !== 2) {
+      fail("safetensors/tensor", `${where} has ${offsets.length} offsets, expected 2`);
+    }
     const [start, end] = offsets as [number, number];
-    if (start > end) fail("tensor", `${where} starts at ${start} and ends at ${end}`);
+    if (start > end) fail("safetensors/tensor", `${where} starts at ${start} and ends at ${end}`);
     let need: number = DTYPES[dtype as Dtype];
     for (const dim of shape) {
       need *= dim;
-      if (!Number.isSafeInteger(need)) fail("tensor", `${where}'s shape [${shape}] overflows`);
+      if (!Number.isSafeInteger(need)) {
+        fail("safetensors/tensor", `${where}'s shape [${shape}] overflows`);
+      }
     }
     if (need !== end - start) {
-      fail("tensor", `${where} has ${end - start} bytes, but [${shape}] of ${dtype} needs ${need}`);
+      fail(
+        "safetensors/tensor",
+        `${where} has ${end - start} bytes, but [${shape}] of ${dtype} needs ${need}`,
+      );
     }
     entries.push({ name, dtype: dtype as Dtype, shape, start, end });
   }
@@ -169,7 +178,7 @@ export function readHeader(bytes: Uint8Array): SafeHeader {
   ) {
     if (start !== at) {
       fail(
-        "layout",
+        "safetensors/layout",
         `tensor ${JSON.stringify(name)} starts at ${start}, but the data before it end at ${at}`,
       );
     }
@@ -190,21 +199,27 @@ export function readSafetensors(bytes: Uint8Array): SafeTensors {
   if (!(bytes instanceof Uint8Array)) {
     throw new InputError("input/bytes", "readSafetensors: expected the bytes as a Uint8Array.");
   }
-  if (bytes.length < 8) fail("truncated", `${bytes.length} bytes, expected at least 8`);
+  if (bytes.length < 8) fail("safetensors/truncated", `${bytes.length} bytes, expected at least 8`);
   const length = headerLength(bytes), dataStart = 8 + length;
   if (dataStart > bytes.length) {
-    fail("truncated", `the header claims ${length} bytes, but only ${bytes.length - 8} follow`);
+    fail(
+      "safetensors/truncated",
+      `the header claims ${length} bytes, but only ${bytes.length - 8} follow`,
+    );
   }
   const { entries, metadata, dataBytes } = readHeader(bytes.subarray(8, dataStart));
   const data = bytes.subarray(dataStart);
   for (const { name, end } of entries) {
     if (end > data.length) {
       const where = `tensor ${JSON.stringify(name)}`;
-      fail("truncated", `${where} ends at ${end}, but there are ${data.length} bytes of data`);
+      fail(
+        "safetensors/truncated",
+        `${where} ends at ${end}, but there are ${data.length} bytes of data`,
+      );
     }
   }
   if (dataBytes !== data.length) {
-    fail("layout", `${data.length - dataBytes} bytes follow the last tensor`);
+    fail("safetensors/layout", `${data.length - dataBytes} bytes follow the last tensor`);
   }
   const tensors = new Map(
     entries.map(({ name, dtype, shape, start, end }): [string, SafeTensor] => {
@@ -222,7 +237,7 @@ export function readSafetensors(bytes: Uint8Array): SafeTensors {
  */
 export function safetensorFloats(tensor: SafeTensor, name: string): Float32Array {
   if (tensor.dtype !== "F32") {
-    fail("tensor", `tensor ${JSON.stringify(name)} is ${tensor.dtype}, expected F32`);
+    fail("safetensors/tensor", `tensor ${JSON.stringify(name)} is ${tensor.dtype}, expected F32`);
   }
   return viewFloat32(tensor.data);
 }

@@ -34,7 +34,7 @@ const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
  * Reads training data: JSON lines with spans, a token and its tag a line, or a table with lists of entities.
  * `content` is the file's text, unpacked; `name` its name, by which messages call it.
  *
- * Throws {@link InputError} `input/format` for a name that tells no kind, `input/group` for a group in a kind that
+ * Throws {@link InputError} `input/format` for a name that tells no kind, `input/column` for a group in a kind that
  * has no fields, `input/data` for a file without a single text; and what the readers throw, naming file and line.
  */
 export function readTexts(content: string, name: string, options: ReadOptions = {}): LabelledTexts {
@@ -49,7 +49,7 @@ export function readTexts(content: string, name: string, options: ReadOptions = 
   }
   if (format === "conll" && options.group !== undefined) {
     throw new InputError(
-      "input/group",
+      "input/column",
       `${name}: tokens and tags have no column ${show(options.group)} to group by.`,
     );
   }

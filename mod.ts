@@ -57,6 +57,7 @@ export type {
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
 export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.ts";
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
+export { writeCheckpoint } from "./src/formats/hf/write_checkpoint.ts";
 export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
 export type { TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
 export {

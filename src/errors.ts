@@ -80,7 +80,8 @@ export type InputErrorCode =
   | "input/split"
   | "input/tensor"
   | "input/tokenizer"
-  | "input/type";
+  | "input/type"
+  | "input/vocab";
 
 /** Codes of {@link RuntimeError}: what the runtime cannot do. */
 export type RuntimeErrorCode =

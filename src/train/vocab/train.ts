@@ -56,13 +56,13 @@ export class VocabularyTrainer {
   readonly #words: WordCounts;
   readonly #marked: Required<VocabularyText>[] = [];
 
-  /** Throws {@link InputError} `input/vocab` for an option that cannot be. */
+  /** Throws {@link InputError} `input/option` for an option that cannot be. */
   constructor(options: VocabularyOptions) {
     const { size, minFrequency = 2, alphabet = 1000 } = options;
     for (const [name, value] of Object.entries({ size, minFrequency, alphabet })) {
       if (Number.isSafeInteger(value) && value >= 1 && value <= 1 << 20) continue;
       throw new InputError(
-        "input/vocab",
+        "input/option",
         `${name} is ${show(value)}; expected a whole number from 1 to ${1 << 20}.`,
       );
     }
@@ -86,15 +86,15 @@ export class VocabularyTrainer {
   /**
    * The tokenizer. Fewer pieces than wanted, where the texts do not hold as many pairs that occur often enough.
    *
-   * Throws {@link InputError} `input/vocab` when nothing was counted, or when special tokens and characters alone are
-   * more than the size.
+   * Throws {@link InputError} `input/data` when nothing was counted, `input/option` when special tokens and characters
+   * alone are more than the size.
    */
   train(): Tokenizer {
     const { size, minFrequency = 2 } = this.#options;
     const { alphabet, words } = this.#alphabet(
       cutWords(this.#words, { endings: this.#endings, minFrequency }),
     );
-    if (words.length === 0) throw new InputError("input/vocab", "the texts hold no words.");
+    if (words.length === 0) throw new InputError("input/data", "the texts hold no words.");
     const marked = this.#marked;
     const wanted = marked.length === 0 ? size : Math.ceil(size * (1 + SPARE));
     let pieces = mergePieces(words, SPECIAL, alphabet, wanted, minFrequency);
@@ -102,7 +102,7 @@ export class VocabularyTrainer {
     const fixed = single < 0 ? pieces.length : single;
     if (fixed > size) {
       throw new InputError(
-        "input/vocab",
+        "input/option",
         `special tokens and ${alphabet.length} characters take ${fixed} pieces, more than ${size}; ` +
           "allow more pieces or fewer characters.",
       );
@@ -202,7 +202,7 @@ function endingsOf(endings: VocabularyOptions["endings"] = []): readonly string[
   const script = Object.keys(ENDINGS).find((name) => name.toLowerCase() === endings.toLowerCase());
   if (script !== undefined) return ENDINGS[script]!;
   throw new InputError(
-    "input/vocab",
+    "input/option",
     `no endings are known of the script ${show(endings)}; known are those of ` +
       `${Object.keys(ENDINGS).join(", ")}. Others can be listed.`,
   );

@@ -54,7 +54,7 @@ const BAD: readonly (readonly [string, string[], RegExp])[] = [
   ["no corpus", [], /name a corpus/],
   ["a missing file", ["nowhere.txt"], /nowhere\.txt: no such file/],
   ["a folder that is not empty", ["a.txt", "-o", "one"], /holds files already; --force/],
-  ["a small size", ["a.txt", "--size", "7"], /take \d+ pieces, more than 7.*\(input\/vocab\)/],
+  ["a small size", ["a.txt", "--size", "7"], /take \d+ pieces, more than 7.*\(input\/option\)/],
   [
     "an unknown script",
     ["a.txt", "--endings", "Klingon"],

@@ -21,11 +21,26 @@
  * @module
  */
 import { defaultKernels, type ModelConfig } from "../mod.ts";
-import { Arena } from "../src/kernels/memory.ts";
+import { padded, paddedHead } from "../src/backend/wasm/layout.ts";
+import {
+  ACTIVATION,
+  ACTIVATION_NONE,
+  COMMAND_BYTES,
+  COMMANDS,
+  CONTROL_BYTES,
+  PANEL,
+  PANEL_PARAMS,
+  ROW_PARAMS,
+} from "../src/kernels/contract.ts";
 import type { Kernels } from "../src/kernels/exports.ts";
-import { makeMemory } from "../src/kernels/memory.ts";
-import { chooseKernels, type ChosenKernels, instantiateKernels } from "../src/kernels/module.ts";
-import { padded, paddedHead, PANEL, PANEL_PARAMS, ROW_PARAMS } from "../src/backend/wasm/layout.ts";
+import { Arena } from "../src/kernels/memory.ts";
+import {
+  chooseKernels,
+  type ChosenKernels,
+  instantiateKernels,
+  type Sizes,
+} from "../src/kernels/module.ts";
+import { type Arguments, Program } from "../src/kernels/program.ts";
 import { table } from "../src/cli/table.ts";
 import { type Budget, type Candidate, ms, takeTurns, type Timing } from "./measure.ts";
 import { loadPeaks, type Mix } from "./mixes.ts";
@@ -119,9 +134,17 @@ interface Buffers {
   readonly back: number;
   /** Rows of scores of the forward and the backward recursion. */
   readonly alpha: number;
+  /** Where a sequence of each length begins and ends. */
+  readonly offsets: number;
+  readonly control: number;
+  /** Room for {@link MOST_COMMANDS}. */
+  readonly program: number;
 }
 
-function place(sizes: readonly Size[], kernels: Kernels): Buffers {
+/** A command for each case of a module. */
+const MOST_COMMANDS = 2048;
+
+function place(sizes: readonly Size[], kernels: Sizes, lengths: readonly number[]): Buffers {
   const most = (of: (size: Size) => number): number => Math.max(...sizes.map(of));
   const arena = new Arena();
   const m = most(({ counts }) => Math.max(...counts.product, ...counts.rows, ...counts.lengths));
@@ -140,7 +163,7 @@ function place(sizes: readonly Size[], kernels: Kernels): Buffers {
     scratch: arena.take(
       Math.max(
         ...sizes.map(({ d }) =>
-          Math.max(kernels.attention_scratch(m, d), kernels.attention_int8_scratch(m, d))
+          Math.max(kernels.attention_f32_scratch(m, d), kernels.attention_int8_scratch(m, d))
         ),
       ),
     ),
@@ -151,6 +174,9 @@ function place(sizes: readonly Size[], kernels: Kernels): Buffers {
     state: arena.take(2 * labels * 8),
     back: arena.take(m * labels * 2),
     alpha: arena.take((m + 1) * labels * 8),
+    offsets: arena.take(lengths.length * 8),
+    control: arena.take(CONTROL_BYTES),
+    program: arena.take(MOST_COMMANDS * COMMAND_BYTES),
   };
   return { ...taken, memory: arena.memory() };
 }
@@ -173,103 +199,172 @@ function fill(
   for (let i = 0; i < rows.length; i++) rows[i] = i;
 }
 
-/** All heads of one sequence, one after the other. */
+/** Makes a call of a command that is written once. */
+type Caller = <Name extends keyof typeof COMMANDS>(
+  operation: Name,
+  args: Arguments<typeof COMMANDS[Name]>,
+  chunks?: number,
+) => () => void;
+
+/** Commands of one module, each at a place of its own. */
+function callerOf(kernels: Kernels, { memory, program, control }: Buffers): Caller {
+  new Uint8Array(memory.buffer, control, CONTROL_BYTES).fill(0);
+  let address = program;
+  return (operation, args, chunks = 1) => {
+    const own = address;
+    new Program(COMMANDS, { memory, address: own, capacity: 1 }).add(operation, chunks, args);
+    address += COMMAND_BYTES;
+    return () => kernels.run(control, own, 1);
+  };
+}
+
+/** All heads of one sequence. */
 function attentionCases(
-  attend: Kernels["attention_f32"],
-  kind: string,
-  mix: Mix,
+  call: Caller,
+  operation: "attention_f32" | "attention_int8",
+  { mix, suffix }: { mix: Mix; suffix: string },
   b: Buffers,
   { d, heads, counts }: Size,
 ): Case[] {
-  const wide = padded(3 * heads * d) * 4, narrow = padded(heads * d) * 4, part = heads * d * 4;
-  return counts.lengths.map((s): Case => ({
-    name: `kernels/attention${kind}/${s}x${s}x${d}, ${heads} heads`,
-    mix,
-    operations: 4 * s * s * d * heads,
-    run: () => {
-      for (let i = 0; i < heads; i++) {
-        const query = b.x + i * d * 4;
-        // deno-fmt-ignore
-        attend(query, query + part, query + 2 * part, wide, s, d, 0.125, b.out + i * d * 4, narrow, b.scratch);
-      }
-    },
-  }));
+  const offsets = new Int32Array(b.memory.buffer, b.offsets);
+  return counts.lengths.map((s, i): Case => {
+    offsets.set([0, s], 2 * i);
+    return {
+      name: `kernels/${operation}${suffix}/${s}x${s}x${d}, ${heads} heads`,
+      mix,
+      operations: 4 * s * s * d * heads,
+      run: call(operation, {
+        qkv: b.x,
+        stride: padded(3 * heads * d) * 4,
+        offsets: b.offsets + 8 * i,
+        heads,
+        d,
+        scale: 0.125,
+        context: b.out,
+        contextStride: padded(heads * d) * 4,
+        scratch: b.scratch,
+        scratchBytes: 0,
+      }, heads),
+    };
+  });
+}
+
+/** What the two products have in common. */
+function productOf(b: Buffers, m: number, n: number, depth: number) {
+  return {
+    m,
+    k: padded(depth),
+    c: b.out,
+    stride: padded(n) * 4,
+    panels: padded(n) / PANEL,
+    chunkRows: m,
+    chunkPanels: padded(n) / PANEL,
+  };
 }
 
 /** The int8 product and its quantization, of which each module has its own. */
-function int8Cases(k: Kernels, b: Buffers, kind: string, size: Size): Case[] {
+function int8Cases(call: Caller, b: Buffers, kind: string, size: Size): Case[] {
   const { h, f, counts } = size, mix: Mix = kind === "relaxed" ? "dot4" : "dot2";
-  const quantize = (m: number, n: number, x: number, activation: number): void =>
-    k.int8_quantize(x, padded(n) * 4, m, padded(n), b.packed, b.rows, activation, 0, m);
+  const norm = { update: 0, n: 0, gamma: 0, beta: 0, epsilon: 0 };
+  const quantize = (m: number, n: number, x: number, activation: number) =>
+    call("quantize", {
+      ...norm,
+      x,
+      stride: padded(n) * 4,
+      m,
+      k: padded(n),
+      packed: b.packed,
+      rowParams: b.rows,
+      chunkRows: m,
+      activation,
+    });
   return [
     ...counts.product.flatMap((m) =>
       layersOf(size).map(([n, depth]): Case => ({
-        name: `kernels/int8_gemm ${kind}/${m}x${n}x${depth}`,
+        name: `kernels/gemm_int8 ${kind}/${m}x${n}x${depth}`,
         mix,
         operations: 2 * m * n * depth,
-        run: () =>
-          // deno-fmt-ignore
-          k.int8_gemm(m, padded(depth), b.packed, b.rows, b.weights, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL, 0, m),
+        run: call("gemm_int8", {
+          ...productOf(b, m, n, depth),
+          packed: b.packed,
+          rowParams: b.rows,
+          weights: b.weights,
+          columns: b.columns,
+        }),
       }))
     ),
-    ...attentionCases(k.attention_int8, `_int8 ${kind}`, mix, b, size),
+    ...attentionCases(call, "attention_int8", { mix, suffix: ` ${kind}` }, b, size),
     ...counts.rows.flatMap((m): Case[] => [
       ...[h, f].map((n): Case => ({
-        name: `kernels/int8_quantize ${kind}/${m}x${n}`,
+        name: `kernels/quantize ${kind}/${m}x${n}`,
         mix: "range",
         operations: 7 * m * n,
-        run: () => quantize(m, n, b.x, 0),
+        run: quantize(m, n, b.x, ACTIVATION_NONE),
       })),
       {
-        name: `kernels/int8_quantize+gelu ${kind}/${m}x${f}`,
+        name: `kernels/quantize+gelu ${kind}/${m}x${f}`,
         mix: "gelu",
         operations: (29 + 7) * m * f,
-        run: () => quantize(m, f, b.large, 1),
+        run: quantize(m, f, b.large, ACTIVATION.gelu),
       },
     ]),
   ];
 }
 
 /** What both modules share. */
-function commonCases(k: Kernels, b: Buffers, size: Size): Case[] {
+function commonCases(k: Kernels, call: Caller, b: Buffers, size: Size): Case[] {
   const { h, f, labels, counts } = size;
-  const embed = (m: number, type: string, call: () => void): Case => ({
-    name: `kernels/embed_${type}/${m}x${h}`,
-    mix: "madd",
-    operations: (type === "f32" ? 10 : 11) * m * h,
-    run: call,
-  });
-  const { ids, weightsF32: words, columns: scales, positions } = b;
-  const gamma = b.weightsF32, beta = gamma + padded(h) * 4;
+  const gamma = b.weightsF32, norm = { gamma, beta: gamma + padded(h) * 4, epsilon: 1e-12 };
   return [
-    ...attentionCases(k.attention_f32, "_f32", "madd", b, size),
+    ...attentionCases(call, "attention_f32", { mix: "madd", suffix: "" }, b, size),
     ...counts.rows.flatMap((m): Case[] => [
       ...layersOf(size).map(([n, depth]): Case => ({
-        name: `kernels/f32_gemm/${m}x${n}x${depth}`,
+        name: `kernels/gemm_f32/${m}x${n}x${depth}`,
         mix: "madd",
         operations: 2 * m * n * depth,
-        run: () =>
-          // deno-fmt-ignore
-          k.f32_gemm(m, padded(depth), b.x, padded(depth) * 4, b.weightsF32, b.columns, b.out, padded(n) * 4, 0, padded(n) / PANEL),
+        run: call("gemm_f32", {
+          ...productOf(b, m, n, depth),
+          a: b.x,
+          aStride: padded(depth) * 4,
+          weights: b.weightsF32,
+          bias: b.columns,
+        }),
       })),
       {
         name: `kernels/gelu/${m}x${f}`,
         mix: "gelu",
         operations: 29 * m * f,
-        run: () => k.activate(b.large, f, 1, 0, m),
+        run: call("activate", {
+          x: b.large,
+          n: f,
+          activation: ACTIVATION.gelu,
+          rows: m,
+          chunkRows: m,
+        }),
       },
       {
         name: `kernels/add_norm/${m}x${h}`,
         mix: "madd",
         operations: 9 * m * h,
-        run: () => k.add_norm(b.x, b.large, h, gamma, beta, 1e-12, 0, m),
+        run: call("add_norm", { ...norm, x: b.x, update: b.large, n: h, rows: m, chunkRows: m }),
       },
-      // deno-fmt-ignore
-      embed(m, "int8", () => k.embed_int8(b.out, h, ids, ids, words, scales, positions, gamma, beta, 1e-12, 0, m)),
-      // deno-fmt-ignore
-      embed(m, "int4", () => k.embed_int4(b.out, h, ids, ids, words, scales, positions, gamma, beta, 1e-12, 0, m)),
-      // deno-fmt-ignore
-      embed(m, "f32", () => k.embed_f32(b.out, h, ids, ids, words, positions, gamma, beta, 1e-12, 0, m)),
+      ...(["f32", "i8", "i4"] as const).map((type): Case => ({
+        name: `kernels/embed_${type}/${m}x${h}`,
+        mix: "madd",
+        operations: (type === "f32" ? 10 : 11) * m * h,
+        run: call(`embed_${type}`, {
+          ...norm,
+          x: b.out,
+          n: h,
+          ids: b.ids,
+          positions: b.ids,
+          words: b.weightsF32,
+          scales: b.columns,
+          positionTable: b.positions,
+          rows: m,
+          chunkRows: m,
+        }),
+      })),
     ]),
     // The first token takes no step.
     ...counts.lengths.flatMap((m): Case[] => [
@@ -311,7 +406,8 @@ export async function benchKernels(
   budget: Budget,
   smoke: boolean,
 ): Promise<KernelReport> {
-  const sizes = models.map((config) => sizeOf(config, smoke ? SMOKE_COUNTS : COUNTS));
+  const counts = smoke ? SMOKE_COUNTS : COUNTS;
+  const sizes = models.map((config) => sizeOf(config, counts));
   const peaks = await loadPeaks();
   const modules: { module: string; state: string }[] = [], cases: Case[] = [];
   for (const [i, chosen] of (await usable()).entries()) {
@@ -319,18 +415,18 @@ export async function benchKernels(
       modules.push({ module: ["relaxed", "baseline"][i] ?? `module ${i}`, state: chosen });
       continue;
     }
-    const rulers = await instantiateKernels(chosen.module, makeMemory(1, false));
-    const buffers = place(sizes, rulers);
+    const buffers = place(sizes, chosen.sizes, counts.lengths);
     const kernels = await instantiateKernels(chosen.module, buffers.memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
     fill(buffers);
+    const call = callerOf(kernels, buffers);
     const first = cases.length === 0;
     modules.push({ module: chosen.kind, state: "ran" });
     for (const size of sizes) {
       kernels.crf_prepare(buffers.crf, size.labels);
-      cases.push(...int8Cases(kernels, buffers, chosen.kind, size));
+      cases.push(...int8Cases(call, buffers, chosen.kind, size));
       // The first module that runs is the one that the library would choose; it stands for what is shared.
-      if (first) cases.push(...commonCases(kernels, buffers, size));
+      if (first) cases.push(...commonCases(kernels, call, buffers, size));
     }
   }
   const rows: KernelRow[] = [];

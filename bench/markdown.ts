@@ -111,7 +111,7 @@ function kernelTables({ rows }: KernelReport): string[] {
     const [, kernel, size] = name.split("/");
     return { kernel, size, speed: `${gops.toFixed(1)} (${percentOfPeak.toFixed(0)} %)`, mix };
   });
-  const products = of.filter(({ kernel }) => kernel.startsWith("int8_gemm"));
+  const products = of.filter(({ kernel }) => kernel.startsWith("gemm_int8"));
   const others = of.filter((row) => !products.includes(row));
   const tables = [...new Set(products.map(({ kernel }) => kernel))].map((kernel) => {
     const all = products.filter((p) => p.kernel === kernel).map(({ size, speed }) => {

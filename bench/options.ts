@@ -48,7 +48,7 @@ Where
 
 What is measured
   --filter TEXT       only what has TEXT in its name:
-                        kernels/int8_gemm baseline/128x256x256   kernels/attention/...
+                        kernels/gemm_int8 baseline/128x256x256   kernels/attention/...
                         encoder/default/b1/s128   mixed/default   text/default/one by one
   --model NAME        default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
   --batch N,N...      sequences at once; default 1,8,32

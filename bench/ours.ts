@@ -49,7 +49,7 @@ export async function openOurs(threads: number): Promise<Ours> {
     version: `${chosen.kind} kernels`,
     threads,
     encoder: (weights, precision, maxTokens) =>
-      WasmBackend.create(chosen, weights, precision === "int8", maxTokens, { threading }),
+      WasmBackend.create(chosen, weights, { precision, maxTokens, threading }),
     recogniser: (bundle, precision) => Ner.fromBundle(bundle, { backend: precision, threads }),
   };
 }

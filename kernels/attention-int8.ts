@@ -22,7 +22,8 @@ import { attention_f32 } from "./attention";
 import * as baseline from "./gemm-int8-baseline";
 import * as relaxed from "./gemm-int8-relaxed";
 import { int8_gemm, int8_pack_panel, int8_quantize } from "./int8";
-import { ACTIVATION_NONE, BLOCK_ROWS, padded, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { ACTIVATION_NONE, BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
+import { padded } from "./layout";
 import { horizontalMax, horizontalSum, madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
 
 /** Queries that pass together. The last ones overlap those before them, which come out the same again. */

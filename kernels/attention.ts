@@ -7,7 +7,7 @@
  * their scores stay in the first-level cache. Scratch grows with the sequence, not with its square.
  */
 import { f32Tile1x8, f32Tile4x8 } from "./gemm-f32";
-import { PANEL } from "./layout";
+import { PANEL } from "./contract";
 import { exp4, horizontalMax, horizontalSum } from "./math";
 import { transposePanel } from "./transpose";
 
@@ -21,7 +21,7 @@ function keyPanels(s: i32): i32 {
 }
 
 /** Bytes of scratch for one call with sequences up to `s` tokens and `d` columns a head. */
-export function attention_scratch(s: i32, d: i32): i32 {
+export function attention_f32_scratch(s: i32, d: i32): i32 {
   return keyPanels(s) * PANEL * (d + QUERIES) * 4;
 }
 

@@ -10,14 +10,15 @@
  * the block and not by the text; the caller keeps the rows it needs.
  * Sources: Lafferty, McCallum and Pereira 2001; Rabiner 1989, section III.
  *
- * Parameter block at `crf`, all f64: start[L], end[L], transition[L][L], exp(transition)[L][L].
+ * Parameter block at `crf`, all f64: start[L], end[L], transition[L][L], exp(transition)[L][L] (contract.ts).
  * Emissions are float32 `[t][L]` without gaps; rows of scores are float64 `[L]`.
  */
+import { CRF_END_ROW, CRF_TRANSITION_ROWS } from "./contract";
 import { exp64, log64 } from "./math64";
 
 /** Bytes of the parameter block. */
 export function crf_bytes(labels: i32): i32 {
-  return (2 * labels + 2 * labels * labels) * 8;
+  return (CRF_TRANSITION_ROWS + 2 * labels) * labels * 8;
 }
 
 // @ts-ignore: decorator
@@ -38,9 +39,15 @@ function emissionAt(row: usize, i: i32): f64 {
   return <f64> load<f32>(row + (<usize> i << 2));
 }
 
+// @ts-ignore: decorator
+@inline
+function transitionsOf(crf: usize, labels: i32): usize {
+  return crf + (<usize> (CRF_TRANSITION_ROWS * labels) << 3);
+}
+
 /** Fills exp(transition), once start, end and transition are in place. */
 export function crf_prepare(crf: usize, labels: i32): void {
-  const transitions = crf + (<usize> labels << 4), size = labels * labels;
+  const transitions = transitionsOf(crf, labels), size = labels * labels;
   for (let i = 0; i < size; i++) put(transitions, size + i, exp64(at(transitions, i)));
 }
 
@@ -64,7 +71,7 @@ export function crf_viterbi(
   back: usize,
   first: i32,
 ): void {
-  const transitions = crf + (<usize> labels << 4), width = <usize> labels << 3;
+  const transitions = transitionsOf(crf, labels), width = <usize> labels << 3;
   const next = state + width;
   for (let step = 0; step < t; step++) {
     if (first) {
@@ -152,7 +159,7 @@ export function crf_forward(
   first: i32,
 ): void {
   const width = <usize> labels << 3;
-  const transitions = crf + (width << 1), steps = transitions + <usize> labels * width;
+  const transitions = transitionsOf(crf, labels), steps = transitions + <usize> labels * width;
   for (let s = 0; s < t; s++) {
     const next = alpha + width;
     if (first) {
@@ -188,12 +195,12 @@ export function crf_backward(
   last: i32,
 ): void {
   const width = <usize> labels << 3;
-  const transitions = crf + (width << 1), steps = transitions + <usize> labels * width;
+  const transitions = transitionsOf(crf, labels), steps = transitions + <usize> labels * width;
   for (let s = t - 1; s >= 0; s--) {
     const row = beta + <usize> s * width;
     const emission = emissions + (<usize> (s * labels) << 2);
     if (last) {
-      for (let j = 0; j < labels; j++) put(row, j, at(crf, labels + j));
+      for (let j = 0; j < labels; j++) put(row, j, at(crf, CRF_END_ROW * labels + j));
       last = 0;
     } else {
       const high = largest(state, labels);
@@ -209,7 +216,7 @@ export function crf_backward(
 
 /** Log-partition: log sum_j exp(alpha[j] + end[j]) of the sequence's last forward row. */
 export function crf_partition(alpha: usize, labels: i32, crf: usize): f64 {
-  const end = crf + (<usize> labels << 3);
+  const end = crf + (<usize> (CRF_END_ROW * labels) << 3);
   let top = -Infinity;
   for (let j = 0; j < labels; j++) top = max<f64>(top, at(alpha, j) + at(end, j));
   if (top == -Infinity) return top;

@@ -16,16 +16,7 @@
  * Source: WebAssembly relaxed-simd proposal, "Relaxed integer dot product".
  */
 
-/** The engine's own instruction. */
-export const DOT_NATIVE: i32 = 0;
-/** As x86 VNNI: second operand unsigned, no saturation. */
-export const DOT_UNSIGNED: i32 = 1;
-/** As Arm: second operand signed. */
-export const DOT_SIGNED: i32 = 2;
-/** As x86 without VNNI: second operand unsigned, each pair of products saturates to int16. */
-export const DOT_SATURATING: i32 = 3;
-/** As an old Liftoff tier: twice the sum. */
-export const DOT_DOUBLED: i32 = 4;
+import { DOT_DOUBLED, DOT_NATIVE, DOT_SATURATING, DOT_SIGNED } from "./contract";
 
 // @ts-ignore: decorator
 @inline

@@ -6,7 +6,7 @@
  * `a` are read in place. Every output is one sum over k in ascending order, whichever tile computes it, and
  * multiply and add stay separate: the bits do not depend on the batch or on the engine.
  */
-import { PANEL } from "./layout";
+import { GemmF32, PANEL } from "./contract";
 import { madd } from "./math";
 import { transposePanel } from "./transpose";
 
@@ -73,29 +73,21 @@ export function f32Tile1x8(
   v128.store(c, f32x4.add(c0, b0)), v128.store(c, f32x4.add(c1, b1), 16);
 }
 
-/** c[m, 8 p0 .. 8 p1] = a w + bias: `a[m, k]` with rows `lda` bytes apart, packed panels, bias per column. */
-export function f32_gemm(
-  m: i32,
-  k: i32,
-  a: usize,
-  lda: usize,
-  w: usize,
-  bias: usize,
-  c: usize,
-  ldc: usize,
-  p0: i32,
-  p1: i32,
-): void {
-  const step = <usize> k * PANEL * 4;
+/** Rows i0 .. i1 and columns 8 p0 .. 8 p1. */
+export function gemm_f32(it: GemmF32, i0: i32, i1: i32, p0: i32, p1: i32): void {
+  const k = it.k, lda = it.aStride, ldc = it.stride, step = <usize> k * PANEL * 4;
   for (let p = p0; p < p1; p++) {
-    const wp = w + <usize> p * step;
-    const column = <usize> (p * PANEL * 4);
-    let i = 0;
-    for (; i + 4 <= m; i += 4) {
-      f32Tile4x8(a + <usize> i * lda, lda, wp, 32, k, bias + column, c + <usize> i * ldc + column, ldc);
+    const wp = it.weights + <usize> p * step, column = <usize> (p * PANEL * 4), bias = it.bias + column;
+    let i = i0, a = it.a + <usize> i0 * lda, c = it.c + <usize> i0 * ldc + column;
+    for (; i + 4 <= i1; i += 4) {
+      f32Tile4x8(a, lda, wp, 32, k, bias, c, ldc);
+      a += 4 * lda;
+      c += 4 * ldc;
     }
-    for (; i < m; i++) {
-      f32Tile1x8(a + <usize> i * lda, wp, 32, k, bias + column, c + <usize> i * ldc + column);
+    for (; i < i1; i++) {
+      f32Tile1x8(a, wp, 32, k, bias, c);
+      a += lda;
+      c += ldc;
     }
   }
 }

@@ -17,7 +17,7 @@
  * 5 x 8 has 10 accumulators, 2 weight vectors, the pairs of four rows in one load, the pair that is spread and
  * one product: 15 registers, which are all that V8 can allocate on x86.
  */
-import { BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
 import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS, spread } from "./math";
 import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./rows";
 

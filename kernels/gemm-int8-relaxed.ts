@@ -8,7 +8,7 @@
  * that the inner loop walks one pointer. A row's sum never depends on the block that it falls in.
  */
 import { dot4 } from "./dot";
-import { BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./layout";
+import { BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
 import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
 import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "./rows";
 import {

@@ -2,13 +2,14 @@
  * The int8 product of the module that is being compiled: `RELAXED` is given to the compiler, and the other
  * family's code is not even looked at.
  */
+import { FAMILY_BASELINE, FAMILY_RELAXED } from "./contract";
 import * as baseline from "./gemm-int8-baseline";
 import * as relaxed from "./gemm-int8-relaxed";
 
-/** Which module this is: 1 relaxed, 0 baseline. */
-export function is_relaxed(): i32 {
+/** Which module this is. */
+export function family(): i32 {
   // @ts-ignore: RELAXED is given to the compiler
-  return RELAXED;
+  return RELAXED ? FAMILY_RELAXED : FAMILY_BASELINE;
 }
 
 /** Bytes of one packed activation. */

@@ -4,14 +4,8 @@
  * Operands come from memory, so that the compiler cannot answer in the engine's place. The loop lasts long
  * enough that a wrong first-tier compiler is caught at work, not only at the first instruction.
  */
+import { PROBE_SIGNED, PROBE_UNSIGNED, PROBE_UNUSABLE } from "./contract";
 import { dot4 } from "./dot";
-
-/** The dot cannot be used: it saturates, doubles or is otherwise off. */
-export const PROBE_UNUSABLE: i32 = 0;
-/** The second operand is unsigned and all of 0..255 is exact. */
-export const PROBE_UNSIGNED: i32 = 1;
-/** The second operand is signed and all of -128..127 is exact. */
-export const PROBE_SIGNED: i32 = 2;
 
 // @ts-ignore: decorator
 @inline

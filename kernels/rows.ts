@@ -5,7 +5,7 @@
  * range always includes 0, so that 0 is exact. A GELU's output (never below -0.17) would waste half of a
  * symmetric range; the zero point costs one multiply per output vector, and nothing in the baseline.
  */
-import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "./layout";
+import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "./contract";
 import { gelu4, geluTanh4, horizontalMax, horizontalSum } from "./math";
 
 /** Applies `activation` to `n` floats (a multiple of 8) in place. */

@@ -10,7 +10,7 @@
  * kernel's results do not depend on the range that it is given.
  *
  * A command is 128 bytes: the chunks still to be taken (i64), the chunks still to be done (i64), and on a
- * cache line of their own, which is only read, 16 words: operation, number of chunks, arguments. The counters
+ * cache line of their own, which is only read, operation, number of chunks and arguments (contract.ts). The counters
  * carry the program's generation in their upper halves, so a thread that comes late finds a generation that is
  * not its own and can take nothing of it.
  *
@@ -21,20 +21,7 @@
  * Where it is weak: a thread that dies with a chunk in its hands leaves the calling thread waiting for it.
  * Kernels do not trap, and threads are ended between runs only.
  */
-
-/** Bytes of one command. */
-const COMMAND: usize = 128;
-
-/** Where a command's words begin: on its second cache line. */
-const WORDS: usize = 64;
-
-/**
- * `control`: generation of the last run (i32), number of its commands (i32), whether the calling thread may
- * sleep (i32; a page's main thread may not), and from the second cache line on how many chunks each thread has
- * taken in its life (i32 each).
- */
-const MAY_SLEEP: usize = 8;
-const TAKEN: usize = 64;
+import { Command, COMMAND_BYTES, COMMAND_WORDS, CONTROL_COMMANDS, CONTROL_MAY_SLEEP, CONTROL_TAKEN } from "./contract";
 
 /** After this many looks at a counter (some 20 microseconds) the chunk's owner may have lost its core. */
 const SPINS: i32 = 1 << 14;
@@ -42,34 +29,14 @@ const SPINS: i32 = 1 << 14;
 /** Nanoseconds to sleep then, so that the other thread can have this core if there is no other. */
 const NAP: i64 = 100000;
 
-/** Carries out one chunk of the command at `words`; scratch number `thread` is this thread's own. */
-export type Step = (words: usize, chunk: i32, thread: i32) => void;
-
-/** Argument number i of the command at `words`. */
-// @ts-ignore: decorator
-@inline
-export function arg(words: usize, i: i32): i32 {
-  return load<i32>(words + (<usize> i << 2), 8);
-}
-
-// @ts-ignore: decorator
-@inline
-export function argF32(words: usize, i: i32): f32 {
-  return load<f32>(words + (<usize> i << 2), 8);
-}
+/** Carries out one chunk of a command; scratch number `thread` is this thread's own. */
+export type Step = (command: Command, chunk: i32, thread: i32) => void;
 
 /** End of the piece of `size` that begins at `start`: what is left if it is the last of `pieces`. */
 // @ts-ignore: decorator
 @inline
 export function endOf(start: i32, size: i32, piece: i32, pieces: i32, end: i32): i32 {
   return piece == pieces - 1 ? end : start + size;
-}
-
-/** Number of chunks of the command at `words`. */
-// @ts-ignore: decorator
-@inline
-export function chunksOf(words: usize): i32 {
-  return load<i32>(words, 4);
 }
 
 /** Takes part in a program of `count` commands until it is done; scratch number `thread` is this thread's own. */
@@ -81,10 +48,10 @@ function takePart(
   thread: i32,
   step: Step,
 ): void {
-  const counter = control + TAKEN + (<usize> thread << 2);
-  const maySleep = thread != 0 || load<i32>(control + MAY_SLEEP) != 0;
-  for (let end = program + <usize> count * COMMAND; program < end; program += COMMAND) {
-    const words = program + WORDS;
+  const counter = control + CONTROL_TAKEN + (<usize> thread << 2);
+  const maySleep = thread != 0 || load<i32>(control, CONTROL_MAY_SLEEP) != 0;
+  for (let end = program + <usize> (count * COMMAND_BYTES); program < end; program += COMMAND_BYTES) {
+    const command = changetype<Command>(program + COMMAND_WORDS);
     for (;;) {
       const todo = atomic.load<i64>(program);
       if (<i32> (todo >> 32) != generation) return;
@@ -92,8 +59,8 @@ function takePart(
       if (left == 0) break;
       if (atomic.cmpxchg<i64>(program, todo, todo - 1) != todo) continue;
       // The last chunk first, since it has the rows that are left over; then in the order of memory.
-      const chunks = chunksOf(words), taken = chunks - left;
-      step(words, taken == 0 ? chunks - 1 : taken - 1, thread);
+      const chunks = command.chunks, taken = chunks - left;
+      step(command, taken == 0 ? chunks - 1 : taken - 1, thread);
       store<i32>(counter, load<i32>(counter) + 1);
       atomic.sub<i64>(program, 1, 8);
     }
@@ -115,12 +82,13 @@ export function runProgram(control: usize, program: usize, count: i32, step: Ste
   let generation = (load<i32>(control) + 1) & 0x7fffffff;
   if (generation == 0) generation = 1;
   for (let i = 0; i < count; i++) {
-    const command = program + <usize> i * COMMAND;
-    const chunks = (<i64> generation << 32) | <i64> load<i32>(command + WORDS, 4);
-    atomic.store<i64>(command, chunks, 8);
-    atomic.store<i64>(command, chunks);
+    const counters = program + <usize> (i * COMMAND_BYTES);
+    const command = changetype<Command>(counters + COMMAND_WORDS);
+    const chunks = (<i64> generation << 32) | <i64> command.chunks;
+    atomic.store<i64>(counters, chunks, 8);
+    atomic.store<i64>(counters, chunks);
   }
-  atomic.store<i32>(control, count, 4);
+  atomic.store<i32>(control, count, CONTROL_COMMANDS);
   atomic.store<i32>(control, generation);
   atomic.notify(control, -1);
   takePart(control, program, count, generation, 0, step);
@@ -144,7 +112,7 @@ export function workProgram(control: usize, program: usize, thread: i32, step: S
     }
     if (generation == -1) return;
     seen = generation;
-    takePart(control, program, atomic.load<i32>(control, 4), generation, thread, step);
+    takePart(control, program, atomic.load<i32>(control, CONTROL_COMMANDS), generation, thread, step);
   }
 }
 

@@ -8,13 +8,13 @@
  * vector that is spread, 14 of the 15 registers that V8 can allocate on x86. 6 x 8 would have 16, and so
  * loads and spreads each row by itself; it takes what 5 leaves over. Few rows run over more panels at a time,
  * to have sums enough. Four k-steps are unrolled by hand, for the loop's own instructions count as well.
- * `deno task bench --filter kernels/int8_gemm` prints what each number of rows reaches of the dot's rate.
+ * `deno task bench --filter kernels/gemm_int8` prints what each number of rows reaches of the dot's rate.
  *
  * Arguments, throughout: a block of packed activations, a panel of packed weights, their depth, the rows' and the
  * columns' parameters, where the first result goes, and from there the bytes to the next row's.
  */
 import { dot4 } from "./dot";
-import { PANEL_PARAMS } from "./layout";
+import { PANEL_PARAMS } from "./contract";
 import { madd, spread } from "./math";
 
 /** Writes one row of a tile, given its columns' scales, biases and sums: takes the zero point out, scales, adds. */

@@ -9,8 +9,14 @@
  * @module
  */
 import { InputError, ModelError } from "../errors.ts";
+import {
+  CRF_END_ROW,
+  CRF_SCRATCH_ROWS,
+  CRF_STATE_ROWS,
+  CRF_TRANSITION_ROWS,
+} from "../kernels/contract.ts";
 import type { Kernels } from "../kernels/exports.ts";
-import { FIRST_FREE, makeMemory, pagesFor } from "../kernels/memory.ts";
+import { Arena } from "../kernels/memory.ts";
 import { type ChosenKernels, instantiateKernels } from "../kernels/module.ts";
 import type { CrfWeights } from "../model/weights.ts";
 import { mayEnd, mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
@@ -34,30 +40,25 @@ export interface Path {
 
 /** Addresses of the kernels' blocks. */
 interface Blocks {
+  readonly arena: Arena;
   readonly crf: number;
   readonly emissions: number;
   readonly rows: number;
   readonly state: number;
   readonly scratch: number;
   readonly back: number;
-  readonly bytes: number;
 }
 
-function place(labels: number): Blocks {
-  let top = FIRST_FREE;
-  const take = (bytes: number): number => {
-    const address = top;
-    top = (top + bytes + 15) & ~15;
-    return address;
-  };
+function place(labels: number, parameterBytes: number): Blocks {
+  const arena = new Arena(), row = labels * Float64Array.BYTES_PER_ELEMENT;
   return {
-    crf: take((2 * labels + 2 * labels * labels) * 8),
-    emissions: take(BLOCK * labels * 4),
-    rows: take((BLOCK + 1) * labels * 8),
-    state: take(2 * labels * 8),
-    scratch: take(labels * 8),
-    back: take(BLOCK * labels * 2),
-    bytes: top,
+    arena,
+    crf: arena.take(parameterBytes),
+    emissions: arena.take(BLOCK * labels * Float32Array.BYTES_PER_ELEMENT),
+    rows: arena.take((BLOCK + 1) * row),
+    state: arena.take(CRF_STATE_ROWS * row),
+    scratch: arena.take(CRF_SCRATCH_ROWS * row),
+    back: arena.take(BLOCK * labels * Uint16Array.BYTES_PER_ELEMENT),
   };
 }
 
@@ -79,7 +80,11 @@ export class Crf {
     this.#memory = memory;
     this.size = size;
     this.memoryBytes = memory.buffer.byteLength;
-    this.#parameters = new Float64Array(memory.buffer, blocks.crf, 2 * size + size * size);
+    this.#parameters = new Float64Array(
+      memory.buffer,
+      blocks.crf,
+      (CRF_TRANSITION_ROWS + size) * size,
+    );
   }
 
   /**
@@ -93,19 +98,23 @@ export class Crf {
     weights: CrfWeights | undefined,
     constrained: boolean,
   ): Promise<Crf> {
-    const size = tags.length, blocks = place(size);
+    const size = tags.length;
     if (weights) checkWeights(weights, size);
-    const pages = pagesFor(blocks.bytes);
-    const memory = makeMemory(pages, chosen.shared);
+    const blocks = place(size, chosen.sizes.crf_bytes(size));
+    const memory = blocks.arena.memory(Infinity, chosen.shared);
     const kernels = await instantiateKernels(chosen.module, memory);
     const crf = new Crf(kernels, blocks, memory, size), p = crf.#parameters;
     tags.forEach((to, j) => {
       const allowed = (from?: Tag): boolean => !constrained || mayFollow(from, to, tags);
       p[j] = allowed() ? weights?.start[j] ?? 0 : -Infinity;
-      p[size + j] = !constrained || mayEnd(to, tags) ? weights?.end[j] ?? 0 : -Infinity;
+      p[CRF_END_ROW * size + j] = !constrained || mayEnd(to, tags)
+        ? weights?.end[j] ?? 0
+        : -Infinity;
       tags.forEach((from, i) => {
         const at = i * size + j;
-        p[2 * size + at] = allowed(from) ? weights?.transitions[at] ?? 0 : -Infinity;
+        p[CRF_TRANSITION_ROWS * size + at] = allowed(from)
+          ? weights?.transitions[at] ?? 0
+          : -Infinity;
       });
     });
     kernels.crf_prepare(blocks.crf, size);
@@ -155,7 +164,7 @@ export class Crf {
     const scores = new Float64Array(this.#memory.buffer, state, n);
     let best = 0, score = -Infinity;
     for (let j = 0; j < n; j++) {
-      const total = scores[j] + this.#parameters[n + j];
+      const total = scores[j] + this.#parameters[CRF_END_ROW * n + j];
       if (total > score) best = j, score = total;
     }
     for (let t = steps - 1; t >= 0; t--) {
@@ -203,7 +212,7 @@ export class Crf {
     inside: number,
     { alpha, beta, logPartition }: Lattice,
   ): number {
-    const n = this.size, transitions = this.#parameters.subarray(2 * n);
+    const n = this.size, transitions = this.#parameters.subarray(CRF_TRANSITION_ROWS * n);
     let label = labels[first], score = alpha[first * n + label] - logPartition;
     for (let t = first + 1; t <= last; t++) {
       score += transitions[label * n + labels[t]] + emissions[t * n + labels[t]];

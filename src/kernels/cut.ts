@@ -1,11 +1,12 @@
 /**
- * How an operation is cut into chunks, which threads share (kernels/program.ts).
+ * How an operation is cut into chunks, which threads share (kernels/schedule.ts).
  *
  * How finely decides how well threads share it and how well it fits caches, and nothing else: no bit depends
  * on it.
  *
  * @module
  */
+import { LAST_ROWS, PANEL } from "./contract.ts";
 
 /** How rows are cut: the last chunk takes what is left, up to 7 rows more than the others. */
 export interface RowCut {
@@ -32,9 +33,6 @@ const LEAST_WORK = 1 << 18;
 /** Chunks for each thread: the last ones to finish are this much shorter than the whole. */
 const CHUNKS_PER_THREAD = 16;
 
-/** Blocks of packed rows are whole up to this many rows before the end; see kernels/layout.ts. */
-const LAST_ROWS = 8;
-
 function cut(m: number, rows: number): RowCut {
   if (m === 0) return { rows, chunks: 0 };
   return { rows, chunks: Math.max(1, Math.floor((m - LAST_ROWS) / rows) + 1) };
@@ -48,13 +46,20 @@ export function cutRows(m: number, block: number, threads: number): RowCut {
   );
 }
 
-/** Cuts an m x k x (8 panels) product whose rows of activations take `rowBytes` and come in blocks of `block`. */
+/** A product of m rows of k activations with panels of 8 columns. */
+export interface Product {
+  readonly m: number;
+  readonly k: number;
+  readonly panels: number;
+  /** Bytes of a row of activations as the product reads it. */
+  readonly rowBytes: number;
+  /** Rows of a block of activations. */
+  readonly block: number;
+}
+
+/** Cuts a product for `threads` threads. */
 export function cutProduct(
-  m: number,
-  k: number,
-  panels: number,
-  rowBytes: number,
-  block: number,
+  { m, k, panels, rowBytes, block }: Product,
   threads: number,
 ): ProductCut {
   const fitting = Math.max(1, Math.floor(CACHED_BYTES / (rowBytes * block))) * block;
@@ -63,7 +68,7 @@ export function cutProduct(
   const { rows, chunks } = cut(m, Math.ceil(m / rowBlocks / block) * block);
   let group = panels;
   if (threads > 1) {
-    const work = m * k * panels * 8;
+    const work = m * k * panels * PANEL;
     const wanted = Math.min(CHUNKS_PER_THREAD * threads, Math.floor(work / LEAST_WORK));
     group = Math.ceil(panels / Math.max(1, Math.ceil(wanted / Math.max(1, chunks))));
     // A row alone takes four panels at a time, and panels come in pairs.

@@ -8,20 +8,27 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import { ABI, FAMILY, PROBE } from "./contract.ts";
 import type { Kernels } from "./exports.ts";
 import { FIRST_FREE, makeMemory } from "./memory.ts";
 
-/** Version of the kernels' arguments and layouts (kernels/common.ts). */
-const ABI = 2;
+/** A family of int8 kernels. */
+export type Family = keyof typeof FAMILY;
+
+/** Exports that need no memory: what a model's parts take. */
+export type Sizes = Pick<
+  Kernels,
+  "attention_f32_scratch" | "attention_int8_scratch" | "crf_bytes" | "int8_activation_bytes"
+>;
 
 /** A module that passed its probe. */
 export interface ChosenKernels {
   readonly module: WebAssembly.Module;
-  readonly kind: "relaxed" | "baseline";
+  readonly kind: Family;
   /** Whether the engine's relaxed dot reads activations as signed bytes. */
   readonly signed: boolean;
-  /** Bytes of one packed activation. */
-  readonly activationBytes: number;
+  /** Told before there is a memory to instantiate the module over. */
+  readonly sizes: Sizes;
   /** Whether the module imports shared memory, so that several threads can run it. */
   readonly shared: boolean;
 }
@@ -55,6 +62,11 @@ async function instantiateAlone(
   }
 }
 
+function familyOf(kernels: Kernels): Family {
+  const code = kernels.family();
+  return (Object.keys(FAMILY) as Family[]).find((family) => FAMILY[family] === code)!;
+}
+
 /**
  * The first module that may run here. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
  * if a module is of another version than this code.
@@ -86,17 +98,17 @@ export async function chooseKernels(
           "the .wasm files and the library must come from one release.",
       );
     }
-    const kind = kernels.is_relaxed() ? "relaxed" : "baseline";
+    const kind = familyOf(kernels);
     const verdict = kernels.probe(FIRST_FREE - 64);
-    if (verdict === 0) {
+    if (verdict !== PROBE.unsigned && verdict !== PROBE.signed) {
       refused.push(`this engine's dot product fails the ${kind} module's known answers`);
       continue;
     }
     return {
       module,
       kind,
-      signed: verdict === 2,
-      activationBytes: kernels.int8_activation_bytes(),
+      signed: verdict === PROBE.signed,
+      sizes: kernels,
       shared,
     };
   }

@@ -2,65 +2,48 @@
  * Writes the commands that kernels/program.ts reads: a pass of operations, each cut into chunks (cut.ts).
  *
  * A pass is written once per run, nine commands of a few numbers for each layer of an encoder, and then carried out
- * by one call, on one thread or several.
+ * by one call, on one thread or several. What there is to be written, the contract says (contract.ts).
  *
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import { COMMAND_BYTES, COMMAND_WORDS, type Struct } from "./contract.ts";
 import type { Kernels } from "./exports.ts";
 
-/** Most threads of one backend. */
-export const MAX_THREADS = 64;
+/** The operations of a module, each with its arguments. */
+export type Commands = Readonly<Record<string, Struct>>;
 
-/** Where the control words say that the calling thread may sleep, and where they count chunks by thread. */
-export const MAY_SLEEP = 8;
-export const TAKEN = 64;
+/** A number for each argument of an operation. */
+export type Arguments<T extends Struct> = { readonly [Name in keyof T]: number };
 
-/** Bytes of the threads' control words: a cache line, and a counter for each thread. */
-export const CONTROL_BYTES = TAKEN + 4 * MAX_THREADS;
-
-/** Bytes of one command. */
-export const COMMAND_BYTES = 128;
-
-/** Where a command's words begin. */
-const WORDS = 64;
-
-/** Arguments that a command has room for. */
-const ARGUMENTS = 14;
-
-/** Operations, by their numbers in kernels/program.ts. */
-export const OPERATIONS = {
-  embed_f32: 0,
-  embed_i8: 1,
-  embed_i4: 2,
-  quantize: 3,
-  gemm_int8: 4,
-  gemm_f32: 5,
-  activate: 6,
-  add_norm: 7,
-  attention_f32: 8,
-  attention_int8: 9,
-} as const;
-
-/** An argument that is stored as float32; plain numbers are stored as int32. */
-export interface Float {
-  readonly f32: number;
+/** Where a program's commands lie. */
+export interface Room {
+  readonly memory: WebAssembly.Memory;
+  /** A multiple of 64. */
+  readonly address: number;
+  /** Commands that there is room for, `COMMAND_BYTES` each. */
+  readonly capacity: number;
 }
 
 /** A list of commands at one place in memory. */
-export class Program {
+export class Program<T extends Commands> {
+  readonly #commands: ReadonlyMap<keyof T, { number: number; fields: [string, string][] }>;
   readonly #words: Int32Array;
   readonly #floats: Float32Array;
-  readonly #address: number;
-  readonly #capacity: number;
+  readonly #room: Room;
   #count = 0;
 
-  /** Room for `capacity` commands at `address`, a multiple of 64. */
-  constructor(memory: WebAssembly.Memory, address: number, capacity: number) {
-    this.#words = new Int32Array(memory.buffer);
-    this.#floats = new Float32Array(memory.buffer);
-    this.#address = address;
-    this.#capacity = capacity;
+  /** An empty list of operations that `commands` knows. */
+  constructor(commands: T, room: Room) {
+    this.#commands = new Map(
+      Object.entries(commands).map(([name, struct], number) => [
+        name,
+        { number, fields: Object.entries(struct) },
+      ]),
+    );
+    this.#words = new Int32Array(room.memory.buffer);
+    this.#floats = new Float32Array(room.memory.buffer);
+    this.#room = room;
   }
 
   /** Forgets all commands. */
@@ -69,22 +52,22 @@ export class Program {
   }
 
   /** Adds a command of `chunks` chunks. */
-  add(operation: keyof typeof OPERATIONS, chunks: number, ...args: (number | Float)[]): void {
-    if (this.#count === this.#capacity || args.length > ARGUMENTS) {
+  add<Name extends keyof T>(operation: Name, chunks: number, args: Arguments<T[Name]>): void {
+    if (this.#count === this.#room.capacity) {
       throw new RuntimeError("runtime/internal", "a pass has more commands than it has room for.");
     }
-    let at = (this.#address + this.#count++ * COMMAND_BYTES + WORDS) >> 2;
-    this.#words[at++] = OPERATIONS[operation];
+    const { number, fields } = this.#commands.get(operation)!;
+    let at = (this.#room.address + this.#count++ * COMMAND_BYTES + COMMAND_WORDS) >> 2;
+    this.#words[at++] = number;
     this.#words[at++] = chunks;
-    for (const arg of args) {
-      if (typeof arg === "number") this.#words[at++] = arg;
-      else this.#floats[at++] = arg.f32;
+    for (const [name, type] of fields) {
+      (type === "f32" ? this.#floats : this.#words)[at++] = args[name];
     }
   }
 
   /** Carries out all commands, with the threads that wait at `control`, and forgets them. */
-  run(kernels: Kernels, control: number): void {
-    kernels.run(control, this.#address, this.#count);
+  run(kernels: Pick<Kernels, "run">, control: number): void {
+    kernels.run(control, this.#room.address, this.#count);
     this.#count = 0;
   }
 }

@@ -6,9 +6,9 @@
 import type { Backend } from "../backend/backend.ts";
 import { ReferenceBackend } from "../backend/reference/reference.ts";
 import { chooseKernels, type ChosenKernels } from "../kernels/module.ts";
-import { MAX_THREADS } from "../kernels/program.ts";
+import { MAX_THREADS } from "../kernels/contract.ts";
 import type { Threading } from "../kernels/threads.ts";
-import { WasmBackend, type WasmOptions } from "../backend/wasm/wasm.ts";
+import { WasmBackend, type WasmLimits } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { parseTags } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
@@ -32,26 +32,26 @@ async function makeBackend(
   chosen: ChosenKernels,
   bundle: ModelBundle,
   maxTokens: number,
-  options: WasmOptions,
+  limits: WasmLimits,
   parts: AsyncIterable<MatrixPart> | undefined,
 ): Promise<Backend> {
   if (parts && kind === "int8" && isQuantized(bundle.weights)) {
-    const { backend, loader } = await WasmBackend.reserve(
-      chosen,
-      bundle.weights,
-      true,
+    const { backend, loader } = await WasmBackend.reserve(chosen, bundle.weights, {
+      precision: kind,
       maxTokens,
-      options,
-    );
+      ...limits,
+    });
     for await (const { matrix, first, rows } of parts) loader.accept(matrix, first, rows);
     loader.finish();
     return backend;
   }
   const { weights } = parts ? await collectModel({ bundle, parts }) : bundle;
   if (kind === "reference") return new ReferenceBackend(weights, maxTokens);
-  return kind === "fp32"
-    ? await WasmBackend.create(chosen, weights, false, maxTokens, options)
-    : await WasmBackend.create(chosen, quantizeEncoder(weights).weights, true, maxTokens, options);
+  return await WasmBackend.create(
+    chosen,
+    kind === "int8" ? quantizeEncoder(weights).weights : weights,
+    { precision: kind, maxTokens, ...limits },
+  );
 }
 
 /** The threads that a backend can use of those that are offered, or why it has none. */

@@ -10,7 +10,7 @@
  * @module
  */
 import { platform } from "#platform";
-import { MAX_THREADS } from "../kernels/program.ts";
+import { MAX_THREADS } from "../kernels/contract.ts";
 import type { Threading } from "../kernels/threads.ts";
 import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";

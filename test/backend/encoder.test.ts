@@ -69,7 +69,10 @@ test("fp32 agrees with the reference on random shapes and batches", async () => 
     fc.asyncProperty(shape, lengths, fc.integer(), async (config, sizes, seed) => {
       const weights = randomWeights(config, seed), batch = batchOf(config, sizes, seed + 1);
       const want = await emissions(new ReferenceBackend(weights, MAX), batch);
-      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      const got = await emissions(
+        await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
+        batch,
+      );
       assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
     }),
     { numRuns: 60 },
@@ -82,7 +85,10 @@ test("an embedding of another width than the hidden state is projected", async (
       const config = { ...base, embeddingSize: e };
       const weights = randomWeights(config, e), batch = batchOf(config, sizes, e);
       const want = await emissions(new ReferenceBackend(weights, MAX), batch);
-      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      const got = await emissions(
+        await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
+        batch,
+      );
       assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
     }),
     { numRuns: 30 },
@@ -97,9 +103,15 @@ test("an int4 word embedding gives what its expanded form gives, whatever its wi
       assert.is(weights.wordEmbedding.type, "i4");
       const expanded = { ...weights, wordEmbedding: dequantizeMatrix(weights.wordEmbedding) };
       const want = await emissions(new ReferenceBackend(expanded, MAX), batch);
-      const got = await emissions(await WasmBackend.create(baseline, weights, false, MAX), batch);
+      const got = await emissions(
+        await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
+        batch,
+      );
       assert.ok(relativeL2(got, want) <= 1e-5, `fp32: relative L2 ${relativeL2(got, want)}`);
-      const int8 = await emissions(await WasmBackend.create(baseline, weights, true, MAX), batch);
+      const int8 = await emissions(
+        await WasmBackend.create(baseline, weights, { precision: "int8", maxTokens: MAX }),
+        batch,
+      );
       if (config.hiddenSize < 8) return;
       assert.ok(relativeL2(int8, want) <= 0.06, `int8: relative L2 ${relativeL2(int8, want)}`);
     }),
@@ -112,8 +124,8 @@ test("a layer that occurs twice takes memory once", async () => {
   const [first] = weights.layers, shared = { ...weights, layers: [first, first, first] };
   const repeated = { ...weights, layers: [first, structuredClone(first), structuredClone(first)] };
   const batch = batchOf(config, [12, 5], 1);
-  const a = await WasmBackend.create(baseline, shared, false, MAX);
-  const b = await WasmBackend.create(baseline, repeated, false, MAX);
+  const a = await WasmBackend.create(baseline, shared, { precision: "fp32", maxTokens: MAX });
+  const b = await WasmBackend.create(baseline, repeated, { precision: "fp32", maxTokens: MAX });
   assert.equal(bits(await encode(a, batch)), bits(await encode(b, batch)));
   assert.ok(a.memoryBytes < b.memoryBytes);
 });
@@ -123,9 +135,15 @@ test("int8 gives the same bits on every engine, near the reference of its own we
     fc.asyncProperty(shape, lengths, fc.integer(), async (config, sizes, seed) => {
       const { weights } = quantizeEncoder(randomWeights(config, seed));
       const batch = batchOf(config, sizes, seed + 1);
-      const got = await emissions(await WasmBackend.create(baseline, weights, true, MAX), batch);
+      const got = await emissions(
+        await WasmBackend.create(baseline, weights, { precision: "int8", maxTokens: MAX }),
+        batch,
+      );
       for (const engine of [unsigned, signed]) {
-        const other = await emissions(await WasmBackend.create(engine, weights, true, MAX), batch);
+        const other = await emissions(
+          await WasmBackend.create(engine, weights, { precision: "int8", maxTokens: MAX }),
+          batch,
+        );
         assert.equal(bits(other), bits(got));
       }
       const want = await emissions(new ReferenceBackend(weights, MAX), batch);
@@ -141,11 +159,11 @@ const config = configOf({ hiddenSize: 48, heads: 4, feedForwardSize: 80, maxPosi
 const float = randomWeights(config, 7);
 const int8 = quantizeEncoder(float).weights;
 
-for (const [name, weights] of [["fp32", float], ["int8", int8]] as [string, EncoderWeights][]) {
+for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
   test(`${name}: a sequence alone and in any batch gives the same bits`, async () => {
     const sizes = [5, 1, 17, 64, 6, 2, 33], batch = batchOf(config, sizes, 3);
     await withBackend(
-      await WasmBackend.create(baseline, weights, name === "int8", 200),
+      await WasmBackend.create(baseline, weights, { precision: name, maxTokens: 200 }),
       async (backend) => {
         const together = await encode(backend, batch), labels = config.labels.length;
         for (let s = 0; s < sizes.length; s++) {
@@ -161,7 +179,7 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as [string, Enco
   test(`${name}: every length from 1 to the model's maximum`, async () => {
     const reference = new ReferenceBackend(weights, 64);
     await withBackend(
-      await WasmBackend.create(baseline, weights, name === "int8", 64),
+      await WasmBackend.create(baseline, weights, { precision: name, maxTokens: 64 }),
       async (backend) => {
         for (let length = 1; length <= 64; length++) {
           const batch = batchOf(config, [length], length);
@@ -180,7 +198,7 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as [string, Enco
     }
     const batch = { ids: new Int32Array(20).fill(3), offsets: Int32Array.of(0, 20) };
     const got = await emissions(
-      await WasmBackend.create(baseline, zero, name === "int8", 64),
+      await WasmBackend.create(baseline, zero, { precision: name, maxTokens: 64 }),
       batch,
     );
     const want = await emissions(new ReferenceBackend(zero, 64), batch);
@@ -189,7 +207,7 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as [string, Enco
 
   test(`${name}: a batch that does not fit is refused, and the backend still works`, async () => {
     await withBackend(
-      await WasmBackend.create(baseline, weights, name === "int8", 64),
+      await WasmBackend.create(baseline, weights, { precision: name, maxTokens: 64 }),
       async (backend) => {
         const good = batchOf(config, [9], 1), before = await encode(backend, good);
         const bad = [
@@ -218,17 +236,23 @@ test("weights that overflow give NaN emissions, not a trap, and leave nothing be
   const broken = structuredClone(float) as EncoderWeights;
   broken.layers[0].up.weight.data.fill(3e38);
   const batch = batchOf(config, [9, 4], 1);
-  const got = await emissions(await WasmBackend.create(baseline, broken, false, 64), batch);
+  const got = await emissions(
+    await WasmBackend.create(baseline, broken, { precision: "fp32", maxTokens: 64 }),
+    batch,
+  );
   assert.ok(!got.every(Number.isFinite));
 });
 
 test("fp32 takes int8 weights and expands them; int8 does not take float32", async () => {
   const batch = batchOf(config, [30], 4);
   const want = await emissions(new ReferenceBackend(int8, 64), batch);
-  const got = await emissions(await WasmBackend.create(baseline, int8, false, 64), batch);
+  const got = await emissions(
+    await WasmBackend.create(baseline, int8, { precision: "fp32", maxTokens: 64 }),
+    batch,
+  );
   assert.ok(relativeL2(got, want) <= 1e-5);
   try {
-    await WasmBackend.create(baseline, float, true, 64);
+    await WasmBackend.create(baseline, float, { precision: "int8", maxTokens: 64 });
     assert.unreachable("float32 weights were accepted as int8");
   } catch (error) {
     assert.is((error as ModelError).code, "model/dtype");
@@ -236,7 +260,7 @@ test("fp32 takes int8 weights and expands them; int8 does not take float32", asy
 });
 
 test("a closed backend says so", async () => {
-  const backend = await WasmBackend.create(baseline, int8, true, 64);
+  const backend = await WasmBackend.create(baseline, int8, { precision: "int8", maxTokens: 64 });
   backend.close();
   assert.throws(() => void encode(backend, batchOf(config, [3], 1)));
 });

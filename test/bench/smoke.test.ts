@@ -68,8 +68,8 @@ test("--smoke measures every section and writes it down", async () => {
     assert.ok(report.kernels.modules.some(({ state }) => state === "ran"));
     // deno-fmt-ignore
     const kernels = [
-      "int8_gemm", "f32_gemm", "int8_quantize", "int8_quantize+gelu", "gelu", "attention_f32", "attention_int8", "add_norm",
-      "embed_int8", "embed_int4", "embed_f32", "crf_viterbi", "crf_forward", "crf_backward",
+      "gemm_int8", "gemm_f32", "quantize", "quantize+gelu", "gelu", "attention_f32", "attention_int8", "add_norm",
+      "embed_i8", "embed_i4", "embed_f32", "crf_viterbi", "crf_forward", "crf_backward",
     ];
     for (const kernel of kernels) {
       const row = new RegExp(`^kernels/${kernel.replace("+", "\\+")}[ /]`);

@@ -127,7 +127,10 @@ test("signed weights stay int8, as they are, and the int8 kernels run them", asy
     assert.ok(inner.every(({ type }) => type === "i8"), name);
     const quantized = quantizeEncoder(weights!).weights;
     assert.is(quantized.layers[0].up.weight.data, weights!.layers[0].up.weight.data);
-    const backend = await WasmBackend.create(chosen, quantized, true, 64);
+    const backend = await WasmBackend.create(chosen, quantized, {
+      precision: "int8",
+      maxTokens: 64,
+    });
     for (const { ids, emissions } of expected.sequences) {
       const offsets = Int32Array.of(0, ids.length);
       const got = await encode(backend, { ids: Int32Array.from(ids), offsets });

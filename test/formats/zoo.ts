@@ -124,7 +124,7 @@ export async function runZoo(name: string, kernels: ChosenKernels): Promise<Outc
   if (kind === "refused") {
     return { name, expected, kind, weights, distance: NaN, refusal: undefined };
   }
-  const backend = await WasmBackend.create(kernels, weights, false, 64);
+  const backend = await WasmBackend.create(kernels, weights, { precision: "fp32", maxTokens: 64 });
   let distance = 0;
   for (const { ids, emissions, float_emissions } of expected.sequences) {
     const offsets = Int32Array.of(0, ids.length);

@@ -39,7 +39,10 @@ test("an activation that is not in the list is an error wherever one is looked u
     await refuses("config", () => checkConfig(config));
     await refuses("reference", () => encode(new ReferenceBackend(weights, 8), batch));
     await refuses("wasm", async () => {
-      await encode(await WasmBackend.create(chosen, weights, false, 8), batch);
+      await encode(
+        await WasmBackend.create(chosen, weights, { precision: "fp32", maxTokens: 8 }),
+        batch,
+      );
     });
     await refuses("ONNX", () => encoderToOnnx(weights, false));
     await refuses("config.json", () => hfConfigOf(config, tokenizer));

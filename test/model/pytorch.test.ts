@@ -51,8 +51,8 @@ for (const name of ["tiny-torchscript", "tiny-dynamo", "tiny-tanh"]) {
   for (
     const [backend, limit] of [
       [new ReferenceBackend(weights, 64), 1e-5],
-      [await WasmBackend.create(chosen, weights, false, 64), 1e-5],
-      [await WasmBackend.create(chosen, int8, true, 64), 0.08],
+      [await WasmBackend.create(chosen, weights, { precision: "fp32", maxTokens: 64 }), 1e-5],
+      [await WasmBackend.create(chosen, int8, { precision: "int8", maxTokens: 64 }), 0.08],
     ] as const
   ) {
     test(`${name}: ${backend.name} gives PyTorch's emissions`, async () => {

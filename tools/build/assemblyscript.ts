@@ -49,16 +49,9 @@ export const MODULES: Readonly<Record<string, readonly string[]>> = {
 
 const root = new URL("../../", import.meta.url);
 
-/**
- * Compiles kernels/`name`.ts with `flags`, those of the shipped module by default.
- *
- * @throws Error with the compiler's messages.
- */
-export async function compileKernel(
-  name: string,
-  flags: readonly string[] = MODULES[name],
-): Promise<Uint8Array<ArrayBuffer>> {
-  let wasm: Uint8Array | undefined;
+/** Runs the compiler; returns what it writes, by file name's extension. */
+async function compile(name: string, flags: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const written = new Map<string, Uint8Array>();
   const problems: string[] = [];
   const { error } = await asc.main(
     [`kernels/${name}.ts`, "--outFile", "out.wasm", ...flags],
@@ -70,16 +63,37 @@ export async function compileKernel(
           return null;
         }
       },
-      writeFile: (_: string, content: Uint8Array | string): void => {
-        if (typeof content !== "string") wasm = content;
+      writeFile: (file: string, content: Uint8Array | string): void => {
+        const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+        written.set(file.slice(file.indexOf(".") + 1), bytes);
       },
       listFiles: () => [],
       stderr: { write: (text: string | Uint8Array): void => void problems.push(String(text)) },
     },
   );
-  if (error !== null || wasm === undefined) {
+  if (error !== null) {
     throw new Error(`kernels/${name}.ts does not compile:\n${problems.join("")}${error ?? ""}`);
   }
   if (problems.length > 0) console.warn(problems.join(""));
-  return Uint8Array.from(wasm);
+  return written;
+}
+
+/**
+ * Compiles kernels/`name`.ts with `flags`, those of the shipped module by default.
+ *
+ * @throws Error with the compiler's messages.
+ */
+export async function compileKernel(
+  name: string,
+  flags: readonly string[] = MODULES[name],
+): Promise<Uint8Array<ArrayBuffer>> {
+  return Uint8Array.from((await compile(name, flags)).get("wasm")!);
+}
+
+/** The functions that a shipped module exports, as methods of a TypeScript interface, by name. */
+export async function exportsOf(name: string): Promise<ReadonlyMap<string, string>> {
+  const declarations = (await compile(name, [...MODULES[name], "--bindings", "raw"])).get("d.ts");
+  const methods = new TextDecoder().decode(declarations)
+    .matchAll(/^\s*export function ((\w+)\(.*);$/gm);
+  return new Map([...methods].map(([, method, name]) => [name, method]));
 }

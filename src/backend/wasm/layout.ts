@@ -1,30 +1,19 @@
 /**
  * Where an encoder's weights and tensors lie in linear memory, and how a logical column finds its place.
  *
- * The counterpart of kernels/layout.ts: rows are padded to 16 columns. Heads are padded to 16 columns each,
+ * Rows are padded to 16 columns, as kernels/layout.ts says. Heads are padded to 16 columns each,
  * by permuting the rows of the QKV weights and the columns of the attention output's weights when they are
  * loaded, so that no kernel ever meets a head that does not fill its vectors.
  *
  * @module
  */
 import type { ModelConfig } from "../../model/config.ts";
+import { COLUMN_ALIGN, PANEL, PANEL_PARAMS } from "../../kernels/contract.ts";
 import type { Arena } from "../../kernels/memory.ts";
-
-/** Columns of a packed panel of weights. */
-export const PANEL = 8;
-
-/** Bytes of a panel's scales, biases and sums. */
-export const PANEL_PARAMS = 96;
-
-/** Rows of a full block of packed activations. */
-export const BLOCK_ROWS = 5;
-
-/** Bytes of a row's scale and zero point. */
-export const ROW_PARAMS = 8;
 
 /** Width of a row in memory. */
 export function padded(n: number): number {
-  return (n + 15) & ~15;
+  return Math.ceil(n / COLUMN_ALIGN) * COLUMN_ALIGN;
 }
 
 /** Width of a head in memory. */
@@ -91,16 +80,33 @@ export function placeTensor(
   return { width, address: arena.take(tokens * stride), stride };
 }
 
-/** Places a linear layer; `rowPlaces` and `columnPlaces` spread its outputs and inputs. */
+/** A side of a linear layer in memory: how many rows or columns there are, and where the logical ones go. */
+export interface Spread {
+  readonly count: number;
+  readonly places: Places;
+}
+
+/** Precision of the linear layers and of attention. */
+export type Precision = "int8" | "fp32";
+
+/** What a linear layer is, before it has a place. */
+export interface LinearShape {
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Default: as many rows as outputs, in order. */
+  readonly rows?: Spread;
+  /** Default: as many columns as inputs, in order. */
+  readonly columns?: Spread;
+}
+
+/** Places a linear layer. */
 export function placeLinear(
   arena: Arena,
-  int8: boolean,
-  outputs: number,
-  inputs: number,
-  rows: { count: number; places: Places } = { count: outputs, places: undefined },
-  columns: { count: number; places: Places } = { count: inputs, places: undefined },
+  precision: Precision,
+  { outputs, inputs, rows, columns }: LinearShape,
 ): WasmLinear {
-  const k = padded(columns.count), n = padded(rows.count), panels = n / PANEL;
+  const k = padded(columns?.count ?? inputs), n = padded(rows?.count ?? outputs);
+  const panels = n / PANEL, int8 = precision === "int8";
   return {
     inputs,
     outputs,
@@ -108,8 +114,8 @@ export function placeLinear(
     panels,
     weights: arena.take(n * k * (int8 ? 1 : 4)),
     columns: arena.take(int8 ? panels * PANEL_PARAMS : n * 4),
-    rowPlaces: rows.places,
-    columnPlaces: columns.places,
+    rowPlaces: rows?.places,
+    columnPlaces: columns?.places,
   };
 }
 

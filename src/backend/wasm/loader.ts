@@ -69,12 +69,13 @@ export class WasmLoader {
    * data may be overwritten afterwards.
    */
   accept(matrix: Matrix, first: number, rows: Matrix): void {
-    const { scratch, int8, words, wordScales } = this.#plan, views = this.#views;
-    const linear = this.#linears.get(matrix);
+    const { scratch, precision, words, wordScales } = this.#plan, views = this.#views;
+    const linear = this.#linears.get(matrix), int8 = precision === "int8";
+    const packer = { kernels: this.#kernels, views, staging: scratch };
     if (linear && int8) {
-      uploadInt8Linear(this.#kernels, views, scratch, linear.target, int8Of(rows), linear.bias);
+      uploadInt8Linear(packer, linear.target, { weight: int8Of(rows), bias: linear.bias });
     } else if (linear) {
-      uploadF32Linear(this.#kernels, views, scratch, linear.target, rows, linear.bias);
+      uploadF32Linear(packer, linear.target, { weight: rows, bias: linear.bias });
     } else if (matrix !== this.#weights.wordEmbedding) {
       // Kept until its partner is there, while the caller's buffer moves on.
       this.#tables.set(matrix, { ...rows, data: rows.data.slice() } as Matrix);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
 import { Arena } from "../../kernels/memory.ts";
@@ -14,12 +13,13 @@ import {
   placeLinear,
   placeNorm,
   placeTensor,
-  ROW_PARAMS,
+  type Precision,
   type WasmLinear,
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
-import { COMMAND_BYTES, CONTROL_BYTES } from "../../kernels/program.ts";
+import { COMMAND_BYTES, CONTROL_BYTES, ROW_PARAMS } from "../../kernels/contract.ts";
+import type { Sizes } from "../../kernels/module.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
 
 /** One layer's places. */
@@ -40,7 +40,7 @@ export type PlacedLayers = ReadonlyMap<LayerWeights, WasmLayer>;
 
 /** Addresses of everything else. */
 export interface Plan {
-  readonly int8: boolean;
+  readonly precision: Precision;
   readonly embeddingProjection: WasmLinear | undefined;
   readonly arena: Arena;
   readonly classifier: WasmLinear;
@@ -66,48 +66,58 @@ export interface Plan {
   readonly scratchBytes: number;
 }
 
-/** Scratch of one head; mirrors attention_scratch and attention_int8_scratch of kernels/. */
-function attentionScratch(config: ModelConfig, tokens: number, int8: boolean): number {
-  const s = Math.min(tokens, config.maxPositions), d = paddedHead(config);
-  return int8 ? 2 * padded(s) * (d + 24) + 32 * d + 96 : ((s + 7) & ~7) * (d + 4) * 4;
+/** What an encoder is placed for. */
+export interface PlanOptions {
+  readonly precision: Precision;
+  /** Most tokens of a run. */
+  readonly maxTokens: number;
+  /** Most threads of a run. */
+  readonly threads: number;
+  /** What the kernels take. */
+  readonly sizes: Sizes;
 }
 
 /** Places an encoder's weights and tensors; `weights` may lack the data of their matrices. */
 export function placeEncoder(
   weights: EncoderWeights,
-  int8: boolean,
-  maxTokens: number,
-  activationBytes: number,
-  threads: number,
+  { precision, maxTokens, threads, sizes }: PlanOptions,
 ): { plan: Plan; layers: PlacedLayers } {
   const { config } = weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
   const wide = heads * paddedHead(config), e = config.embeddingSize;
+  const int8 = precision === "int8";
   const words = int8 ? weights.wordEmbedding.type : "f32";
   const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
   const contextColumns = { count: wide, places: headPlaces(config, 1) };
   // A layer that occurs more than once (ALBERT) takes memory once.
   const layers = new Map(
     [...new Set(weights.layers)].map((layer): [LayerWeights, WasmLayer] => [layer, {
-      qkv: placeLinear(arena, int8, 3 * h, h, qkvRows),
-      attentionOutput: placeLinear(arena, int8, h, h, undefined, contextColumns),
+      qkv: placeLinear(arena, precision, { outputs: 3 * h, inputs: h, rows: qkvRows }),
+      attentionOutput: placeLinear(arena, precision, {
+        outputs: h,
+        inputs: h,
+        columns: contextColumns,
+      }),
       attentionNorm: placeNorm(arena, h),
-      up: placeLinear(arena, int8, f, h),
-      down: placeLinear(arena, int8, h, f),
+      up: placeLinear(arena, precision, { outputs: f, inputs: h }),
+      down: placeLinear(arena, precision, { outputs: h, inputs: f }),
       feedForwardNorm: placeNorm(arena, h),
     }]),
   );
   const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
-  const projection = weights.embeddingProjection && placeLinear(arena, int8, h, e);
+  const projection = weights.embeddingProjection &&
+    placeLinear(arena, precision, { outputs: h, inputs: e });
   const hidden = placeTensor(arena, maxTokens, h);
   // A layer takes 12 commands at most, embeddings and classifier fewer.
   const commands = 12 * config.layers + 12;
-  const scratchBytes = Math.ceil(attentionScratch(config, maxTokens, int8) / 64) * 64;
+  const longest = Math.min(maxTokens, config.maxPositions), d = paddedHead(config);
+  const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
+  const scratchBytes = Math.ceil(scratch(longest, d) / 64) * 64;
   const plan: Plan = {
-    int8,
+    precision,
     arena,
     embeddingProjection: projection,
-    classifier: placeLinear(arena, int8, labels, h),
+    classifier: placeLinear(arena, precision, { outputs: labels, inputs: h }),
     embeddingNorm: placeNorm(arena, e),
     wordType: words,
     words: arena.take(config.vocabSize * tableRowBytes(words, e)),
@@ -128,9 +138,9 @@ export function placeEncoder(
     control: arena.take(CONTROL_BYTES),
     program: arena.take(commands * COMMAND_BYTES),
     commands,
-    packed: int8 ? arena.take(maxTokens * widest * activationBytes) : 0,
+    packed: int8 ? arena.take(maxTokens * widest * sizes.int8_activation_bytes()) : 0,
     rows: int8 ? arena.take(maxTokens * ROW_PARAMS) : 0,
-    scratch: arena.take(Math.max(threads * scratchBytes, stagingBytes(widest, int8))),
+    scratch: arena.take(Math.max(threads * scratchBytes, stagingBytes(widest, precision))),
     scratchBytes,
   };
   return { plan, layers };

@@ -8,8 +8,9 @@
  */
 import type { I4Matrix, I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
 import { expandRow } from "../../quantize/matrix.ts";
+import { PANEL, PANEL_BIASES, PANEL_PARAMS } from "../../kernels/contract.ts";
 import type { Kernels } from "../../kernels/exports.ts";
-import { padded, PANEL, PANEL_PARAMS, type WasmLinear, type WasmNorm } from "./layout.ts";
+import { padded, type Precision, type WasmLinear, type WasmNorm } from "./layout.ts";
 
 /** Views of linear memory. */
 export interface Views {
@@ -24,6 +25,13 @@ export function viewsOf(memory: WebAssembly.Memory): Views {
   return { i8: new Int8Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
 }
 
+/** What packing needs: the kernels, their memory, and room for eight rows. */
+export interface Packer {
+  readonly kernels: Kernels;
+  readonly views: Views;
+  readonly staging: number;
+}
+
 /** Source row of every place, -1 for padding. */
 function sources(linear: WasmLinear): Int32Array {
   const rows = new Int32Array(linear.panels * PANEL).fill(-1);
@@ -32,8 +40,8 @@ function sources(linear: WasmLinear): Int32Array {
 }
 
 /** Bytes of staging that packing needs for a layer of padded width k. */
-export function stagingBytes(k: number, int8: boolean): number {
-  return PANEL * k * (int8 ? 1 : 4);
+export function stagingBytes(k: number, precision: Precision): number {
+  return PANEL * k * (precision === "int8" ? 1 : 4);
 }
 
 /** Spreads a row over its places, or copies it whole. */
@@ -49,12 +57,9 @@ function spread<T extends Int8Array | Float32Array>(
 
 /** Packs int8 weights, with their scales and biases. */
 export function uploadInt8Linear(
-  kernels: Kernels,
-  { i8, f32 }: Views,
-  staging: number,
+  { kernels, views: { i8, f32 }, staging }: Packer,
   linear: WasmLinear,
-  weight: I8Matrix,
-  bias: Float32Array,
+  { weight, bias }: { weight: I8Matrix; bias: Float32Array },
 ): void {
   const { k, panels } = linear, { columns: inputs, data, scales } = weight, rows = sources(linear);
   for (let p = 0; p < panels; p++) {
@@ -66,7 +71,7 @@ export function uploadInt8Linear(
       const row = data.subarray(r * inputs, (r + 1) * inputs);
       spread(row, linear.columnPlaces, i8, staging + lane * k);
       f32[(parameters >> 2) + lane] = scales[r];
-      f32[(parameters >> 2) + PANEL + lane] = bias[r];
+      f32[((parameters + PANEL_BIASES) >> 2) + lane] = bias[r];
     }
     kernels.int8_pack_panel(staging, k, linear.weights + p * PANEL * k, parameters);
   }
@@ -74,12 +79,9 @@ export function uploadInt8Linear(
 
 /** Packs weights as float32, expanding int8 rows, and copies the biases. */
 export function uploadF32Linear(
-  kernels: Kernels,
-  { f32 }: Views,
-  staging: number,
+  { kernels, views: { f32 }, staging }: Packer,
   linear: WasmLinear,
-  weight: Matrix,
-  bias: Float32Array,
+  { weight, bias }: { weight: Matrix; bias: Float32Array },
 ): void {
   const { k, panels } = linear, rows = sources(linear), row = new Float32Array(weight.columns);
   const stage = staging >> 2;

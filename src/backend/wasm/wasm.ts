@@ -15,43 +15,73 @@
  * @module
  */
 import { InputError } from "../../errors.ts";
+import {
+  ACTIVATION,
+  ACTIVATION_NONE,
+  BLOCK_ROWS,
+  COMMANDS,
+  CONTROL_MAY_SLEEP,
+  CONTROL_TAKEN,
+} from "../../kernels/contract.ts";
+import { cutProduct, cutRows, type RowCut } from "../../kernels/cut.ts";
+import type { Kernels } from "../../kernels/exports.ts";
+import { type ChosenKernels, instantiateKernels } from "../../kernels/module.ts";
+import { Program } from "../../kernels/program.ts";
+import { type Threading, Threads } from "../../kernels/threads.ts";
 import { type Activation, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
-import type { Kernels } from "../../kernels/exports.ts";
-import { type ChosenKernels, instantiateKernels } from "../../kernels/module.ts";
 import {
-  BLOCK_ROWS,
   paddedHead,
+  type Precision,
   type WasmLinear,
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
-import { cutProduct, cutRows, type RowCut } from "../../kernels/cut.ts";
-import { MAY_SLEEP, Program, TAKEN } from "../../kernels/program.ts";
-import { type Threading, Threads } from "../../kernels/threads.ts";
 import { type Views, viewsOf } from "./upload.ts";
 
-/** Codes of kernels/layout.ts. */
-const ACTIVATION_CODES: Record<Activation, number> = { gelu: 1, gelu_tanh: 2 };
-
 /** What a backend may use beyond the kernels. */
-export interface WasmOptions {
+export interface WasmLimits {
   /** Threads; only with kernels that import shared memory. Default: the calling one alone. */
   readonly threading?: Threading;
   /** Bytes of linear memory that the backend may have. Default: what WebAssembly allows. */
   readonly maxMemoryBytes?: number;
 }
 
+/** What a backend is made for. */
+export interface WasmOptions extends WasmLimits {
+  /** Of the linear layers and of attention. */
+  readonly precision: Precision;
+  /** Most tokens of a run. */
+  readonly maxTokens: number;
+}
+
+/** A memory and what was placed in it. */
+interface Parts {
+  readonly config: ModelConfig;
+  readonly layers: readonly WasmLayer[];
+  readonly maxTokens: number;
+  readonly plan: Plan;
+  readonly chosen: ChosenKernels;
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+  readonly threading: Threading | undefined;
+}
+
 /** An operation that waits for its tensor to be quantized. */
-type Pending =
-  | { readonly x: WasmTensor; readonly activation: number }
-  | { readonly x: WasmTensor; readonly update: WasmTensor; readonly norm: WasmNorm };
+type Pending = PendingNorm | { readonly x: WasmTensor; readonly activation: number };
+
+/** A residual with its LayerNorm. */
+interface PendingNorm {
+  readonly x: WasmTensor;
+  readonly update: WasmTensor;
+  readonly norm: WasmNorm;
+}
 
 /** {@link Backend} on a kernel module. */
 export class WasmBackend implements Backend {
@@ -69,7 +99,7 @@ export class WasmBackend implements Backend {
   /** Multiplications per token of the linear layers, nearly all there are. */
   readonly #workPerToken: number;
   /** Linear memory and what works on it; undefined once closed. */
-  #memory: { kernels: Kernels; views: Views; program: Program } | undefined;
+  #memory: { kernels: Kernels; views: Views; program: Program<typeof COMMANDS> } | undefined;
   #sequences = 0;
   #tokens = 0;
   /** Threads that this run is cut for. */
@@ -77,16 +107,9 @@ export class WasmBackend implements Backend {
   #pending: Pending | undefined;
 
   private constructor(
-    config: ModelConfig,
-    layers: readonly WasmLayer[],
-    maxTokens: number,
-    plan: Plan,
-    chosen: ChosenKernels,
-    kernels: Kernels,
-    memory: WebAssembly.Memory,
-    threading: Threading | undefined,
+    { config, layers, maxTokens, plan, chosen, kernels, memory, threading }: Parts,
   ) {
-    this.name = plan.int8 ? "wasm int8" : "wasm fp32";
+    this.name = `wasm ${plan.precision}`;
     this.config = config;
     this.embeddingProjection = plan.embeddingProjection;
     this.layers = layers;
@@ -96,7 +119,8 @@ export class WasmBackend implements Backend {
     this.memoryBytes = plan.arena.bytes;
     this.#plan = plan;
     this.#chosen = chosen;
-    const program = new Program(memory, plan.program, plan.commands);
+    const room = { memory, address: plan.program, capacity: plan.commands };
+    const program = new Program(COMMANDS, room);
     this.#memory = { kernels, views: viewsOf(memory), program };
     this.#threads = threading && new Threads(threading, {
       module: chosen.module,
@@ -105,29 +129,21 @@ export class WasmBackend implements Backend {
       control: plan.control,
       program: plan.program,
     }, kernels.stop);
-    if (threading?.maySleep) this.#memory.views.i32[(plan.control + MAY_SLEEP) >> 2] = 1;
+    if (threading?.maySleep) this.#memory.views.i32[(plan.control + CONTROL_MAY_SLEEP) >> 2] = 1;
     this.#workPerToken = linearsOf(this).reduce((sum, l) => sum + l.inputs * l.outputs, 0);
   }
 
   /**
-   * Loads weights for runs of up to `maxTokens` tokens. With `int8`, all matrices must be int8
-   * ({@link ModelError}, `model/weights`); else they may be of either type and are expanded. Throws a
-   * {@link RuntimeError} (`runtime/memory`) if the memory is not to be had.
+   * Loads weights. At precision `int8` all matrices must be int8 ({@link ModelError}, `model/weights`); else they may
+   * be of either type and are expanded. Throws a {@link RuntimeError} (`runtime/memory`) if the memory is not to be
+   * had.
    */
   static async create(
     chosen: ChosenKernels,
     weights: EncoderWeights,
-    int8: boolean,
-    maxTokens: number,
-    options: WasmOptions = {},
+    options: WasmOptions,
   ): Promise<WasmBackend> {
-    const { backend, loader } = await WasmBackend.reserve(
-      chosen,
-      weights,
-      int8,
-      maxTokens,
-      options,
-    );
+    const { backend, loader } = await WasmBackend.reserve(chosen, weights, options);
     const { wordEmbedding } = weights;
     loader.accept(wordEmbedding, 0, wordEmbedding);
     for (const { weight } of new Set(linearsOf(weights))) loader.accept(weight, 0, weight);
@@ -142,51 +158,42 @@ export class WasmBackend implements Backend {
   static async reserve(
     chosen: ChosenKernels,
     weights: EncoderWeights,
-    int8: boolean,
-    maxTokens: number,
-    { threading, maxMemoryBytes = Infinity }: WasmOptions = {},
+    { precision, maxTokens, threading, maxMemoryBytes = Infinity }: WasmOptions,
   ): Promise<{ backend: WasmBackend; loader: WasmLoader }> {
-    const { config } = weights, threads = threading?.threads ?? 1;
-    const { plan, layers } = placeEncoder(
-      weights,
-      int8,
-      maxTokens,
-      chosen.activationBytes,
-      threads,
-    );
-    const memory = plan.arena.memory(maxMemoryBytes, chosen.shared);
+    const { config } = weights, { sizes, shared } = chosen, threads = threading?.threads ?? 1;
+    const { plan, layers } = placeEncoder(weights, { precision, maxTokens, threads, sizes });
+    const memory = plan.arena.memory(maxMemoryBytes, shared);
     const kernels = await instantiateKernels(chosen.module, memory);
     kernels.int8_set_signed(chosen.signed ? 1 : 0);
-    const placed = weights.layers.map((layer) => layers.get(layer)!);
     return {
-      backend: new WasmBackend(
+      backend: new WasmBackend({
         config,
-        placed,
+        layers: weights.layers.map((layer) => layers.get(layer)!),
         maxTokens,
         plan,
         chosen,
         kernels,
         memory,
-        chosen.shared ? threading : undefined,
-      ),
+        threading: shared ? threading : undefined,
+      }),
       loader: new WasmLoader(kernels, viewsOf(memory), plan, layers, weights),
     };
   }
 
   get threads(): ThreadState {
     const state = this.#threads?.state ?? { threads: 1 };
-    const at = (this.#plan.control + TAKEN) >> 2;
+    const at = (this.#plan.control + CONTROL_TAKEN) >> 2;
     const chunks = this.#memory?.views.i32.subarray(at, at + state.threads) ?? [];
     // Counters of 32 bits, which begin again after some 50 million calls.
     return { ...state, chunks: Array.from(chunks, (taken) => taken >>> 0) };
   }
 
-  get #open(): { kernels: Kernels; views: Views; program: Program } {
+  get #open(): { kernels: Kernels; views: Views; program: Program<typeof COMMANDS> } {
     if (!this.#memory) throw new InputError("input/closed", "this recogniser has been closed.");
     return this.#memory;
   }
 
-  get #program(): Program {
+  get #program(): Program<typeof COMMANDS> {
     return this.#open.program;
   }
 
@@ -213,48 +220,81 @@ export class WasmBackend implements Backend {
   embed(out: WasmTensor): void {
     this.#settleFor(out);
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
-    const { gamma, beta } = embeddingNorm, epsilon = { f32: this.config.layerNormEpsilon };
-    const { rows, chunks } = this.#rows(1), type = this.#plan.wordType;
-    // deno-fmt-ignore
-    this.#program.add(`embed_${type}`, chunks, out.address, out.width, ids, positionIds, words, wordScales, positions, gamma, beta, epsilon, this.#tokens, rows);
+    const { rows: chunkRows, chunks } = this.#rows(1);
+    this.#program.add(`embed_${this.#plan.wordType}`, chunks, {
+      x: out.address,
+      n: out.width,
+      ids,
+      positions: positionIds,
+      words,
+      scales: wordScales,
+      positionTable: positions,
+      gamma: embeddingNorm.gamma,
+      beta: embeddingNorm.beta,
+      epsilon: this.config.layerNormEpsilon,
+      rows: this.#tokens,
+      chunkRows,
+    });
   }
 
-  linear(x: WasmTensor, weights: WasmLinear, out: WasmTensor): void {
-    const m = this.#tokens, { k, panels } = weights, { packed, rows, int8 } = this.#plan;
-    const { activationBytes } = this.#chosen;
-    if (!int8) {
-      this.#settle(x);
-      this.#settleFor(out);
-      const cut = cutProduct(m, k, panels, 4 * k, 4, this.#cutFor);
-      // deno-fmt-ignore
-      this.#program.add("gemm_f32", cut.chunks, m, k, x.address, x.stride, weights.weights, weights.columns, out.address, out.stride, panels, cut.rows, cut.panels);
-      return;
-    }
-    this.#quantize(x, k);
+  linear(x: WasmTensor, linear: WasmLinear, out: WasmTensor): void {
+    const { k, panels, weights, columns } = linear, { packed, rows, precision } = this.#plan;
+    const m = this.#tokens, int8 = precision === "int8";
+    if (int8) this.#quantize(x, k);
+    else this.#settle(x);
     this.#settleFor(out);
-    const cut = cutProduct(m, k, panels, activationBytes * k, BLOCK_ROWS, this.#cutFor);
-    // deno-fmt-ignore
-    this.#program.add("gemm_int8", cut.chunks, m, k, packed, rows, weights.weights, weights.columns, out.address, out.stride, panels, cut.rows, cut.panels);
+    const shape = int8
+      ? { rowBytes: this.#chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
+      : { rowBytes: 4 * k, block: 4 };
+    const cut = cutProduct({ m, k, panels, ...shape }, this.#cutFor);
+    const product = {
+      m,
+      k,
+      weights,
+      c: out.address,
+      stride: out.stride,
+      panels,
+      chunkRows: cut.rows,
+      chunkPanels: cut.panels,
+    };
+    if (int8) {
+      this.#program.add("gemm_int8", cut.chunks, { ...product, packed, rowParams: rows, columns });
+    } else {
+      const a = { a: x.address, aStride: x.stride, bias: columns };
+      this.#program.add("gemm_f32", cut.chunks, { ...product, ...a });
+    }
   }
 
   /** Quantizes a tensor, after what waits for it. */
   #quantize(x: WasmTensor, k: number): void {
-    const { packed, rows: parameters } = this.#plan;
-    const { rows, chunks } = this.#rows(BLOCK_ROWS);
+    const { packed, rows: rowParams } = this.#plan,
+      { rows: chunkRows, chunks } = this.#rows(BLOCK_ROWS);
     const waiting = this.#pending?.x === x ? this.#pending : undefined;
-    const activation = waiting && "activation" in waiting ? waiting.activation : 0;
     if (waiting) this.#pending = undefined;
-    const args = [x.address, x.stride, this.#tokens, k, packed, parameters, rows, activation];
-    if (!waiting || !("norm" in waiting)) this.#program.add("quantize", chunks, ...args, 0);
-    else {
-      const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
-      // deno-fmt-ignore
-      this.#program.add("quantize", chunks, ...args, update.address, x.width, norm.gamma, norm.beta, epsilon);
-    }
+    const activation = waiting && "activation" in waiting ? waiting.activation : ACTIVATION_NONE;
+    const norm = waiting && "norm" in waiting
+      ? this.#normArguments(waiting)
+      : { update: 0, n: 0, gamma: 0, beta: 0, epsilon: 0 };
+    this.#program.add("quantize", chunks, {
+      x: x.address,
+      stride: x.stride,
+      m: this.#tokens,
+      k,
+      packed,
+      rowParams,
+      chunkRows,
+      activation,
+      ...norm,
+    });
+  }
+
+  #normArguments({ x, update, norm: { gamma, beta } }: PendingNorm) {
+    const epsilon = this.config.layerNormEpsilon;
+    return { update: update.address, n: x.width, gamma, beta, epsilon };
   }
 
   activate(x: WasmTensor, activation: Activation): void {
-    this.#wait({ x, activation: forActivation(ACTIVATION_CODES, activation) });
+    this.#wait({ x, activation: forActivation(ACTIVATION, activation) });
   }
 
   addNorm(x: WasmTensor, update: WasmTensor, norm: WasmNorm): void {
@@ -266,7 +306,7 @@ export class WasmBackend implements Backend {
   #wait(pending: Pending): void {
     this.#settle(this.#pending?.x);
     this.#pending = pending;
-    if (!this.#plan.int8) this.#settle(pending.x);
+    if (this.#plan.precision !== "int8") this.#settle(pending.x);
   }
 
   /** Writes the operation that waits for a tensor, before anything but a linear layer reads it. */
@@ -274,12 +314,11 @@ export class WasmBackend implements Backend {
     const waiting = this.#pending;
     if (waiting === undefined || waiting.x !== x) return;
     this.#pending = undefined;
-    const { rows, chunks } = this.#rows(1), m = this.#tokens;
+    const { rows: chunkRows, chunks } = this.#rows(1), { address, width: n } = x;
+    const rows = { x: address, n, rows: this.#tokens, chunkRows };
     if ("norm" in waiting) {
-      const { update, norm } = waiting, epsilon = { f32: this.config.layerNormEpsilon };
-      // deno-fmt-ignore
-      this.#program.add("add_norm", chunks, rows, m, x.address, update.address, x.width, norm.gamma, norm.beta, epsilon);
-    } else this.#program.add("activate", chunks, rows, m, x.address, x.width, waiting.activation);
+      this.#program.add("add_norm", chunks, { ...rows, ...this.#normArguments(waiting) });
+    } else this.#program.add("activate", chunks, { ...rows, activation: waiting.activation });
   }
 
   /** Writes the operation that waits if it needs what is now overwritten. */
@@ -292,11 +331,21 @@ export class WasmBackend implements Backend {
   attention(qkv: WasmTensor, out: WasmTensor): void {
     this.#settle(qkv);
     this.#settleFor(out);
-    const { heads, hiddenSize } = this.config,
-      { int8, offsets, scratch, scratchBytes } = this.#plan;
-    const scale = { f32: 1 / Math.sqrt(hiddenSize / heads) }, d = paddedHead(this.config);
-    // deno-fmt-ignore
-    this.#program.add(int8 ? "attention_int8" : "attention_f32", this.#sequences * heads, qkv.address, qkv.stride, offsets, heads, d, scale, out.address, out.stride, scratch, scratchBytes);
+    const { heads, hiddenSize } = this.config;
+    const { precision, offsets, scratch, scratchBytes } = this.#plan;
+    const kernel = precision === "int8" ? "attention_int8" : "attention_f32";
+    this.#program.add(kernel, this.#sequences * heads, {
+      qkv: qkv.address,
+      stride: qkv.stride,
+      offsets,
+      heads,
+      d: paddedHead(this.config),
+      scale: 1 / Math.sqrt(hiddenSize / heads),
+      context: out.address,
+      contextStride: out.stride,
+      scratch,
+      scratchBytes,
+    });
   }
 
   /** Carries out what was written, and copies the tensor. */

@@ -9,35 +9,15 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Kernels } from "../../src/kernels/exports.ts";
-import { FIRST_FREE } from "../../src/kernels/memory.ts";
-import { instantiateKernels } from "../../src/kernels/module.ts";
-import { emulated, random, relativeL2, shipped } from "../support.ts";
+import { random, relativeL2 } from "../support.ts";
+import { type Engine, engines, FREE } from "./engine.ts";
 
 const f = Math.fround;
 
 /** Sequences from here on are computed in int8. */
 const SHORT = 24;
 
-interface Engine {
-  name: string;
-  kernels: Kernels;
-  memory: WebAssembly.Memory;
-}
-
-async function engine(name: string, module: WebAssembly.Module, signed = false): Promise<Engine> {
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: 64 });
-  const kernels = await instantiateKernels(module, memory);
-  kernels.int8_set_signed(signed ? 1 : 0);
-  return { name, kernels, memory };
-}
-
-const baseline = await engine("baseline", await shipped("baseline"));
-const engines = [
-  baseline,
-  await engine("relaxed, unsigned dot", await emulated("unsigned")),
-  await engine("relaxed, signed dot", await emulated("signed"), true),
-];
+const [baseline] = engines;
 
 /** One head: q, k and v row-major `[s, d]`. */
 interface Head {
@@ -54,26 +34,34 @@ type Kind = "attention_int8" | "attention_f32";
 const CANARY = 0x55;
 
 /** Runs a kernel in memory full of something else, and checks that it wrote its output and scratch only. */
-function compute({ kernels, memory }: Engine, { s, d, scale, q, k, v }: Head, kind: Kind) {
-  const i8 = new Int8Array(memory.buffer, FIRST_FREE), f32 = new Float32Array(memory.buffer);
+function compute({ kernels, memory, run }: Engine, { s, d, scale, q, k, v }: Head, kind: Kind) {
+  const i8 = new Int8Array(memory.buffer, FREE), f32 = new Float32Array(memory.buffer);
   i8.fill(CANARY);
-  const gap = 24, ld = 3 * (d + gap), ldc = d + gap;
-  const input = (FIRST_FREE >> 2) + 64, output = input + s * ld, scratch = output + s * ldc + 64;
+  const gap = 24, ld = 3 * d + gap, ldc = d + gap;
+  const input = (FREE >> 2) + 64, output = input + s * ld, scratch = output + s * ldc + 64;
   for (let r = 0; r < s; r++) {
     [q, k, v].forEach((x, part) =>
-      f32.set(x.subarray(r * d, (r + 1) * d), input + r * ld + part * (d + gap))
+      f32.set(x.subarray(r * d, (r + 1) * d), input + r * ld + part * d)
     );
   }
-  const before = i8.slice(0, (output << 2) - FIRST_FREE);
-  const at = input << 2, part = (d + gap) * 4;
-  const call = kernels[kind];
-  // deno-fmt-ignore
-  call(at, at + part, at + 2 * part, ld * 4, s, d, scale, output << 2, ldc * 4, scratch << 2);
-  const room = kind === "attention_f32"
-    ? kernels.attention_scratch(s, d)
-    : kernels.attention_int8_scratch(s, d);
+  const offsets = FREE;
+  new Int32Array(memory.buffer).set([0, s], offsets >> 2);
+  const before = i8.slice(0, (output << 2) - FREE);
+  const room = kernels[`${kind}_scratch`](s, d);
+  run(kind, 1, {
+    qkv: input << 2,
+    stride: ld * 4,
+    offsets,
+    heads: 1,
+    d,
+    scale,
+    context: output << 2,
+    contextStride: ldc * 4,
+    scratch: scratch << 2,
+    scratchBytes: room,
+  });
   const clean = (from: number, to: number): boolean =>
-    i8.subarray(from - FIRST_FREE, to - FIRST_FREE).every((b) => b === CANARY);
+    i8.subarray(from - FREE, to - FREE).every((b) => b === CANARY);
   assert.ok(before.every((b, i) => b === i8[i]), "the input must stay as it is");
   assert.ok(
     clean((scratch << 2) + room, (scratch << 2) + room + 65536),

@@ -7,35 +7,20 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Kernels } from "../../src/kernels/exports.ts";
-import { FIRST_FREE } from "../../src/kernels/memory.ts";
-import { instantiateKernels } from "../../src/kernels/module.ts";
-import { BLOCK_ROWS, padded, PANEL, PANEL_PARAMS } from "../../src/backend/wasm/layout.ts";
+import { padded } from "../../src/backend/wasm/layout.ts";
+import {
+  ACTIVATION_NONE,
+  BLOCK_ROWS,
+  PANEL,
+  PANEL_BIASES,
+  PANEL_PARAMS,
+  ROW_PARAMS,
+} from "../../src/kernels/contract.ts";
 import { cutRows } from "../../src/kernels/cut.ts";
-import { emulated, random, shipped } from "../support.ts";
+import { random } from "../support.ts";
+import { type Engine, engines, FREE } from "./engine.ts";
 
 const f = Math.fround;
-
-interface Engine {
-  name: string;
-  kernels: Kernels;
-  memory: WebAssembly.Memory;
-}
-
-const PAGES = 64;
-
-async function engine(name: string, module: WebAssembly.Module, signed = false): Promise<Engine> {
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-  const kernels = await instantiateKernels(module, memory);
-  kernels.int8_set_signed(signed ? 1 : 0);
-  return { name, kernels, memory };
-}
-
-const engines = [
-  await engine("baseline", await shipped("baseline")),
-  await engine("relaxed, unsigned dot", await emulated("unsigned")),
-  await engine("relaxed, signed dot", await emulated("signed"), true),
-];
 
 interface Product {
   m: number;
@@ -75,10 +60,10 @@ function expected({ m, n, k, x, w, scales, bias }: Product): Float32Array {
   return out;
 }
 
-function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: Product) {
+function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias }: Product) {
   const i8 = new Int8Array(memory.buffer), f32 = new Float32Array(memory.buffer);
   const kp = padded(k), np = padded(n);
-  let top = FIRST_FREE;
+  let top = FREE;
   const take = (bytes: number): number => {
     const at = top;
     top = (top + bytes + 63) & ~63;
@@ -86,7 +71,7 @@ function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: P
     i8.fill(0x55, at, top); // whatever was there must not matter
     return at;
   };
-  const input = take(m * kp * 4), packed = take(m * kp * 2), rows = take(m * 8);
+  const input = take(m * kp * 4), packed = take(m * kp * 2), rows = take(m * ROW_PARAMS);
   const weights = take(np * kp), columns = take((np / PANEL) * PANEL_PARAMS);
   const output = take(m * np * 4), stage = take(PANEL * kp);
   f32.fill(0, input >> 2, (input >> 2) + m * kp);
@@ -99,23 +84,31 @@ function compute({ kernels, memory }: Engine, { m, n, k, x, w, scales, bias }: P
       const j = p * PANEL + lane;
       i8.set(w.subarray(j * k, (j + 1) * k), stage + lane * kp);
       f32[parameters + lane] = scales[j];
-      f32[parameters + PANEL + lane] = bias[j];
+      f32[parameters + (PANEL_BIASES >> 2) + lane] = bias[j];
     }
     kernels.int8_pack_panel(stage, kp, weights + p * PANEL * kp, columns + p * PANEL_PARAMS);
   }
-  // In two ranges of rows and two of columns, as two threads would.
-  const { rows: cut, chunks } = cutRows(m, BLOCK_ROWS, 2);
-  const ranges = chunks > 1 ? [[cut, m], [0, cut]] : [[0, m]];
-  for (const [i0, i1] of ranges) {
-    kernels.int8_quantize(input, kp * 4, m, kp, packed, rows, 0, i0, i1);
-  }
-  const middle = (np / PANEL >> 2) << 1;
-  for (const [p0, p1] of [[middle, np / PANEL], [0, middle]]) {
-    for (const [i0, i1] of ranges) {
-      // deno-fmt-ignore
-      kernels.int8_gemm(m, kp, packed, rows, weights, columns, output, np * 4, p0, p1, i0, i1);
-    }
-  }
+  // Rows and columns in two ranges each where there are enough, as two threads would take them.
+  const { rows: chunkRows, chunks } = cutRows(m, BLOCK_ROWS, 2), panels = np / PANEL;
+  const norm = { update: 0, n: 0, gamma: 0, beta: 0, epsilon: 0 };
+  const shared = { m, k: kp, packed, rowParams: rows, chunkRows };
+  run("quantize", chunks, {
+    ...shared,
+    ...norm,
+    x: input,
+    stride: kp * 4,
+    activation: ACTIVATION_NONE,
+  });
+  const chunkPanels = panels > 2 ? Math.ceil(panels / 4) * 2 : panels;
+  run("gemm_int8", chunks * Math.ceil(panels / chunkPanels), {
+    ...shared,
+    weights,
+    columns,
+    c: output,
+    stride: np * 4,
+    panels,
+    chunkPanels,
+  });
   const out = new Float32Array(m * n);
   for (let i = 0; i < m; i++) {
     const at = (output >> 2) + i * np;

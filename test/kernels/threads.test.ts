@@ -9,7 +9,9 @@ import { runInNewContext } from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { chooseKernels, type ChosenKernels } from "../../src/kernels/module.ts";
+import { COMMANDS, CONTROL_TAKEN } from "../../src/kernels/contract.ts";
 import { cutProduct, cutRows } from "../../src/kernels/cut.ts";
+import { Program } from "../../src/kernels/program.ts";
 import type { Thread, Threading, ThreadTask } from "../../src/kernels/threads.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { type InputError, RuntimeError } from "../../src/errors.ts";
@@ -43,7 +45,11 @@ const batches = [[1], [2], [7, 1, 3], [200, 56], [5, 5, 5, 5, 90, 33, 2]].map((s
 );
 
 function make(chosen: ChosenKernels, quantized: boolean, threading?: Threading) {
-  return WasmBackend.create(chosen, quantized ? int8 : weights, quantized, 256, { threading });
+  return WasmBackend.create(chosen, quantized ? int8 : weights, {
+    precision: quantized ? "int8" : "fp32",
+    maxTokens: 256,
+    threading,
+  });
 }
 
 /** Runs until the backend has started its threads and each of them has taken part. */
@@ -221,21 +227,28 @@ test("a thread that comes late to a run that is over takes nothing of it", async
   };
   const control = 65536, program = 65536 + 1024, words = new Int32Array(memory.buffer);
   // One command that adds 0 to a row of 16: LayerNorm of zeros with beta 1 gives 1.
-  const x = 2 * 65536, command = (program + 64) >> 2;
-  const floats = new Float32Array(memory.buffer);
-  floats.fill(1, (x + 512) >> 2, (x + 512 + 64) >> 2);
-  words.set([7, 1, 1, 1, x, x + 1024, 16, x + 2048, x + 512], command);
-  floats[command + 9] = 1e-6;
+  const x = 2 * 65536, beta = x + 512, floats = new Float32Array(memory.buffer);
+  floats.fill(1, beta >> 2, (beta >> 2) + 16);
+  new Program(COMMANDS, { memory, address: program, capacity: 1 }).add("add_norm", 1, {
+    x,
+    update: x + 1024,
+    n: 16,
+    gamma: x + 2048,
+    beta,
+    epsilon: 1e-6,
+    rows: 1,
+    chunkRows: 1,
+  });
   exports.run(control, program, 1);
   assert.equal([...floats.subarray(x >> 2, (x >> 2) + 16)], Array(16).fill(1));
-  assert.is(words[(control + 64) >> 2], 1, "this thread took the one chunk");
+  assert.is(words[(control + CONTROL_TAKEN) >> 2], 1, "this thread took the one chunk");
   // Generations wrap around past 0, which means "before the first run", and -1, "ended".
   for (const [last, next] of [[0x7ffffffe, 0x7fffffff], [0x7fffffff, 1], [1, 2]]) {
     words[control >> 2] = last;
     exports.run(control, program, 1);
     assert.is(words[control >> 2], next);
   }
-  const taken = words[(control + 64) >> 2];
+  const taken = words[(control + CONTROL_TAKEN) >> 2];
   assert.is(taken, 4);
   // Another thread saw run 1 begin, and gets to it when the commands are already those of run 5.
   words.set([3, 5, 3, 5], program >> 2);
@@ -245,7 +258,7 @@ test("a thread that comes late to a run that is over takes nothing of it", async
     assert.unreachable,
   );
   await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.is(words[(control + 68) >> 2], 0);
+  assert.is(words[((control + CONTROL_TAKEN) >> 2) + 1], 0);
   exports.stop(control);
   worker.terminate();
 });
@@ -259,7 +272,7 @@ test("cuts cover everything, in whole blocks up to the last rows", () => {
         assert.ok(cut.rows % block === 0 && last > 0, `${m} rows: ${JSON.stringify(cut)}`);
         assert.ok(cut.chunks === 1 || (last >= 8 && last < cut.rows + 8));
         for (const [k, panels] of [[16, 2], [768, 288], [3072, 96], [256, 6], [4096, 512]]) {
-          const product = cutProduct(m, k, panels, k, block, threads);
+          const product = cutProduct({ m, k, panels, rowBytes: k, block }, threads);
           const groups = Math.ceil(panels / product.panels), blocks = product.chunks / groups;
           const rest = m - (blocks - 1) * product.rows;
           assert.ok(product.rows % block === 0 && Number.isInteger(blocks) && rest > 0);

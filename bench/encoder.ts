@@ -173,7 +173,7 @@ async function openPeers(
         close: () => backend.close(),
       });
     }
-    const file = encoderToOnnx(model.weights, precision === "int8");
+    const file = encoderToOnnx(model.weights, { int8: precision === "int8" });
     for (const { name, threads, open } of engines) {
       const session = await open(file);
       peers.push({

@@ -113,7 +113,7 @@ export async function ortWeb(threads: number): Promise<Engine> {
         graphOptimizationLevel: "all",
       }),
     );
-  const trial = await open(encoderToOnnx(randomInt8Weights(SHAPES.smoke), true));
+  const trial = await open(encoderToOnnx(randomInt8Weights(SHAPES.smoke), { int8: true }));
   await trial.run(trial.input({ ids: Int32Array.of(1, 2, 3, 4), offsets: Int32Array.of(0, 4) }));
   await trial.close();
   if (ort.env.wasm.numThreads !== threads) {

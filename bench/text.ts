@@ -131,7 +131,7 @@ async function openPipelines(
   const chosen = await chooseKernels(await defaultKernels());
   const crf = await Crf.create(chosen, parseTags(bundle.weights.config.labels), bundle.crf, true);
   for (const precision of PRECISIONS) {
-    const file = encoderToOnnx(bundle.weights, precision === "int8");
+    const file = encoderToOnnx(bundle.weights, { int8: precision === "int8" });
     for (const engine of engines) {
       const session = await engine.open(file);
       pipelines.push(new OrtPipeline(engine, precision, session, bundle, crf));

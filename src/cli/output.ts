@@ -20,8 +20,8 @@ function fail(error: Error & { code?: string }): void {
   wake?.();
 }
 
-/** Hands text to stdout and waits until it takes more, or, with `all`, until it has left the process. */
-async function write(text: string, all: boolean): Promise<void> {
+/** Hands text to stdout and waits until it takes more, or until all of it has left the process. */
+async function write(text: string, until: "more" | "all"): Promise<void> {
   if (!listening) {
     listening = true;
     process.stdout.on("error", fail);
@@ -31,8 +31,8 @@ async function write(text: string, all: boolean): Promise<void> {
   await new Promise<void>((resolve) => {
     wake = resolve;
     try {
-      const more = process.stdout.write(text, () => all && resolve());
-      if (more && !all) resolve();
+      const more = process.stdout.write(text, () => until === "all" && resolve());
+      if (more && until === "more") resolve();
     } catch (error) {
       // Deno writes to a file synchronously, and throws what others emit.
       fail(error as Error);
@@ -44,12 +44,12 @@ async function write(text: string, all: boolean): Promise<void> {
 
 /** Writes to stdout; resolves when it may be written to again. Throws {@link OutputClosed}. */
 export async function print(text: string): Promise<void> {
-  if (text !== "") await write(text, false);
+  if (text !== "") await write(text, "more");
 }
 
 /** Resolves when all that was printed has left the process. Throws what `print` would. */
 export function flush(): Promise<void> {
-  return write("", true);
+  return write("", "all");
 }
 
 /** One line on stderr, prefixed with the program's name. */

@@ -75,10 +75,13 @@ export interface TrimReport {
   readonly changes: readonly (readonly [name: string, change: TokenChange])[];
 }
 
-async function* textsOf(paths: readonly string[], warn: boolean): AsyncGenerator<string[]> {
+async function* textsOf(
+  paths: readonly string[],
+  warn: (message: string) => void,
+): AsyncGenerator<string[]> {
   for (const path of paths) {
     const chunks = createReadStream(path) as AsyncIterable<Uint8Array>;
-    for await (const lines of readLines(chunks, path, warn ? complain : () => {})) {
+    for await (const lines of readLines(chunks, path, warn)) {
       yield lines.map(({ text }) => text);
     }
   }
@@ -86,7 +89,9 @@ async function* textsOf(paths: readonly string[], warn: boolean): AsyncGenerator
 
 async function count(tokenizer: Tokenizer, paths: readonly string[]): Promise<PieceCounts> {
   let counts = countPieces(tokenizer, []);
-  for await (const texts of textsOf(paths, true)) counts = countPieces(tokenizer, texts, counts);
+  for await (const texts of textsOf(paths, complain)) {
+    counts = countPieces(tokenizer, texts, counts);
+  }
   if (counts.some((n) => n > 0)) return counts;
   throw new UsageError(`${paths.join(", ")}: there is no text in it`);
 }
@@ -102,7 +107,10 @@ async function trim(
   const sentences = new TokenMeter(tokenizer, trimmed.tokenizer);
   for (const sentence of SENTENCES) sentences.add(sentence);
   const corpus = new TokenMeter(tokenizer, trimmed.tokenizer);
-  for await (const texts of textsOf(trimVocab, false)) for (const text of texts) corpus.add(text);
+  // What is wrong with lines was said when they were counted.
+  for await (const texts of textsOf(trimVocab, () => {})) {
+    for (const text of texts) corpus.add(text);
+  }
   const changes: [string, TokenChange][] = [["built-in sentences", sentences.value]];
   if (counts) changes.unshift(["corpus", corpus.value]);
   return { bundle: trimmed, report: { choice, changes } };

@@ -180,7 +180,7 @@ async function verifyModel(
     const expected = await runOrt(model, bundle, texts, options);
     const results: Comparison[] = [];
     for (const backend of BACKENDS) {
-      results.push(await compare(path, backend, bundle, expected, options, precision));
+      results.push(await compare(bundle, expected, { path, backend, precision, options }));
     }
     return results;
   } finally {
@@ -214,7 +214,9 @@ async function runOrt(
     const { ids, starts, ends } = tokenizer.encode(text);
     const all = await model.run([tokenizer.cls, ...ids, tokenizer.sep]);
     const emissions = all.slice(labels.length, all.length - labels.length);
-    const spans = decodeSpans(emissions, labels, crf, !options.unconstrained)
+    const spans = decodeSpans(emissions, labels, crf, {
+      constrained: !options.unconstrained,
+    })
       .flatMap((span): Span[] => {
         const place = placeOf(span, starts, ends);
         return place ? [{ type: span.type, ...place }] : [];
@@ -225,12 +227,14 @@ async function runOrt(
 }
 
 async function compare(
-  path: string,
-  backend: BackendName,
   bundle: ModelBundle,
   expected: readonly Expected[],
-  options: VerifyOptions,
-  precision: OnnxDescription["precision"],
+  { path, backend, precision, options }: {
+    readonly path: string;
+    readonly backend: BackendName;
+    readonly precision: OnnxDescription["precision"];
+    readonly options: VerifyOptions;
+  },
 ): Promise<Comparison> {
   const ner = await Ner.fromBundle(bundle, {
     backend,

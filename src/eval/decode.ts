@@ -22,7 +22,7 @@ export function decodeSpans(
   emissions: ArrayLike<number>,
   labels: readonly string[],
   crf?: CrfWeights,
-  constrained = true,
+  { constrained = true }: { readonly constrained?: boolean } = {},
 ): TokenSpan[] {
   const tags = parseTags(labels);
   const size = tags.length;

@@ -9,6 +9,9 @@
  */
 import { FormatError, type FormatErrorCode } from "../errors.ts";
 
+/** A parsed JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
 /** The first key that occurs twice in one object of a valid JSON text, or undefined. */
 export function duplicateKey(json: string): string | undefined {
   const objects: (Set<string> | undefined)[] = [];
@@ -45,7 +48,7 @@ export function parseJsonObject(
   json: string,
   code: FormatErrorCode,
   what: string,
-): Readonly<Record<string, unknown>> {
+): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -60,7 +63,7 @@ export function parseJsonObject(
   if (key !== undefined) {
     throw new FormatError(code, `${what} has the key ${JSON.stringify(key)} twice.`);
   }
-  return value as Record<string, unknown>;
+  return value as JsonObject;
 }
 
 /**

@@ -44,7 +44,7 @@ export function writeExport(
   const { crf, tokenizer } = bundle, int8 = options.dtype === "int8";
   const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
   const files = new Map<string, Uint8Array>([
-    ["model.onnx", encoderToOnnx(weights, int8)],
+    ["model.onnx", encoderToOnnx(weights, { int8 })],
     ["config.json", json(hfConfigOf(weights.config, tokenizer))],
     ["tokenizer.json", json(tokenizer.toJSON())],
     ["tokenizer_config.json", json(tokenizerConfigOf(weights.config, tokenizer))],

@@ -13,7 +13,7 @@ import { tokenizerFromJson } from "../tokenizer/load.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 
 /** The fields of a tokenizer.json that hold ids, as `Tokenizer.toJSON` writes them. */
-export interface Fields {
+export interface TokenizerFile {
   readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
   readonly post_processor: PostProcessor | null;
   readonly padding: { readonly pad_id: number } | null;
@@ -45,8 +45,8 @@ const POST_PROCESSORS: readonly unknown[] = ["BertProcessing", "TemplateProcessi
  * @throws {TokenizerError} `tokenizer/unsupported` for another model than WordPiece: where pieces are merged or weighed
  * against each other, leaving one out changes how text without it is cut
  */
-export function tokenizerFields(tokenizer: Tokenizer): Fields {
-  const fields = tokenizer.toJSON() as Fields;
+export function tokenizerFields(tokenizer: Tokenizer): TokenizerFile {
+  const fields = tokenizer.toJSON() as TokenizerFile;
   const { model, post_processor: processor } = fields;
   if (model.type !== "WordPiece" || !POST_PROCESSORS.includes(processor?.type)) {
     throw new TokenizerError(
@@ -59,7 +59,7 @@ export function tokenizerFields(tokenizer: Tokenizer): Fields {
 }
 
 /** Ids that a tokenizer cannot be without: its special tokens, added tokens, and the unknown token. */
-export function requiredIds(tokenizer: Tokenizer, fields: Fields): Set<number> {
+export function requiredIds(tokenizer: Tokenizer, fields: TokenizerFile): Set<number> {
   const ids = new Set(fields.added_tokens.map(({ id }) => id));
   for (const id of [tokenizer.cls, tokenizer.sep, tokenizer.unk]) ids.add(id);
   const { post_processor: processor } = fields;

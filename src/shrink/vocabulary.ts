@@ -20,7 +20,7 @@
 import { InputError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 import { scriptName, SCRIPTS, scriptTest } from "./scripts.ts";
-import { type Fields, requiredIds, tokenizerFields } from "./tokenizer.ts";
+import { requiredIds, tokenizerFields, type TokenizerFile } from "./tokenizer.ts";
 
 /** How often each piece of a vocabulary occurs, by id. */
 export type PieceCounts = Uint32Array;
@@ -77,7 +77,7 @@ interface Spelling {
   readonly body: string;
 }
 
-function spellings({ model }: Fields): Spelling[] {
+function spellings({ model }: TokenizerFile): Spelling[] {
   const prefix = model.continuing_subword_prefix;
   return Object.entries(model.vocab).map(([piece, id]) => {
     const inner = prefix !== "" && piece.length > prefix.length && piece.startsWith(prefix);

@@ -250,12 +250,13 @@ test("a layer that occurs more than once is stored once", () => {
   const bundle = modelOf({ hiddenSize: 36, heads: 3, layers: 4 }, 8);
   const [layer] = bundle.weights.layers;
   const shared = { ...bundle.weights, layers: bundle.weights.layers.map(() => layer) };
-  const one = encoderToOnnx(
-    { ...shared, config: { ...shared.config, layers: 1 }, layers: [layer] },
-    false,
-  );
-  const four = encoderToOnnx(shared, false);
-  assert.ok(four.length < encoderToOnnx(bundle.weights, false).length / 1.5);
+  const one = encoderToOnnx({
+    ...shared,
+    config: { ...shared.config, layers: 1 },
+    layers: [layer],
+  });
+  const four = encoderToOnnx(shared);
+  assert.ok(four.length < encoderToOnnx(bundle.weights).length / 1.5);
   assert.ok(four.length - one.length < 20_000, "only nodes are added");
   assert.equal(
     tensorsOf(readBack(writeExport({ ...bundle, weights: shared })).weights),
@@ -267,7 +268,7 @@ test("2 GB and more are refused before memory is asked for", () => {
   const weights = modelOf({}, 1).weights;
   const wordEmbedding = { ...weights.wordEmbedding, rows: 1 << 24, columns: 32 };
   assert.throws(
-    () => encoderToOnnx({ ...weights, wordEmbedding } as EncoderWeights, false),
+    () => encoderToOnnx({ ...weights, wordEmbedding } as EncoderWeights),
     (error: Error) =>
       error instanceof NerError && error.code === "onnx/size" && /2 GB/.test(error.message),
   );
@@ -312,7 +313,7 @@ test("a package is exported: its entities are ours and, decoded, onnxruntime-web
   );
   for (const [i, text] of TEXTS.entries()) {
     const { starts, ends } = tokenizer.encode(text);
-    const spans = decodeSpans(logits[i], bundle.weights.config.labels, bundle.crf, true)
+    const spans = decodeSpans(logits[i], bundle.weights.config.labels, bundle.crf)
       .map(({ type, first, last }) => ({ type, start: starts[first], end: ends[last] }));
     const entities = (await ner.extract(text)).map(({ type, start, end }) => ({
       type,

@@ -44,7 +44,7 @@ test("an activation that is not in the list is an error wherever one is looked u
         batch,
       );
     });
-    await refuses("ONNX", () => encoderToOnnx(weights, false));
+    await refuses("ONNX", () => encoderToOnnx(weights));
     await refuses("config.json", () => hfConfigOf(config, tokenizer));
   }
 });

@@ -10,7 +10,7 @@
  * @module
  */
 import { FormatError, ModelError, show } from "../../errors.ts";
-import { parseJsonObject } from "../json.ts";
+import { type JsonObject, parseJsonObject } from "../json.ts";
 
 /** What config.json says about an encoder; undefined where it is silent. */
 export interface HfConfig {
@@ -52,11 +52,8 @@ function fail(what: string): never {
   throw new FormatError("config/field", `config.json: ${what}.`);
 }
 
-/** A parsed JSON object. */
-export type Fields = Readonly<Record<string, unknown>>;
-
 /** The first of these fields that is there, as an integer. */
-function size(fields: Fields, ...names: string[]): number | undefined {
+function size(fields: JsonObject, ...names: string[]): number | undefined {
   for (const name of names) {
     const value = fields[name];
     if (value === undefined || value === null) continue;
@@ -68,7 +65,7 @@ function size(fields: Fields, ...names: string[]): number | undefined {
   return undefined;
 }
 
-function text(fields: Fields, ...names: string[]): string | undefined {
+function text(fields: JsonObject, ...names: string[]): string | undefined {
   for (const name of names) {
     const value = fields[name];
     if (value === undefined || value === null) continue;
@@ -155,7 +152,7 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
  * wrong, and {@link ModelError} `config/unsupported` for a decoder, for relative positions, and for an
  * architecture that is known to be another, naming what it has.
  */
-export function readHfConfig(config: string | Fields): HfConfig {
+export function readHfConfig(config: string | JsonObject): HfConfig {
   const fields = typeof config === "string"
     ? parseJsonObject(config, "config/json", "config.json")
     : config;

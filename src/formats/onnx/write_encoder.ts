@@ -84,7 +84,7 @@ function transposedInt8({ data, columns }: I8Matrix, from: number, count: number
 }
 
 /** The integers of a quantized table, a byte each. */
-function integersOf(table: I8Matrix | I4Matrix): Int8Array {
+function storedIntegers(table: I8Matrix | I4Matrix): Int8Array {
   if (table.type === "i8") return table.data;
   const { rows, columns, data } = table, width = (columns + 1) >> 1;
   const out = new Int8Array(rows * columns);
@@ -97,6 +97,12 @@ function integersOf(table: I8Matrix | I4Matrix): Int8Array {
   return out;
 }
 
+/** How an encoder is written. */
+export interface WriteEncoderOptions {
+  /** Multiply int8 matrices as integers; else everything is expanded to float32. */
+  readonly int8?: boolean;
+}
+
 /** Puts an encoder's parts into a graph. */
 class EncoderGraph {
   readonly graph = new GraphWriter();
@@ -105,7 +111,7 @@ class EncoderGraph {
   /** What DynamicQuantizeLinear made of a value, so that no value is quantized twice. */
   readonly #quantized = new Map<Value, Value[]>();
 
-  constructor(config: EncoderWeights["config"], int8: boolean) {
+  constructor(config: EncoderWeights["config"], { int8 = false }: WriteEncoderOptions) {
     this.#config = config;
     this.#int8 = int8;
   }
@@ -115,9 +121,11 @@ class EncoderGraph {
     x: Value,
     { weight, bias }: LinearWeights,
     name: string,
-    from = 0,
-    count = weight.rows,
-    output?: Value,
+    { from = 0, count = weight.rows, output }: {
+      readonly from?: number;
+      readonly count?: number;
+      readonly output?: Value;
+    } = {},
   ): Value {
     const g = this.graph, k = weight.columns;
     const b = g.constant(`${name}.bias`, [count], bias.subarray(from, from + count));
@@ -160,7 +168,7 @@ class EncoderGraph {
       const floats = (): Float32Array => dequantizeMatrix(table).data;
       return g.node("Gather", [g.lazy(name, [rows, columns], TYPE.float, floats), indices]);
     }
-    const integers = (): Int8Array => integersOf(table);
+    const integers = (): Int8Array => storedIntegers(table);
     const bytes = g.node("Gather", [
       g.lazy(name, [rows, columns], TYPE.int8, integers),
       indices,
@@ -210,7 +218,7 @@ class EncoderGraph {
     const g = this.graph, { hiddenSize: h, heads } = this.#config, d = h / heads;
     const split = g.integers(0, 0, heads, d);
     const part = (i: number, label: string, perm: number[]): Value => {
-      const projected = this.linear(x, qkv, `${name}.${label}`, i * h, h);
+      const projected = this.linear(x, qkv, `${name}.${label}`, { from: i * h, count: h });
       return g.node("Transpose", [g.node("Reshape", [projected, split])], { perm });
     };
     const query = part(0, "query", [0, 2, 1, 3]);
@@ -243,8 +251,11 @@ class EncoderGraph {
  *
  * @throws {ModelError} `onnx/size` if it would have 2 GB or more
  */
-export function encoderToOnnx(weights: EncoderWeights, int8: boolean): Uint8Array<ArrayBuffer> {
-  const { config } = weights, encoder = new EncoderGraph(config, int8), g = encoder.graph;
+export function encoderToOnnx(
+  weights: EncoderWeights,
+  options: WriteEncoderOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const { config } = weights, encoder = new EncoderGraph(config, options), g = encoder.graph;
   const ids = g.input(INPUTS.ids, TYPE.int64, ["batch", "sequence"]);
   const mask = encoder.mask(g.input(INPUTS.mask, TYPE.int64, ["batch", "sequence"]));
   let x = encoder.embeddings(weights, ids);
@@ -253,7 +264,7 @@ export function encoderToOnnx(weights: EncoderWeights, int8: boolean): Uint8Arra
     x = encoder.layer(x, layer, mask, `layers.${weights.layers.indexOf(layer)}`);
   }
   const labels = config.labels.length;
-  encoder.linear(x, weights.classifier, "classifier", 0, labels, OUTPUT);
+  encoder.linear(x, weights.classifier, "classifier", { output: OUTPUT });
   g.output(OUTPUT, TYPE.float, ["batch", "sequence", labels]);
   return g.finish(OPSET, "edge-ner");
 }

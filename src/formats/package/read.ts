@@ -82,18 +82,20 @@ function matrixType(name: string, dtype: Dtype | undefined): Matrix["type"] {
   return dtype === "I8" ? "i8" : "f32";
 }
 
-/** Makes a matrix of a package's tensors; `scales` belong to a quantized one. */
-export type MatrixReader = (
-  name: string,
-  type: Matrix["type"],
-  rows: number,
-  columns: number,
-  tensor: SafeTensor,
-  scales: Float32Array,
-) => Matrix;
+/** A matrix as a package has it. */
+export interface StoredMatrix {
+  readonly name: string;
+  readonly type: Matrix["type"];
+  readonly rows: number;
+  readonly columns: number;
+  readonly tensor: SafeTensor;
+  /** Of a quantized one, one for each row. */
+  readonly scales: Float32Array;
+}
 
 /** A matrix that is a view of its tensor, checked. */
-export const viewMatrix: MatrixReader = (name, type, rows, columns, tensor, scales) => {
+export function viewMatrix(stored: StoredMatrix): Matrix {
+  const { name, type, rows, columns, tensor, scales } = stored;
   const { data } = tensor, { buffer, byteOffset, length } = data;
   const matrix: Matrix = type === "f32"
     ? { type, rows, columns, data: safetensorFloats(tensor, name) }
@@ -101,7 +103,7 @@ export const viewMatrix: MatrixReader = (name, type, rows, columns, tensor, scal
     ? { type, rows, columns, data: new Int8Array(buffer, byteOffset, length), scales }
     : { type, rows, columns, data, scales };
   return checkMatrix(name, rows, columns, matrix);
-};
+}
 
 /**
  * Puts a model together from a package's tensors and metadata. Throws as {@link readPackage} does.
@@ -110,7 +112,7 @@ export const viewMatrix: MatrixReader = (name, type, rows, columns, tensor, scal
  */
 export function assemblePackage(
   file: SafeTensors,
-  matrixOf: MatrixReader,
+  matrixOf: (stored: StoredMatrix) => Matrix,
   options?: TokenizerOptions,
 ): ModelBundle {
   const { tensors, metadata } = file, head = readHead(metadata), { config } = head;
@@ -136,7 +138,7 @@ export function assemblePackage(
       const type = matrixType(name, tensors.get(name)?.dtype);
       const tensor = take(name, [rows, storedColumns(type, columns)]);
       const scales = type === "f32" ? new Float32Array(0) : vector(`${name}.scale`, rows);
-      return matrixOf(name, type, rows, columns, tensor, scales);
+      return matrixOf({ name, type, rows, columns, tensor, scales });
     },
     vector,
   });

@@ -17,7 +17,7 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkMatrix } from "../check.ts";
-import { assemblePackage, viewMatrix } from "./read.ts";
+import { assemblePackage, type StoredMatrix, viewMatrix } from "./read.ts";
 import {
   headerLength,
   readHeader,
@@ -157,10 +157,10 @@ export async function streamPackage(
     const awaited = new Map<string, I8Matrix | I4Matrix>();
     const bundle = assemblePackage(
       { tensors, metadata },
-      (name, type, rows, columns, tensor, s) => {
-        if (type === "f32") return viewMatrix(name, type, rows, columns, tensor, s);
-        const matrix = emptyMatrix(type, rows, columns, s);
-        awaited.set(name, matrix);
+      (stored) => {
+        if (stored.type === "f32") return viewMatrix(stored);
+        const matrix = emptyMatrix(stored, stored.type);
+        awaited.set(stored.name, matrix);
         return matrix;
       },
       options,
@@ -178,10 +178,8 @@ export async function streamPackage(
 
 /** A quantized matrix without its data. */
 function emptyMatrix(
+  { rows, columns, scales }: StoredMatrix,
   type: "i8" | "i4",
-  rows: number,
-  columns: number,
-  scales: Float32Array,
 ): I8Matrix | I4Matrix {
   return type === "i8"
     ? { type, rows, columns, data: new Int8Array(0), scales }

@@ -18,7 +18,7 @@
  */
 import type { ModelBundle } from "../model/bundle.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
-import { hfConfigOf, tokenizerConfigOf } from "./hf/write.ts";
+import { hfConfigOf, tokenizerConfigOf } from "./hf/write_config.ts";
 import { crfToSafetensors } from "./hf/crf.ts";
 import { encoderToOnnx } from "./onnx/write_encoder.ts";
 

@@ -6,7 +6,7 @@ import { chooseKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { encode } from "../../src/backend/encoder.ts";
 import { ModelError } from "../../src/errors.ts";
-import { hfConfigOf } from "../../src/formats/hf/write.ts";
+import { hfConfigOf } from "../../src/formats/hf/write_config.ts";
 import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
 import { type Activation, activationNamed, ACTIVATIONS } from "../../src/model/activations.ts";
 import { checkConfig } from "../../src/model/config.ts";

@@ -16,32 +16,24 @@
  *
  * @module
  */
-import { FormatError, InputError, ModelError, show } from "../../errors.ts";
+import { FormatError, ModelError } from "../../errors.ts";
 import { activationNamed } from "../../model/activations.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { checkConfig, type ModelConfig } from "../../model/config.ts";
-import type {
-  CrfWeights,
-  EncoderWeights,
-  F32Matrix,
-  LayerWeights,
-  LinearWeights,
-  NormWeights,
-} from "../../model/weights.ts";
+import type { EncoderWeights, LayerWeights, LinearWeights } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
-import { checkCrf, checkFinite, checkVocabulary } from "../check.ts";
+import { checkVocabulary } from "../check.ts";
 import {
   CHECKPOINTS,
   type CheckpointType,
   firstPositionOf,
   type ParameterNames,
 } from "./parameter_names.ts";
-import { crfFromSafetensors } from "./crf.ts";
+import { crfFromSafetensors, crfInside } from "./crf.ts";
 import { findHead, headFromTensors } from "./head.ts";
 import { type HfConfig, readHfConfig } from "./config.ts";
-import { parseJsonObject } from "../json.ts";
+import { Parameters, readTensors, type Tensors } from "./parameters.ts";
 import { readTokenizer, textOf, type TokenizerFiles } from "./tokenizer.ts";
-import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
 import { shareLayers, stackLinear } from "../stack.ts";
 
 /** A checkpoint folder's files by role; text files as bytes or as text. */
@@ -58,54 +50,6 @@ export interface CheckpointFiles extends TokenizerFiles {
   readonly head?: Uint8Array;
 }
 
-type Tensors = ReadonlyMap<string, SafeTensor>;
-
-/** A shard's name may not lead out of the folder: names are looked up in what was handed in, never opened. */
-function joinShards(
-  files: ReadonlyMap<string, Uint8Array>,
-  index: string,
-): Map<string, SafeTensor> {
-  const name = "model.safetensors.index.json";
-  const map = parseJsonObject(index, "checkpoint/index", name)["weight_map"];
-  if (typeof map !== "object" || map === null || Array.isArray(map)) {
-    throw new FormatError("checkpoint/index", `${name} has no weight_map.`);
-  }
-  const shards = new Map<string, Tensors>();
-  const all = new Map<string, SafeTensor>();
-  for (const [tensor, shard] of Object.entries(map as Record<string, unknown>)) {
-    const bytes = typeof shard === "string" ? files.get(shard) : undefined;
-    if (bytes === undefined) {
-      throw new FormatError(
-        "checkpoint/shard",
-        `${name} has ${JSON.stringify(tensor)} in ${show(shard)}, which was not handed in; ` +
-          "pass that file's bytes under this name.",
-      );
-    }
-    const key = shard as string;
-    if (!shards.has(key)) shards.set(key, readSafetensors(bytes).tensors);
-    const found = shards.get(key)!.get(tensor);
-    if (found === undefined) {
-      throw new FormatError(
-        "checkpoint/shard",
-        `${JSON.stringify(key)} has no tensor ${JSON.stringify(tensor)}, though ${name} says so.`,
-      );
-    }
-    all.set(tensor, found);
-  }
-  return all;
-}
-
-function readTensors({ model, index }: CheckpointParts): Tensors {
-  if (model instanceof Uint8Array) return readSafetensors(model).tensors;
-  if (index === undefined) {
-    throw new InputError(
-      "input/index",
-      "A checkpoint in several files needs its model.safetensors.index.json.",
-    );
-  }
-  return joinShards(model, textOf(index, "model.safetensors.index.json"));
-}
-
 /** What stands in front of the encoder's names: `bert.`, nothing, or what a wrapping module added. */
 function prefixOf(tensors: Tensors, names: ParameterNames, modelType: string): string {
   const found = [...tensors.keys()].filter((name) => name.endsWith(names.word));
@@ -119,64 +63,6 @@ function prefixOf(tensors: Tensors, names: ParameterNames, modelType: string): s
       ? `The checkpoint has no tensor ${JSON.stringify(`${modelType}.${names.word}`)}.`
       : `The checkpoint has ${found.length} word embeddings (${found.join(", ")}); expected one.`,
   );
-}
-
-/** Reads parameters by name and shape. */
-class Parameters {
-  readonly #tensors: Tensors;
-  readonly #prefix: string;
-
-  constructor(tensors: Tensors, prefix: string) {
-    this.#tensors = tensors;
-    this.#prefix = prefix;
-  }
-
-  has(name: string): boolean {
-    return this.#tensors.has(this.#prefix + name);
-  }
-
-  shape(name: string): readonly number[] {
-    const tensor = this.#tensors.get(this.#prefix + name);
-    if (tensor === undefined) {
-      throw new FormatError(
-        "checkpoint/tensor",
-        `The checkpoint has no tensor ${JSON.stringify(this.#prefix + name)}.`,
-      );
-    }
-    return tensor.shape;
-  }
-
-  floats(name: string, shape: readonly number[]): Float32Array {
-    const found = this.shape(name);
-    if (found.join() !== shape.join()) {
-      throw new FormatError(
-        "checkpoint/tensor",
-        `Tensor ${JSON.stringify(this.#prefix + name)} has shape [${found}], expected [${shape}].`,
-      );
-    }
-    const full = this.#prefix + name;
-    return checkFinite(full, widenedFloats(this.#tensors.get(full)!, full));
-  }
-
-  matrix(name: string, rows: number, columns: number): F32Matrix {
-    return { type: "f32", rows, columns, data: this.floats(name, [rows, columns]) };
-  }
-
-  linear(name: string, rows: number, columns: number): LinearWeights {
-    return {
-      weight: this.matrix(`${name}.weight`, rows, columns),
-      bias: this.floats(`${name}.bias`, [rows]),
-    };
-  }
-
-  /** LayerNorm's parameters; checkpoints of TensorFlow's time call them gamma and beta. */
-  norm(name: string, width: number): NormWeights {
-    const old = this.has(`${name}.gamma`);
-    return {
-      gamma: this.floats(`${name}.${old ? "gamma" : "weight"}`, [width]),
-      beta: this.floats(`${name}.${old ? "beta" : "bias"}`, [width]),
-    };
-  }
 }
 
 /** A size that config.json must say, or must agree on with the parameters. */
@@ -348,26 +234,6 @@ function projectionOf(
   );
 }
 
-/** pytorch-crf's parameters beside the classifier, wherever the module that holds them put them. */
-function crfInside(tensors: Tensors, labels: number): CrfWeights | undefined {
-  const part = "start_transitions";
-  const found = [...tensors.keys()].filter((name) => name === part || name.endsWith(`.${part}`));
-  if (found.length === 0) return undefined;
-  if (found.length > 1) {
-    throw new FormatError(
-      "checkpoint/tensor",
-      `The checkpoint has ${found.length} CRFs (${found.join(", ")}); expected one.`,
-    );
-  }
-  const prefix = found[0]!.slice(0, -part.length);
-  const parameters = new Parameters(tensors, prefix);
-  return checkCrf({
-    start: parameters.floats(part, [labels]),
-    end: parameters.floats("end_transitions", [labels]),
-    transitions: parameters.floats("transitions", [labels, labels]),
-  }, labels);
-}
-
 /** Files of a checkpoint without its tokenizer's. */
 export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
 
@@ -391,7 +257,7 @@ export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weigh
         "one for token classification.",
     );
   }
-  const tensors = readTensors(files);
+  const tensors = readTensors(files.model, files.index);
   const weights = encoderFromTensors(tensors, config, head);
   const crf = files.crf ? crfFromSafetensors(files.crf, labels) : crfInside(tensors, labels);
   return { weights, crf };

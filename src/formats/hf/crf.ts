@@ -1,6 +1,6 @@
 /**
  * CRF parameters from safetensors, named as pytorch-crf names them: `start_transitions` and
- * `end_transitions` `[L]`, `transitions` `[L, L]` (row = from, column = to), all F32.
+ * `end_transitions` `[L]`, `transitions` `[L, L]` (row = from, column = to), of 32 or 16 bits.
  *
  * https://pytorch-crf.readthedocs.io, version 0.7.2.
  *
@@ -9,18 +9,17 @@
 import { FormatError } from "../../errors.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import { checkCrf } from "../check.ts";
-import {
-  readSafetensors,
-  type SafeTensor,
-  safetensorFloats,
-  type SafeTensors,
-} from "../safetensors/read.ts";
+import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 
 /** The three tensors of a CRF, with this prefix; throws {@link FormatError} `crf/tensor`. */
-export function crfFromTensors(file: SafeTensors, labels: number, prefix = ""): CrfWeights {
+export function crfFromTensors(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  labels: number,
+  prefix = "",
+): CrfWeights {
   const read = (name: string, shape: readonly number[]): Float32Array => {
-    const tensor = file.tensors.get(prefix + name);
+    const tensor = tensors.get(prefix + name);
     if (tensor === undefined) {
       throw new FormatError(
         "crf/tensor",
@@ -33,7 +32,7 @@ export function crfFromTensors(file: SafeTensors, labels: number, prefix = ""): 
         `The CRF's ${name} has shape [${tensor.shape}], expected [${shape}] for ${labels} labels.`,
       );
     }
-    return safetensorFloats(tensor, prefix + name);
+    return widenedFloats(tensor, prefix + name);
   };
   const start = read("start_transitions", [labels]);
   const end = read("end_transitions", [labels]);
@@ -47,7 +46,30 @@ export function crfFromTensors(file: SafeTensors, labels: number, prefix = ""): 
  * a shape that does not fit; ModelError `model/weights` for a score that is not finite.
  */
 export function crfFromSafetensors(bytes: Uint8Array, labels: number): CrfWeights {
-  return crfFromTensors(readSafetensors(bytes), labels);
+  return crfFromTensors(readSafetensors(bytes).tensors, labels);
+}
+
+/**
+ * A CRF among a model's parameters, wherever the module that holds it put it; undefined where there is none.
+ *
+ * Throws {@link FormatError}: `checkpoint/tensor` for several, `crf/tensor` as {@link crfFromSafetensors} does.
+ */
+export function crfInside(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  labels: number,
+): CrfWeights | undefined {
+  const part = "start_transitions";
+  const found = [...tensors.keys()].filter((name) => name === part || name.endsWith(`.${part}`));
+  if (found.length > 1) {
+    throw new FormatError(
+      "checkpoint/tensor",
+      `The checkpoint has ${found.length} CRFs (${found.join(", ")}); expected one.`,
+    );
+  }
+  const [name] = found;
+  return name === undefined
+    ? undefined
+    : crfFromTensors(tensors, labels, name.slice(0, -part.length));
 }
 
 /** A CRF as the file that {@link crfFromSafetensors} reads. */

@@ -26,7 +26,7 @@ import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 import { crfToSafetensors } from "./crf.ts";
 import { CHECKPOINTS } from "./parameter_names.ts";
-import { hfConfigOf, tokenizerConfigOf } from "./write.ts";
+import { hfConfigOf, tokenizerConfigOf } from "./write_config.ts";
 
 /** The class in transformers that computes what this encoder does. */
 function architectureOf(config: ModelConfig): "bert" | "electra" | "albert" {

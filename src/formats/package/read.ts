@@ -146,7 +146,7 @@ export function assemblePackage(
   const crfNames = [...unread].filter((name) => name.startsWith("crf."));
   const crf = crfNames.length === 0
     ? undefined
-    : crfFromTensors(file, config.labels.length, "crf.");
+    : crfFromTensors(tensors, config.labels.length, "crf.");
   for (const name of ["start_transitions", "end_transitions", "transitions"]) {
     unread.delete(`crf.${name}`);
   }

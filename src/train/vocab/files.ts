@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { tokenizerConfigOf } from "../../formats/hf/write.ts";
+import { tokenizerConfigOf } from "../../formats/hf/write_config.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 
 /** Positions that BERT has; of a tokenizer alone, nobody knows better. */

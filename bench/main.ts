@@ -27,26 +27,10 @@ import { SHAPES } from "./models.ts";
 import { HELP, type Options, readOptions, type RuntimeName } from "./options.ts";
 import { findEngines } from "./ort.ts";
 import { latencySvg } from "./plot.ts";
+import type { Report } from "./report.ts";
 import { benchInside } from "./runtimes.ts";
 import { benchText, type TextReport, textText } from "./text.ts";
 import { transformersEngines } from "./transformers.ts";
-
-/** All that a run found; what `--json` writes. */
-export interface Report {
-  readonly date: string;
-  /** The command line. */
-  readonly options: readonly string[];
-  readonly machine: { readonly cpu: string; readonly cores: number };
-  readonly smoke: boolean;
-  readonly runtimes: readonly RuntimeReport[];
-  /** Runtimes that were asked for and could not be had, or did not come through. */
-  readonly failed: readonly { readonly runtime: RuntimeName; readonly reason: string }[];
-  /** In Deno only. */
-  readonly kernels: KernelReport;
-  readonly encoder: readonly EncoderReport[];
-  /** In Deno only. */
-  readonly text: readonly TextReport[];
-}
 
 /** What Deno's own sections found. */
 type Here = Inside & Pick<Report, "kernels" | "text">;

@@ -7,7 +7,7 @@ import { isAbsolute } from "node:path";
 import { acrossNames, type Cell, type EncoderReport, type Mixed } from "./encoder.ts";
 import type { KernelReport } from "./kernels.ts";
 import type { RuntimeReport } from "./inside.ts";
-import type { Report } from "./main.ts";
+import type { Report } from "./report.ts";
 import { ms } from "./measure.ts";
 import type { TextReport } from "./text.ts";
 

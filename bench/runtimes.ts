@@ -10,7 +10,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
-import { path, program, root } from "../test/runtime/harness.ts";
+import { path, program, root } from "../tools/check/programs.ts";
 import { type Inside, note } from "./inside.ts";
 import type { Options, RuntimeName } from "./options.ts";
 

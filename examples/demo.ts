@@ -7,8 +7,7 @@
  * @module
  */
 import process from "node:process";
-import { Ner } from "../mod.ts";
-import { bracketed, highlighter } from "../src/cli/highlight.ts";
+import { type Entity, Ner } from "../mod.ts";
 
 const SENTENCES = [
   "তীব্র জ্বর ও মাথাব্যথায় ডাক্তার প্যারাসিটামল ৫০০ মিলিগ্রাম দিনে তিনবার খেতে বলেছেন।",
@@ -23,12 +22,24 @@ const SENTENCES = [
 /** Deno tells NO_COLOR without asking for permission; elsewhere the environment is open anyway. */
 const noColor = (globalThis as { Deno?: { noColor: boolean } }).Deno?.noColor ??
   Boolean(process.env.NO_COLOR);
+/** What goes before and behind an entity. */
+const [open, close] = process.stdout.isTTY && !noColor ? ["\x1b[7m", "\x1b[0m"] : ["[", "]"];
+
+/** `তাকে [প্যারাসিটামল MED] দিন`: entities come in order and apart. */
+function marked(text: string, entities: readonly Entity[]): string {
+  let result = "", at = 0;
+  for (const { start, end, type } of entities) {
+    result += `${text.slice(at, start)}${open}${text.slice(start, end)} ${type}${close}`;
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
 const ms = (time: number): string => `${time.toFixed(1).padStart(7)} ms`;
 
 const beforeLoad = performance.now();
 const ner = await Ner.load(new URL("../models/meder-int8.safetensors", import.meta.url));
 const loaded = performance.now();
-const render = process.stdout.isTTY && !noColor ? highlighter(ner.info().types) : bracketed;
 
 let firstEntity: number | undefined;
 const times: number[] = [];
@@ -38,7 +49,7 @@ for (const sentence of SENTENCES) {
   const end = performance.now();
   times.push(end - start);
   if (entities.length > 0) firstEntity ??= end;
-  console.log(`${ms(end - start)}  ${render(sentence, entities)}`);
+  console.log(`${ms(end - start)}  ${marked(sentence, entities)}`);
 }
 ner.close();
 

@@ -15,7 +15,7 @@ import {
 } from "../mod.ts";
 import { readFolder } from "../src/formats/folder.ts";
 import { tokenizerFromJson } from "../src/tokenizer/load.ts";
-import { must, TEXTS } from "./case.ts";
+import { must, TEXTS } from "./promises.ts";
 
 /** An export's files, text as text. */
 export interface Export extends ExportFiles {

@@ -18,16 +18,8 @@ import { collectModel, streamPackage } from "../src/formats/package/stream.ts";
 import { readSafetensors, type SafeTensors } from "../src/formats/safetensors/read.ts";
 import { tokenizerFromJson, tokenizerFromVocab } from "../src/tokenizer/load.ts";
 import type { Tokenizer, VocabConfig } from "../src/tokenizer/types.ts";
-import {
-  type Case,
-  checkEncoding,
-  checkEntities,
-  MEMORY_FACTOR,
-  must,
-  type Target,
-  TEXTS,
-  tryBundle,
-} from "./case.ts";
+import { type Case, MEMORY_FACTOR, type Target } from "./case.ts";
+import { checkEncoding, checkEntities, must, TEXTS, tryBundle } from "./promises.ts";
 import { mutateJson } from "./json.ts";
 import { mutateOnnx } from "./onnx.ts";
 import { claim, mutateSafetensors, oddPackage } from "./package.ts";

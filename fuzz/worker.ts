@@ -8,8 +8,8 @@
  * @module
  */
 import process from "node:process";
-import { type Case, type Outcome, type Target, Violation } from "./case.ts";
-import { MEMORY_CONSTANT, MEMORY_FACTOR } from "./case.ts";
+import { type Case, MEMORY_CONSTANT, MEMORY_FACTOR, type Outcome, type Target } from "./case.ts";
+import { Violation } from "./promises.ts";
 import * as memory from "./memory.ts";
 import { Random } from "./random.ts";
 import { checkGood, loadSeeds, type Seeds } from "./seeds.ts";

@@ -133,3 +133,9 @@ export class Aligned {
     return out;
   }
 }
+
+/**
+ * One step of a normalizer. True if the result is in `target`; false if it is in `source`, unchanged or changed in place.
+ * Whichever it is, the other's content is lost.
+ */
+export type Step = (source: Aligned, target: Aligned) => boolean;

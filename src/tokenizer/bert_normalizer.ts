@@ -6,10 +6,9 @@
  * @module
  */
 
-import type { Aligned } from "./aligned.ts";
+import type { Aligned, Step } from "./aligned.ts";
 import { type Fields, readBoolean } from "./fields.ts";
 import { normalizeForm } from "./forms.ts";
-import type { Step } from "./normalizers.ts";
 import {
   CJK,
   classes,

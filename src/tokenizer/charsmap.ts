@@ -18,10 +18,9 @@
  * @module
  */
 
-import type { Aligned } from "./aligned.ts";
+import type { Aligned, Step } from "./aligned.ts";
 import { writeUtf8 } from "./byte_level.ts";
 import { invalid } from "./fields.ts";
-import type { Step } from "./normalizers.ts";
 import { BREAKS, EXTENDS, kindAt, kinds, type KindTable, PREPENDS } from "./subword_classes.ts";
 
 /** Graphemes of this many UTF-8 bytes or more are not looked up as a whole. */

@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Aligned } from "./aligned.ts";
+import type { Aligned, Step } from "./aligned.ts";
 import { compileBert, dropMarks, toLowerCase } from "./bert_normalizer.ts";
 import { compileCharsmap } from "./charsmap.ts";
 import {
@@ -29,12 +29,6 @@ import {
 import { normalizeForm } from "./forms.ts";
 import { compileReplace } from "./replace.ts";
 import { classes, MARK, SPACE } from "./unicode.ts";
-
-/**
- * One step. True if the result is in `target`; false if it is in `source`, unchanged or changed in place.
- * Whichever it is, the other's content is lost.
- */
-export type Step = (source: Aligned, target: Aligned) => boolean;
 
 /** A compiled normalizer. */
 export interface Normalizer {

@@ -10,9 +10,8 @@
  */
 
 import { show } from "../errors.ts";
-import type { Aligned } from "./aligned.ts";
+import type { Aligned, Step } from "./aligned.ts";
 import { type Fields, invalid, readObject, readString, unsupported } from "./fields.ts";
-import type { Step } from "./normalizers.ts";
 import { classes, SPACE } from "./unicode.ts";
 
 /** Compiles a Replace. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { EncoderReport } from "../../bench/encoder.ts";
-import type { Report } from "../../bench/main.ts";
+import type { Report } from "../../bench/report.ts";
 import { findRuntime, type Guest } from "../../bench/runtimes.ts";
 
 async function bench(...args: string[]): Promise<{ code: number; output: string }> {

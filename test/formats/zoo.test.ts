@@ -12,7 +12,7 @@ import type { EncoderWeights, Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import { relativeL2, shipped } from "../support.ts";
-import { hasPlace, supportTable, withTable } from "../../tools/check/support_table.ts";
+import { hasPlace, supportTable, withTable } from "./support_table.ts";
 import { throwsCode } from "./helpers.ts";
 import { limitOf, type Outcome, readZoo, runZoo, zooFolders } from "./zoo.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The zoo's folders, run: what test/formats/zoo.test.ts checks and tools/check/support_table.ts writes down.
+ * The zoo's folders, run: what test/formats/zoo.test.ts checks and test/formats/support_table.ts writes down.
  *
  * A folder's model is read without its tokenizer and its emissions are computed by the fp32 kernels, so that a
  * difference is one of reading or of formulas, not of rounding to int8.

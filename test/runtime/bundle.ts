@@ -4,7 +4,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
-import { path, root } from "./harness.ts";
+import { path, root } from "../../tools/check/programs.ts";
 
 /**
  * Bundles `entry` (a path under the root) into `project`/`output`. `edge-ner` and its dependencies resolve

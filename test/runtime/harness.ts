@@ -4,19 +4,11 @@
  *
  * @module
  */
+import { command, path, root } from "../../tools/check/programs.ts";
 import { report } from "../../tools/check/report.ts";
 import type { Pages } from "../../tools/build/serve.ts";
 import { moveWeightsOut } from "./external.ts";
 import type { Expected, Result } from "./shared.ts";
-
-/** The repository's root. */
-export const root: URL = new URL("../../", import.meta.url);
-const runtimes = new URL(".ci/runtimes/", root);
-
-/** A URL's path on this machine. */
-export function path(url: URL): string {
-  return decodeURIComponent(url.pathname);
-}
 
 /** Where `expected.json` is. */
 export const expectedUrl: URL = new URL("expected.json", import.meta.url);
@@ -33,41 +25,6 @@ export async function readExpected(): Promise<Expected> {
 
 /** The committed default model. */
 export const modelUrl: URL = new URL("models/meder-int8.safetensors", root);
-
-/** Runs a command; throws with its output when it fails. */
-export async function command(
-  program: string,
-  args: readonly string[],
-  options: { cwd?: string | URL; env?: Record<string, string> } = {},
-): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args],
-    stdin: "null",
-    ...options,
-  }).output();
-  const out = new TextDecoder().decode(stdout);
-  if (code !== 0) {
-    throw new Error(
-      `${program} ${args.join(" ")} exited with ${code}\n${out}${new TextDecoder().decode(stderr)}`,
-    );
-  }
-  return out;
-}
-
-/**
- * The binary of a runtime that comes from npm, by its path under .ci/runtimes/node_modules; installs them
- * all on first use. The binaries themselves and not the npm wrappers, which cannot be ended by their id.
- */
-export async function program(name: string): Promise<string> {
-  const file = new URL(`node_modules/${name}`, runtimes);
-  try {
-    await Deno.stat(file);
-  } catch {
-    console.log("installing the runtimes into .ci/runtimes ...");
-    await command("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: runtimes });
-  }
-  return path(file);
-}
 
 /**
  * A folder for the loading cases, removed when disposed of: `packed/` holds one package, `two/` holds two,

@@ -1,63 +1,68 @@
 /**
  * Everything that can be checked without running the library: `deno task check`.
  *
- * Format, lint, types (Deno's for all files, TypeScript's own for the published entry points, which adds the
- * files that only a bundler sees), documentation of all that mod.ts exports, and that wasm/ is what
- * kernels/ builds to. Every check runs even when an earlier one fails.
+ * Format, lint, the doors between rooms, types (Deno's for all files, TypeScript's own for the published entry
+ * points, which adds the files that only a bundler sees), documentation of all that the faces export, and that
+ * wasm/ is what kernels/ builds to. Every check runs even when an earlier one fails.
  *
  * @module
  */
+import { ASSEMBLYSCRIPT, readArrows, sourceFiles } from "./arrows.ts";
+import { NEVER, ROOMS } from "./doors.ts";
+import { judge } from "./judge.ts";
 import { report } from "./report.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** Written in AssemblyScript, whose types Deno does not know. */
-const ASSEMBLYSCRIPT = /^kernels\//;
 /** Import WebAssembly modules as workerd does; checked by tsc instead. */
 const MODULE_IMPORTS =
   /^(src\/runtime\/platform_workerd|wasm\/modules|test\/runtime\/workerd\/worker)\.ts$/;
-const SKIPPED = /^(node_modules|dist|\.git|\.ci|fixtures)$/;
 
-async function typescriptFiles(folder = ""): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(new URL(folder || ".", root))) {
-    const path = folder + entry.name;
-    if (entry.isDirectory && !SKIPPED.test(entry.name)) {
-      found.push(...await typescriptFiles(`${path}/`));
-    } else if (entry.isFile && /\.ts$/.test(path) && !/\.d\.ts$/.test(path)) found.push(path);
-  }
-  return found.filter((path) => !ASSEMBLYSCRIPT.test(path) && !MODULE_IMPORTS.test(path)).sort();
+/** What a check has to say, and whether it is content. */
+interface Finding {
+  readonly ok: boolean;
+  readonly text: string;
 }
 
-const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
-  ["format", ["fmt", "--check"]],
-  ["lint", ["lint"]],
-  ["types", ["check", "--quiet", ...await typescriptFiles()]],
-  ["types of the package", [
-    "run",
-    "-A",
-    "npm:typescript/tsc",
-    "-p",
-    "tools/build/tsconfig.json",
-    "--noEmit",
-  ]],
-  ["documentation", ["doc", "--lint", "mod.ts", "train.ts"]],
-  ["wasm/ is built from kernels/", ["run", "-A", "tools/build/wasm.ts", "--check"]],
-];
-
-let failed = 0;
-for (const [name, args] of checks) {
+/** Runs Deno with `args`, whose output matters only when it fails. */
+async function deno(...args: readonly string[]): Promise<Finding> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: root,
     stdin: "null",
     env: { NO_COLOR: "1" },
   }).output();
-  console.log(`${code === 0 ? "ok  " : "FAIL"} ${name}`);
-  if (code !== 0) {
-    failed++;
-    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    console.log(output.trimEnd().replace(/^/gm, "    "));
-  }
+  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  return { ok: code === 0, text: code === 0 ? "" : output };
+}
+
+const files = await sourceFiles(root);
+
+async function doors(): Promise<Finding> {
+  const { problems, table } = judge(files, await readArrows(root, files), {
+    rooms: ROOMS,
+    never: NEVER,
+  });
+  return { ok: problems.length === 0, text: [table, ...problems].join("\n") };
+}
+
+const typed = files.filter((file) => !ASSEMBLYSCRIPT.test(file) && !MODULE_IMPORTS.test(file));
+const tsc = ["npm:typescript/tsc", "-p", "tools/build/tsconfig.json", "--noEmit"];
+const checks: readonly (readonly [name: string, check: () => Promise<Finding>])[] = [
+  ["format", () => deno("fmt", "--check")],
+  ["lint", () => deno("lint")],
+  ["doors between rooms", doors],
+  ["types", () => deno("check", "--quiet", ...typed)],
+  ["types of the package", () => deno("run", "-A", ...tsc)],
+  ["documentation", () => deno("doc", "--lint", "mod.ts", "train.ts")],
+  ["wasm/ is built from kernels/", () => deno("run", "-A", "tools/build/wasm.ts", "--check")],
+];
+
+let failed = 0;
+for (const [name, check] of checks) {
+  const { ok, text } = await check();
+  if (!ok) failed++;
+  console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
+  if (text !== "") console.log(text.trimEnd().replace(/^/gm, "    "));
 }
 report("check", checks.length - failed, failed);

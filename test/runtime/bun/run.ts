@@ -6,16 +6,8 @@
  * @module
  */
 import { bundle } from "../bundle.ts";
-import {
-  command,
-  finish,
-  installPackage,
-  makeFolder,
-  program,
-  record,
-  runCommand,
-  startServer,
-} from "../harness.ts";
+import { command, program } from "../../../tools/check/programs.ts";
+import { finish, installPackage, makeFolder, record, runCommand, startServer } from "../harness.ts";
 
 await finish("bun", async () => {
   const bun = await program("@oven/bun-linux-x64/bin/bun");

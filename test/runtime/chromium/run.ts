@@ -9,16 +9,8 @@
 import { createRequire } from "node:module";
 import { examplePages } from "../../../tools/build/serve.ts";
 import { bundle } from "../bundle.ts";
-import {
-  command,
-  expectedUrl,
-  finish,
-  installPackage,
-  program,
-  record,
-  startServer,
-  step,
-} from "../harness.ts";
+import { command, program } from "../../../tools/check/programs.ts";
+import { expectedUrl, finish, installPackage, record, startServer, step } from "../harness.ts";
 import type { Result } from "../shared.ts";
 
 /** Chromium must not look for services that are not there. */

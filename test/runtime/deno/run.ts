@@ -7,16 +7,15 @@
  * @module
  */
 import { bundle } from "../bundle.ts";
+import { path, root } from "../../../tools/check/programs.ts";
 import {
   expectedUrl,
   finish,
   installPackage,
   makeFolder,
   modelUrl,
-  path,
   readExpected,
   record,
-  root,
   runCommand,
   startServer,
   step,

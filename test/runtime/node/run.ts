@@ -6,14 +6,12 @@
  * @module
  */
 import { bundle } from "../bundle.ts";
+import { command, program, root } from "../../../tools/check/programs.ts";
 import {
-  command,
   finish,
   installPackage,
   makeFolder,
-  program,
   record,
-  root,
   runCommand,
   startServer,
   step,

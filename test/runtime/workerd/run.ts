@@ -8,17 +8,8 @@
  * @module
  */
 import { bundle } from "../bundle.ts";
-import {
-  command,
-  expectedUrl,
-  finish,
-  installPackage,
-  modelUrl,
-  path,
-  program,
-  record,
-  startServer,
-} from "../harness.ts";
+import { command, path, program } from "../../../tools/check/programs.ts";
+import { expectedUrl, finish, installPackage, modelUrl, record, startServer } from "../harness.ts";
 import type { Result } from "../shared.ts";
 
 /** The service "outside" is needed because workerd's default network refuses loopback addresses. */

@@ -8,8 +8,8 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { chooseKernels } from "../../src/kernels/module.ts";
-import { limitOf, type Outcome, runWholeZoo } from "../../test/formats/zoo.ts";
-import { shipped } from "../../test/support.ts";
+import { limitOf, type Outcome, runWholeZoo } from "./zoo.ts";
+import { shipped } from "../support.ts";
 
 const BEGIN = "<!-- support:begin -->";
 const END = "<!-- support:end -->";

@@ -46,7 +46,9 @@ interface Loops extends Record<Mix, (passes: number) => number> {
 
 /** Compiles the loops; each mix gets an instance and operands of its own. */
 export async function loadPeaks(): Promise<Readonly<Record<Mix, Peak>>> {
-  const module = await WebAssembly.compile(await compileKernel("../bench/peaks", MODULES.relaxed));
+  const module = await WebAssembly.compile(
+    await compileKernel({ ...MODULES.relaxed, entry: "bench/peaks.ts" }),
+  );
   const peaks = {} as Record<Mix, Peak>;
   for (const mix of Object.keys(MIXES) as Mix[]) {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });

@@ -1,6 +1,6 @@
 /** The operations of a forward pass, as commands that threads share (schedule.ts, contract.ts). */
-import { attention_f32 } from "./attention";
-import { attention_int8 } from "./attention-int8";
+import { attention_f32 } from "./attention_f32";
+import { attention_int8 } from "./attention_int8";
 import {
   Activate,
   AddNorm,
@@ -23,8 +23,8 @@ import {
   Quantize,
 } from "./contract";
 import { embed_f32, embed_i4, embed_i8 } from "./embed";
-import { gemm_f32 } from "./gemm-f32";
-import { int8_gemm, int8_quantize } from "./int8";
+import { gemm_f32 } from "./gemm_f32";
+import { gemm, quantize } from "./gemm_int8";
 import { padded } from "./layout";
 import { add_norm } from "./norm";
 import { activateRow } from "./rows";
@@ -41,7 +41,7 @@ function quantizeChunk(it: Quantize, chunk: i32): void {
     // TOGETHER is a multiple of BLOCK_ROWS.
     const next = end - i < TOGETHER + LAST_ROWS ? end : i + TOGETHER;
     if (it.update) add_norm(it.x, it.update, it.n, it.gamma, it.beta, it.epsilon, i, next);
-    int8_quantize(it.x, it.stride, it.m, it.k, it.packed, it.rowParams, it.activation, i, next);
+    quantize(it.x, it.stride, it.m, it.k, it.packed, it.rowParams, it.activation, i, next);
     i = next;
   }
 }
@@ -50,7 +50,7 @@ function gemmInt8Chunk(it: GemmInt8, chunk: i32): void {
   const size = it.chunkRows, group = it.chunkPanels, panels = it.panels, groups = (panels + group - 1) / group;
   const block = chunk / groups, i0 = block * size, p0 = chunk % groups * group;
   const i1 = endOf(i0, size, block, it.chunks / groups, it.m), p1 = min(p0 + group, panels);
-  int8_gemm(it.m, it.k, it.packed, it.rowParams, it.weights, it.columns, it.c, it.stride, p0, p1, i0, i1);
+  gemm(it.m, it.k, it.packed, it.rowParams, it.weights, it.columns, it.c, it.stride, p0, p1, i0, i1);
 }
 
 function gemmF32Chunk(it: GemmF32, chunk: i32): void {

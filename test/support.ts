@@ -5,6 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { compileKernel, MODULES } from "../tools/build/assemblyscript.ts";
+import type { DOT } from "../src/kernels/contract.ts";
 import { hasProjection, type ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import type { PackedBatch } from "../src/backend/backend.ts";
@@ -15,13 +16,9 @@ export async function shipped(name: "relaxed" | "baseline"): Promise<WebAssembly
   return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
 }
 
-/** What engines make of the relaxed dot (kernels/dot.ts). */
-export const DOT = { unsigned: 1, signed: 2, saturating: 3, doubled: 4 } as const;
-
 /** The relaxed module with an engine's dot product spelt out, so that any machine can run any engine's. */
 export async function emulated(dot: keyof typeof DOT): Promise<WebAssembly.Module> {
-  const flags = MODULES.relaxed.map((flag) => flag === "DOT=0" ? `DOT=${DOT[dot]}` : flag);
-  return await WebAssembly.compile(await compileKernel("relaxed", flags));
+  return await WebAssembly.compile(await compileKernel({ ...MODULES.relaxed, dot }));
 }
 
 /** Numbers in [0, 1) from a seed (mulberry32). */

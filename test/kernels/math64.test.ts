@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { compileKernel, MODULES } from "../../tools/build/assemblyscript.ts";
 
 const { instance } = await WebAssembly.instantiate(
-  await compileKernel("math64", MODULES.baseline),
+  await compileKernel({ ...MODULES.baseline, entry: "kernels/math64.ts" }),
   { env: { memory: new WebAssembly.Memory({ initial: 1, maximum: 1 }) } },
 );
 const { exp64, log64 } = instance.exports as unknown as Record<string, (x: number) => number>;

@@ -20,13 +20,13 @@ import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { importSharedMemory, threadBody } from "../../src/runtime/threads.ts";
 import { platform } from "../../src/runtime/platform_default.ts";
 import { defaultKernels, Ner } from "../../src/runtime/ner.ts";
-import { compileKernel } from "../../tools/build/assemblyscript.ts";
+import { compileKernel, MODULES } from "../../tools/build/assemblyscript.ts";
 import { batchOf, bits, configOf, randomWeights, shipped } from "../support.ts";
 
 type Starter = Threading["start"];
 const start: Starter = (platform.threads as { start: Starter }).start;
 
-const bytes = await compileKernel("baseline");
+const bytes = await compileKernel(MODULES.baseline);
 const shared = await chooseKernels([await WebAssembly.compile(importSharedMemory(bytes))]);
 const alone = await chooseKernels([await shipped("baseline")]);
 

@@ -5,6 +5,7 @@
  * @module
  */
 import asc from "assemblyscript/asc";
+import { DOT, type FAMILY } from "../../src/kernels/contract.ts";
 
 /**
  * The declared minimum of the imported memory, in pages of 64 KiB. The core probes a module in a memory of
@@ -18,8 +19,7 @@ const MAXIMUM_PAGES = 32768;
 
 /**
  * Options of every build. -O2 and never -O3: Binaryen then chains the dots of unrolled steps and spills
- * (250 GOP/s fall to 205). The memory is imported, so that the core owns it. `DOT=0` is the engine's own
- * dot; see kernels/dot.ts.
+ * (250 GOP/s fall to 205). The memory is imported, so that the core owns it.
  */
 const COMMON: readonly string[] = [
   "-O2",
@@ -33,32 +33,46 @@ const COMMON: readonly string[] = [
   String(MAXIMUM_PAGES),
 ];
 
-/** What is built, by name: kernels/NAME.ts -> wasm/NAME.wasm. */
-export const MODULES: Readonly<Record<string, readonly string[]>> = {
-  relaxed: [
-    ...COMMON,
-    "--enable",
-    "simd,relaxed-simd,threads",
-    "--use",
-    "DOT=0",
-    "--use",
-    "RELAXED=1",
-  ],
-  baseline: [...COMMON, "--enable", "simd,threads", "--use", "DOT=0", "--use", "RELAXED=0"],
-};
+/** What is compiled, and how. */
+export interface Build {
+  /** Path from the repository's root. */
+  readonly entry: string;
+  /** WebAssembly features beyond the first version. */
+  readonly features: string;
+  /** The family of int8 kernels: what the sources import from kernels/family/ comes from kernels/FAMILY/. */
+  readonly family?: keyof typeof FAMILY;
+  /** What the relaxed dot is; see kernels/relaxed/dot.ts. */
+  readonly dot?: keyof typeof DOT;
+}
+
+/** What is built: wasm/NAME.wasm by name. */
+export const MODULES = {
+  relaxed: {
+    entry: "kernels/module.ts",
+    features: "simd,relaxed-simd,threads",
+    family: "relaxed",
+    dot: "native",
+  },
+  baseline: { entry: "kernels/module.ts", features: "simd,threads", family: "baseline" },
+} as const satisfies Record<string, Build>;
 
 const root = new URL("../../", import.meta.url);
 
 /** Runs the compiler; returns what it writes, by file name's extension. */
-async function compile(name: string, flags: readonly string[]): Promise<Map<string, Uint8Array>> {
+async function compile(
+  { entry, features, family, dot }: Build,
+  options: readonly string[] = [],
+): Promise<Map<string, Uint8Array>> {
+  const constants = dot ? ["--use", `DOT=${DOT[dot]}`] : [];
   const written = new Map<string, Uint8Array>();
   const problems: string[] = [];
   const { error } = await asc.main(
-    [`kernels/${name}.ts`, "--outFile", "out.wasm", ...flags],
+    [entry, "--outFile", "out.wasm", ...COMMON, "--enable", features, ...constants, ...options],
     {
       readFile: async (file: string): Promise<string | null> => {
         try {
-          return await Deno.readTextFile(new URL(file, root));
+          const path = file.replace(/^kernels\/family\//, `kernels/${family}/`);
+          return await Deno.readTextFile(new URL(path, root));
         } catch {
           return null;
         }
@@ -72,27 +86,24 @@ async function compile(name: string, flags: readonly string[]): Promise<Map<stri
     },
   );
   if (error !== null) {
-    throw new Error(`kernels/${name}.ts does not compile:\n${problems.join("")}${error ?? ""}`);
+    throw new Error(`${entry} does not compile:\n${problems.join("")}${error ?? ""}`);
   }
   if (problems.length > 0) console.warn(problems.join(""));
   return written;
 }
 
 /**
- * Compiles kernels/`name`.ts with `flags`, those of the shipped module by default.
+ * Compiles a module.
  *
  * @throws Error with the compiler's messages.
  */
-export async function compileKernel(
-  name: string,
-  flags: readonly string[] = MODULES[name],
-): Promise<Uint8Array<ArrayBuffer>> {
-  return Uint8Array.from((await compile(name, flags)).get("wasm")!);
+export async function compileKernel(build: Build): Promise<Uint8Array<ArrayBuffer>> {
+  return Uint8Array.from((await compile(build)).get("wasm")!);
 }
 
-/** The functions that a shipped module exports, as methods of a TypeScript interface, by name. */
-export async function exportsOf(name: string): Promise<ReadonlyMap<string, string>> {
-  const declarations = (await compile(name, [...MODULES[name], "--bindings", "raw"])).get("d.ts");
+/** The functions that a module exports, as methods of a TypeScript interface, by name. */
+export async function exportsOf(build: Build): Promise<ReadonlyMap<string, string>> {
+  const declarations = (await compile(build, ["--bindings", "raw"])).get("d.ts");
   const methods = new TextDecoder().decode(declarations)
     .matchAll(/^\s*export function ((\w+)\(.*);$/gm);
   return new Map([...methods].map(([, method, name]) => [name, method]));

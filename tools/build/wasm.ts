@@ -1,5 +1,5 @@
 /**
- * Generates kernels/contract.ts and builds wasm/ from kernels/: `deno task build`, or with `--check` only compares.
+ * Generates what kernels/ has of generated files and builds wasm/ from it: `deno task build`, or with `--check` only compares.
  *
  * The built modules are committed, so that a clone runs without a compiler and a reader of a diff sees when
  * a kernel's bytes change; `--check` proves that they are what the sources build to, byte for byte.
@@ -8,6 +8,7 @@
  */
 import { compileKernel, exportsOf, MODULES } from "./assemblyscript.ts";
 import { contractFiles } from "./contract.ts";
+import { tileFiles } from "./tiles.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -23,7 +24,7 @@ function embed(modules: Readonly<Record<string, Uint8Array>>): string {
 
 /** The interface of what all families' modules export. */
 async function exportsSource(): Promise<string> {
-  const [methods, ...others] = await Promise.all(Object.keys(MODULES).map(exportsOf));
+  const [methods, ...others] = await Promise.all(Object.values(MODULES).map(exportsOf));
   for (const other of others) {
     if ([...methods].some(([name, method]) => other.get(name) !== method)) {
       throw new Error("the families' modules do not export the same functions.");
@@ -43,7 +44,7 @@ async function exportsSource(): Promise<string> {
 /** Builds all modules; returns file contents by path from the repository's root. */
 async function build(): Promise<Record<string, string | Uint8Array>> {
   const modules: Record<string, Uint8Array> = {};
-  for (const name of Object.keys(MODULES)) modules[name] = await compileKernel(name);
+  for (const [name, build] of Object.entries(MODULES)) modules[name] = await compileKernel(build);
   const files: Record<string, string | Uint8Array> = {};
   for (const [name, bytes] of Object.entries(modules)) files[`wasm/${name}.wasm`] = bytes;
   return {
@@ -78,7 +79,7 @@ async function settle(files: Readonly<Record<string, string | Uint8Array>>): Pro
 }
 
 // Modules are compiled from the files that are generated first.
-await settle(contractFiles());
+await settle({ ...contractFiles(), ...tileFiles() });
 await settle(await build());
 if (stale > 0) {
   console.error("Not what the sources build to; run `deno task build` and commit the result.");

@@ -16,7 +16,7 @@
  * Source: WebAssembly relaxed-simd proposal, "Relaxed integer dot product".
  */
 
-import { DOT_DOUBLED, DOT_NATIVE, DOT_SATURATING, DOT_SIGNED } from "./contract";
+import { DOT_DOUBLED, DOT_NATIVE, DOT_SATURATING, DOT_SIGNED } from "../contract";
 
 // @ts-ignore: decorator
 @inline

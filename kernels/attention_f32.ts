@@ -6,7 +6,7 @@
  * panels of 8 keys; then four queries at a time go through scores, softmax and the product with V while
  * their scores stay in the first-level cache. Scratch grows with the sequence, not with its square.
  */
-import { f32Tile1x8, f32Tile4x8 } from "./gemm-f32";
+import { f32Tile1x8, f32Tile4x8 } from "./gemm_f32";
 import { PANEL } from "./contract";
 import { exp4, horizontalMax, horizontalSum } from "./math";
 import { transposePanel } from "./transpose";

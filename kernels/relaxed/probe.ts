@@ -4,7 +4,7 @@
  * Operands come from memory, so that the compiler cannot answer in the engine's place. The loop lasts long
  * enough that a wrong first-tier compiler is caught at work, not only at the first instruction.
  */
-import { PROBE_SIGNED, PROBE_UNSIGNED, PROBE_UNUSABLE } from "./contract";
+import { PROBE_SIGNED, PROBE_UNSIGNED, PROBE_UNUSABLE } from "../contract";
 import { dot4 } from "./dot";
 
 // @ts-ignore: decorator
@@ -35,7 +35,7 @@ function matches(scratch: usize, signed: bool): bool {
   return true;
 }
 
-/** Runs the known-answer test with 48 bytes of scratch; returns one of the PROBE constants. */
+/** Runs the known-answer test with 48 bytes of scratch; returns one of the contract's verdicts. */
 export function probe(scratch: usize): i32 {
   if (matches(scratch, false)) return PROBE_UNSIGNED;
   if (matches(scratch, true)) return PROBE_SIGNED;

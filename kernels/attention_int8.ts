@@ -18,10 +18,10 @@
  *
  * Weak spot: packing K and V, which grows with the sequence and not with its square, so short ones pay more.
  */
-import { attention_f32 } from "./attention";
-import * as baseline from "./gemm-int8-baseline";
-import * as relaxed from "./gemm-int8-relaxed";
-import { int8_gemm, int8_pack_panel, int8_quantize } from "./int8";
+import { attention_f32 } from "./attention_f32";
+import { storeValues, storeWeights, valueDepth, weightsProduct, weightsZero } from "./family/attention";
+import { packPanel } from "./family/family";
+import { gemm, quantize } from "./gemm_int8";
 import { ACTIVATION_NONE, BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
 import { padded } from "./layout";
 import { horizontalMax, horizontalSum, madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
@@ -114,7 +114,7 @@ function packKeys(
       store<f32>(columns, bias, 32);
     }
     columns -= 32;
-    int8_pack_panel(rows, d, target, columns);
+    packPanel(rows, d, target, columns);
   }
 }
 
@@ -155,9 +155,7 @@ function packValues(
       const q2 = quantize4(f32x4.sub(v128.load(c), middle), inverse, magic);
       const q3 = quantize4(f32x4.sub(v128.load(d), middle), inverse, magic);
       const q = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(q0, q1), i16x8.narrow_i32x4_s(q2, q3));
-      // @ts-ignore: RELAXED is given to the compiler
-      if (RELAXED) relaxed.storeValues(q, out, upper);
-      else baseline.storeValues(q, out, upper);
+      storeValues(q, out, upper);
       a += ld << 2;
     }
     value += 16;
@@ -178,7 +176,7 @@ function packValues(
  * (Remez): a twentieth of a step where the weight is largest.
  */
 function softmaxRow(score: usize, wide: i32, top: f32, target: usize, rows: usize): void {
-  const end = score + (<usize> wide << 2), stride = <usize> (QUERIES * 4);
+  const end = score + (<usize> wide << 2), bytes = <usize> (wide * QUERIES);
   let high = f32x4.splat(-Infinity);
   for (let p = score; p < end; p += 16) high = f32x4.pmax(high, v128.load(p));
   high = f32x4.splat(horizontalMax(high));
@@ -186,7 +184,7 @@ function softmaxRow(score: usize, wide: i32, top: f32, target: usize, rows: usiz
   const c2 = f32x4.splat(top * <f32> 0.2402474433), c3 = f32x4.splat(top * <f32> 0.0559178591);
   const c4 = f32x4.splat(top * <f32> 0.0095701023);
   const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
-  const bottom = f32x4.splat(-100.0), low = <usize> (wide * QUERIES);
+  const bottom = f32x4.splat(-100.0);
   let sum = f32x4.splat(0);
   for (let p = score; p < end; p += 16) {
     const x = f32x4.pmax(f32x4.sub(v128.load(p), high), bottom);
@@ -196,21 +194,13 @@ function softmaxRow(score: usize, wide: i32, top: f32, target: usize, rows: usiz
     const t = f32x4.add(i32x4.add(power, i32x4.shl(n, 23)), magic);
     sum = f32x4.add(sum, f32x4.sub(t, magic));
     const q = i32x4.sub(t, magicBits);
-    // @ts-ignore: RELAXED is given to the compiler
-    if (RELAXED) {
-      relaxed.storeWide(q, target, low);
-      target += stride;
-    } else {
-      baseline.storeWide(q, target, stride);
-      target += 2 * stride;
-    }
+    target = storeWeights(q, target, QUERIES, bytes);
   }
   const total = horizontalSum(sum);
   store<f32>(rows, <f32> 1.0 / total);
-  // No zero point; the baseline product wants 128 times the sum instead. (A NaN's is whatever it is.)
+  // (A NaN's is whatever it is.)
   const integer = i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.splat(total)), 0);
-  // @ts-ignore: RELAXED is given to the compiler
-  store<i32>(rows, RELAXED ? 0 : integer << 7, 4);
+  store<i32>(rows, weightsZero(integer), 4);
 }
 
 /**
@@ -230,8 +220,7 @@ export function attention_int8(
   scratch: usize,
 ): void {
   if (s < SHORT) return attention_f32(query, key, value, ld, s, d, scale, context, ldc, scratch);
-  // @ts-ignore: RELAXED is given to the compiler
-  const panels = keyPanels(s), wide = RELAXED ? padded(s) : panels * PANEL, top = <f32> levels(s);
+  const panels = keyPanels(s), wide = valueDepth(s, panels), top = <f32> levels(s);
   const keys = scratch, values = keys + <usize> wide * <usize> d;
   const keyColumns = values + <usize> wide * <usize> d;
   const valueColumns = keyColumns + <usize> (panels * PANEL_PARAMS);
@@ -253,8 +242,8 @@ export function attention_int8(
   for (let i = 0; i < s; i += QUERIES) {
     const first = min(i, s - QUERIES);
     const from = query + <usize> first * ld, to = context + <usize> first * ldc;
-    int8_quantize(from, ld, QUERIES, d, packed, rows, ACTIVATION_NONE, 0, QUERIES);
-    int8_gemm(QUERIES, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, QUERIES);
+    quantize(from, ld, QUERIES, d, packed, rows, ACTIVATION_NONE, 0, QUERIES);
+    gemm(QUERIES, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, QUERIES);
     for (let r = 0; r < QUERIES; r++) {
       softmaxRow(
         scores + <usize> r * lds,
@@ -264,11 +253,6 @@ export function attention_int8(
         weightRows + <usize> (r * ROW_PARAMS),
       );
     }
-    // @ts-ignore: RELAXED is given to the compiler
-    if (RELAXED) {
-      relaxed.wideProduct(wide, weights, weightRows, values, valueColumns, to, ldc, d / PANEL);
-    } else {
-      baseline.gemm(QUERIES, wide, weights, weightRows, values, valueColumns, to, ldc, 0, d / PANEL, 0, QUERIES);
-    }
+    weightsProduct(wide, weights, weightRows, values, valueColumns, to, ldc, d / PANEL);
   }
 }

@@ -1,8 +1,8 @@
-/** What both kernel modules hold. */
+/** The module of a family of int8 kernels. */
 import { ABI } from "./contract";
 
-export { attention_f32_scratch } from "./attention";
-export { attention_int8_scratch } from "./attention-int8";
+export { attention_f32_scratch } from "./attention_f32";
+export { attention_int8_scratch } from "./attention_int8";
 export {
   crf_backward,
   crf_bytes,
@@ -12,8 +12,9 @@ export {
   crf_prepare,
   crf_viterbi,
 } from "./crf";
-export { f32_pack_panel } from "./gemm-f32";
-export { family, int8_activation_bytes, int8_pack_panel, int8_set_signed } from "./int8";
+export { probe } from "./family/probe";
+export { f32_pack_panel } from "./gemm_f32";
+export { family, int8_activation_bytes, int8_pack_panel, int8_set_signed } from "./gemm_int8";
 export { run, stop, work } from "./program";
 
 /** Version of what these exports take (contract.ts); the loader refuses any other. */

@@ -2,7 +2,7 @@
  * The encoder's operations on the WASM kernels, in float32 or int8.
  *
  * int8 means: weights int8 per output channel, activations quantized to 8 bits per token just before each
- * linear layer, sums in int32, and likewise in attention (kernels/attention-int8.ts); softmax, LayerNorm and
+ * linear layer, sums in int32, and likewise in attention (kernels/attention_int8.ts); softmax, LayerNorm and
  * residuals stay float32.
  *
  * Operations write commands; {@link WasmBackend.read} has the kernels carry them out, all at once, on as many

@@ -112,15 +112,17 @@ function circleProblems(files: readonly string[], next: Next): string[] {
   });
 }
 
+/** The shortest way to each thing that a room must not reach. */
 function neverProblems(files: readonly string[], next: Next, { never }: House): string[] {
   return never.flatMap(([room, others]) =>
-    files.filter((file) => file.startsWith(room)).flatMap((file) =>
-      others.flatMap((other) => {
-        const found = way(file, next, (name) => name.startsWith(other));
-        if (found === undefined) return [];
-        return [`${found.join(" -> ")}: nothing in ${room} may reach ${other}.`];
-      })
-    )
+    others.flatMap((other) => {
+      const [shortest] = files.filter((file) => file.startsWith(room))
+        .map((file) => way(file, next, (name) => name.startsWith(other)))
+        .filter((found) => found !== undefined)
+        .sort((a, b) => a.length - b.length);
+      if (shortest === undefined) return [];
+      return [`${shortest.join(" -> ")}: nothing in ${room} may reach ${other}.`];
+    })
   );
 }
 

@@ -1,8 +1,9 @@
 /** The check of the doors between rooms: that each rule can be broken, and what is said then. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Arrow, readArrows, sourceFiles } from "../../tools/check/arrows.ts";
+import { type Arrow, readArrows } from "../../tools/check/arrows.ts";
 import { ALL, NEVER, ROOMS } from "../../tools/check/doors.ts";
+import { allFiles, isSource } from "../../tools/check/files.ts";
 import { type House, judge } from "../../tools/check/judge.ts";
 
 const HOUSE: House = {
@@ -167,7 +168,10 @@ test("arrows are read by parsers: every form of import, types apart, kernels too
       await Deno.mkdir(new URL(".", new URL(path, root)), { recursive: true });
       await Deno.writeTextFile(new URL(path, root), text);
     }
-    const found = await sourceFiles(root);
+    await Deno.mkdir(new URL("src/fixtures/", root));
+    await Deno.writeTextFile(new URL("src/fixtures/x.ts", root), "");
+    await Deno.writeTextFile(new URL("src/x.d.ts", root), "");
+    const found = (await allFiles(root)).filter(isSource);
     assert.equal(found, Object.keys(files).sort());
     const arrows = (await readArrows(root, found))
       .map(({ from, to, type }) => `${from} ${type ? ">>" : ">"} ${to}`).sort();

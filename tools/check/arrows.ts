@@ -18,20 +18,6 @@ export interface Arrow {
 /** Written in AssemblyScript, which Deno does not understand. */
 export const ASSEMBLYSCRIPT = /^kernels\//;
 
-const SKIPPED = /^(node_modules|dist|\.git|\.ci|fixtures)$/;
-
-/** All sources under `root`, fixtures excepted, sorted. */
-export async function sourceFiles(root: URL, folder = ""): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(new URL(folder || ".", root))) {
-    const path = folder + entry.name;
-    if (entry.isDirectory && !SKIPPED.test(entry.name)) {
-      found.push(...await sourceFiles(root, `${path}/`));
-    } else if (entry.isFile && /\.ts$/.test(path) && !/\.d\.ts$/.test(path)) found.push(path);
-  }
-  return found.sort();
-}
-
 /** What `deno info --json` says of an import; a specifier is missing where nothing was found. */
 interface Resolved {
   readonly specifier?: string;

@@ -2,13 +2,16 @@
  * Everything that can be checked without running the library: `deno task check`.
  *
  * Format, lint, the doors between rooms, types (Deno's for all files, TypeScript's own for the published entry
- * points, which adds the files that only a bundler sees), documentation of all that the faces export, and that
- * wasm/ is what kernels/ builds to. Every check runs even when an earlier one fails.
+ * points, which adds the files that only a bundler sees), documentation of all that the faces export, that the
+ * files which documents name are there, and that wasm/ is what kernels/ builds to. Every check runs even when an
+ * earlier one fails.
  *
  * @module
  */
-import { ASSEMBLYSCRIPT, readArrows, sourceFiles } from "./arrows.ts";
+import { ASSEMBLYSCRIPT, readArrows } from "./arrows.ts";
+import { missing } from "./documents.ts";
 import { NEVER, ROOMS } from "./doors.ts";
+import { allFiles, isSource } from "./files.ts";
 import { judge } from "./judge.ts";
 import { report } from "./report.ts";
 
@@ -36,7 +39,8 @@ async function deno(...args: readonly string[]): Promise<Finding> {
   return { ok: code === 0, text: code === 0 ? "" : output };
 }
 
-const files = await sourceFiles(root);
+const paths = await allFiles(root);
+const files = paths.filter(isSource);
 
 async function doors(): Promise<Finding> {
   const { problems, table } = judge(files, await readArrows(root, files), {
@@ -44,6 +48,15 @@ async function doors(): Promise<Finding> {
     never: NEVER,
   });
   return { ok: problems.length === 0, text: [table, ...problems].join("\n") };
+}
+
+/** Of all Markdown in the repository, except the history of what was. */
+async function documents(): Promise<Finding> {
+  const problems: string[] = [];
+  for (const path of paths.filter((each) => /\.md$/.test(each) && each !== "CHANGELOG.md")) {
+    problems.push(...missing(path, await Deno.readTextFile(new URL(path, root)), paths));
+  }
+  return { ok: problems.length === 0, text: problems.join("\n") };
 }
 
 const typed = files.filter((file) => !ASSEMBLYSCRIPT.test(file) && !MODULE_IMPORTS.test(file));
@@ -55,6 +68,7 @@ const checks: readonly (readonly [name: string, check: () => Promise<Finding>])[
   ["types", () => deno("check", "--quiet", ...typed)],
   ["types of the package", () => deno("run", "-A", ...tsc)],
   ["documentation", () => deno("doc", "--lint", "mod.ts", "train.ts")],
+  ["what documents name is there", documents],
   ["wasm/ is built from kernels/", () => deno("run", "-A", "tools/build/wasm.ts", "--check")],
 ];
 

@@ -159,10 +159,12 @@ test("arrows are read by parsers: every form of import, types apart, kernels too
       "src/e.ts": "export type E = number;\n",
       "src/f.ts": 'export type F = import("./e.ts").E;\n',
       "src/g.ts": "",
-      "kernels/x.ts": 'import { y } from "./y";\nexport * from "./deep/z";\n' +
+      "kernels/x.ts": 'import { y } from "./y";\nexport * from "./one/z";\nimport "./family/w";\n' +
         "// @ts-ignore: decorator\n@inline\nexport function x(): i32 { return y(); }\n",
       "kernels/y.ts": "export function y(): i32 { return 1; }\n",
-      "kernels/deep/z.ts": "export const z: i32 = 1;\n",
+      "kernels/one/z.ts": "export const z: i32 = 1;\n",
+      "kernels/one/w.ts": "export const w: i32 = 1;\n",
+      "kernels/two/w.ts": 'import { y } from "../y";\nexport const w: i32 = y();\n',
     };
     for (const [path, text] of Object.entries(files)) {
       await Deno.mkdir(new URL(".", new URL(path, root)), { recursive: true });
@@ -176,7 +178,10 @@ test("arrows are read by parsers: every form of import, types apart, kernels too
     const arrows = (await readArrows(root, found))
       .map(({ from, to, type }) => `${from} ${type ? ">>" : ">"} ${to}`).sort();
     assert.equal(arrows, [
-      "kernels/x.ts > kernels/deep/z.ts",
+      "kernels/two/w.ts > kernels/y.ts",
+      "kernels/x.ts > kernels/one/w.ts",
+      "kernels/x.ts > kernels/one/z.ts",
+      "kernels/x.ts > kernels/two/w.ts",
       "kernels/x.ts > kernels/y.ts",
       "src/a.ts > node:process",
       "src/a.ts > src/b.ts",

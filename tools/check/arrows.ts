@@ -80,13 +80,22 @@ async function typescriptArrows(root: URL, files: readonly string[]): Promise<Ar
   return arrows;
 }
 
+/** The files that an import of a kernel means: what is shared names kernels/family/, which is each family's folder. */
+function kernelFiles(path: string, files: readonly string[]): string[] {
+  const name = /^kernels\/family\/(\w+)$/.exec(path)?.[1];
+  const each = files.filter((file) =>
+    /^kernels\/\w+\/\w+\.ts$/.test(file) && file.endsWith(`/${name}.ts`)
+  );
+  return each.length > 0 ? each : [`${path}.ts`];
+}
+
 async function assemblyscriptArrows(root: URL, files: readonly string[]): Promise<Arrow[]> {
   const arrows: Arrow[] = [];
   for (const from of files) {
     const program = assemblyscript.newProgram(assemblyscript.newOptions());
     assemblyscript.parse(program, await Deno.readTextFile(new URL(from, root)), from, true);
     for (let to; (to = assemblyscript.nextFile(program)) !== null;) {
-      arrows.push({ from, to: `${to}.ts`, type: false });
+      arrows.push(...kernelFiles(to, files).map((file) => ({ from, to: file, type: false })));
     }
   }
   return arrows;

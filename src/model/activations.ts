@@ -37,6 +37,9 @@ export const ACTIVATIONS: Readonly<Record<Activation, Definition>> = {
   },
 };
 
+/** The names of all activations. */
+export const ACTIVATION_NAMES: readonly Activation[] = Object.keys(ACTIVATIONS) as Activation[];
+
 /**
  * The entry of an activation in a table of them. Throws a {@link ModelError} (`model/config`) for one that is
  * not in the list, whatever the types say.
@@ -46,12 +49,11 @@ export function forActivation<T>(
   activation: Activation,
 ): T {
   if (Object.hasOwn(table, activation)) return table[activation];
-  const known = Object.keys(ACTIVATIONS).map((name) => JSON.stringify(name)).join(" or ");
+  const known = ACTIVATION_NAMES.map((name) => JSON.stringify(name)).join(" or ");
   throw new ModelError("model/config", `activation is ${show(activation)}; expected ${known}.`);
 }
 
 /** The activation of a name in transformers' ACT2FN; undefined if it is none of the list's. */
 export function activationNamed(name: string): Activation | undefined {
-  const all = Object.keys(ACTIVATIONS) as Activation[];
-  return all.find((activation) => ACTIVATIONS[activation].names.includes(name));
+  return ACTIVATION_NAMES.find((activation) => ACTIVATIONS[activation].names.includes(name));
 }

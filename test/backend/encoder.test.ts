@@ -15,6 +15,7 @@ import { chooseKernels } from "../../src/kernels/module.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { InputError, type ModelError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";
+import { ACTIVATION_NAMES } from "../../src/model/activations.ts";
 import type { EncoderWeights } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
@@ -39,7 +40,7 @@ const shape = fc.record({
   feedForwardSize: fc.integer({ min: 1, max: 90 }),
   labels: fc.integer({ min: 1, max: 20 }),
   typeVocabSize: fc.constantFrom(0, 2),
-  activation: fc.constantFrom("gelu" as const, "gelu_tanh" as const),
+  activation: fc.constantFrom(...ACTIVATION_NAMES),
 }).filter(({ headSize, heads }) => headSize * heads > 1).map(({ headSize, labels, ...rest }) =>
   configOf({
     ...rest,

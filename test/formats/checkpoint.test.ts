@@ -128,7 +128,11 @@ test("what does not fit together is said with its name and both shapes", () => {
     "model/mismatch",
     /hidden size is 12, but config\.json says 13/,
   );
-  throwsCode(() => read(MODEL, { hidden_act: "relu" }), "config/unsupported", /"relu"; only GELU/);
+  throwsCode(
+    () => read(MODEL, { hidden_act: "relu" }),
+    "config/unsupported",
+    /"relu"; supported are gelu/,
+  );
   throwsCode(
     () => read(MODEL, { model_type: "luke" }),
     "config/unsupported",

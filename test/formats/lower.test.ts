@@ -178,17 +178,35 @@ test("blocks of 4 bits in a graph of half precision, whose constants are rounded
 test("the activation is told from what it computes, also as one operator", () => {
   const gelu = FUSED.graph.nodes.find(({ op }) => op === "BiasGelu")!;
   const bias = { ...gelu, op: "Add", domain: "", outputs: ["sum"] };
-  for (const [op, message] of [["QuickGelu", /quick_gelu/], ["Relu", /relu \(Relu\)/]] as const) {
+  for (
+    const [op, domain, message] of [
+      ["QuickGelu", gelu.domain, /quick_gelu/],
+      ["Sigmoid", "", /sigmoid \(Sigmoid\)/],
+    ] as const
+  ) {
     const nodes = FUSED.graph.nodes.flatMap((node) =>
-      node === gelu
-        ? [bias, { ...gelu, op, domain: op === "Relu" ? "" : gelu.domain, inputs: ["sum"] }]
-        : [node]
+      node === gelu ? [bias, { ...gelu, op, domain, inputs: ["sum"] }] : [node]
     );
     throwsCode(
       () => readBertGraph({ ...FUSED.graph, nodes }, FUSED.config),
       "onnx/activation",
       message,
     );
+  }
+});
+
+test("a GELU by an approximation that is not known is refused", () => {
+  const gelu = FUSED.graph.nodes.find(({ op }) => op === "BiasGelu")!;
+  const bias = { ...gelu, op: "Add", domain: "", outputs: ["sum"] };
+  const read = (approximate: string): unknown => {
+    const attributes = new Map([["approximate", approximate]]);
+    const own = { ...gelu, op: "Gelu", domain: "", inputs: ["sum"], attributes };
+    const nodes = FUSED.graph.nodes.flatMap((node) => node === gelu ? [bias, own] : [node]);
+    return readBertGraph({ ...FUSED.graph, nodes }, FUSED.config);
+  };
+  read("none");
+  for (const name of ["TANH", "toString", ""]) {
+    throwsCode(() => read(name), "onnx/unsupported", /Gelu/);
   }
 });
 

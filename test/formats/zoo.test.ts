@@ -21,7 +21,7 @@ const outcomes: Outcome[] = [];
 
 /** What a refusal must name, by what the folder's model is. */
 const REFUSALS: readonly (readonly [RegExp, RegExp])[] = [
-  [/relu/, /relu.*only GELU/i],
+  [/relu/, /relu.*supported are gelu/i],
   [/relative-key/, /position_embedding_type is "relative_key"/],
   [/deberta/, /disentangled attention/],
   [/gpt2/, /causal attention/],

@@ -8,7 +8,12 @@ import { encode } from "../../src/backend/encoder.ts";
 import { ModelError } from "../../src/errors.ts";
 import { hfConfigOf } from "../../src/formats/hf/write_config.ts";
 import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
-import { type Activation, activationNamed, ACTIVATIONS } from "../../src/model/activations.ts";
+import {
+  type Activation,
+  ACTIVATION_NAMES,
+  activationNamed,
+  ACTIVATIONS,
+} from "../../src/model/activations.ts";
 import { checkConfig } from "../../src/model/config.ts";
 import { erf } from "../../src/model/erf.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
@@ -17,7 +22,7 @@ import { batchOf, configOf, randomWeights, shipped } from "../support.ts";
 const chosen = await chooseKernels([await shipped("baseline")]);
 
 /** `toString` is no activation, though every object has one. */
-const UNKNOWN = ["relu", "GELU", "", "toString", "__proto__", undefined, null, 1];
+const UNKNOWN = ["softsign", "GELU", "", "toString", "__proto__", undefined, null, 1];
 
 async function refuses(what: string, action: () => unknown): Promise<void> {
   try {
@@ -25,7 +30,7 @@ async function refuses(what: string, action: () => unknown): Promise<void> {
   } catch (error) {
     assert.instance(error, ModelError, `${what}: ${error}`);
     assert.is((error as ModelError).code, "model/config", what);
-    assert.match((error as ModelError).message, /activation is .*; expected "gelu" or "gelu_tanh"/);
+    assert.match((error as ModelError).message, /activation is .*; expected "gelu" or "/);
     return;
   }
   assert.unreachable(`${what} takes an activation that there is not`);
@@ -50,8 +55,7 @@ test("an activation that is not in the list is an error wherever one is looked u
 });
 
 test("each has names that lead back to it, in no other's list", () => {
-  const all = Object.keys(ACTIVATIONS) as Activation[];
-  for (const activation of all) {
+  for (const activation of ACTIVATION_NAMES) {
     assert.ok(ACTIVATIONS[activation].names.length > 0);
     for (const name of ACTIVATIONS[activation].names) assert.is(activationNamed(name), activation);
   }

@@ -17,7 +17,7 @@
  * @module
  */
 import { FormatError, ModelError } from "../../errors.ts";
-import { activationNamed } from "../../model/activations.ts";
+import { ACTIVATION_NAMES, activationNamed, ACTIVATIONS } from "../../model/activations.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { checkConfig, type ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights, LayerWeights, LinearWeights } from "../../model/weights.ts";
@@ -97,10 +97,9 @@ function sizesOf(
   if (activation === undefined) {
     throw new ModelError(
       "config/unsupported",
-      `config.json: the activation is ${
-        JSON.stringify(config.hiddenAct)
-      }; only GELU, exact or by ` +
-        "tanh, is supported.",
+      `config.json: the activation is ${JSON.stringify(config.hiddenAct)}; supported are ${
+        ACTIVATION_NAMES.flatMap((each) => ACTIVATIONS[each].names).join(", ")
+      }.`,
     );
   }
   const said = [

@@ -10,29 +10,16 @@
  * @module
  */
 import { ModelError } from "../../errors.ts";
-import type { Activation } from "../../model/activations.ts";
+import { type Activation, ACTIVATION_NAMES, ACTIVATIONS } from "../../model/activations.ts";
+import { erf } from "../../model/erf.ts";
 import { isQuantized } from "./constant.ts";
 import type { OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
 import { refuse, type Walk } from "./walk.ts";
 
-/** erf by its Maclaurin series, good to 1e-9 for |x| up to 3: enough to tell activations apart. */
-function erf(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let n = 1; n < 60; n++) {
-    term *= -x * x / n;
-    sum += term / (2 * n + 1);
-  }
-  return 2 / Math.sqrt(Math.PI) * sum;
-}
-
-const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
-const geluTanh = (x: number): number =>
-  0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Where activations are compared; |x| stays below 4 so that the series for erf is exact enough. */
+/** Where activations are compared. */
 const POINTS = [
   -3.7,
   -2.9,
@@ -52,16 +39,15 @@ const POINTS = [
   3.4,
 ];
 
-const KNOWN: readonly (readonly [string, (x: number) => number])[] = [
-  ["gelu", gelu],
-  ["gelu_tanh", geluTanh],
-  ["relu", (x) => Math.max(0, x)],
-  ["silu", (x) => x * sigmoid(x)],
-  ["quick_gelu", (x) => x * sigmoid(1.702 * x)],
-  ["tanh", Math.tanh],
-  ["sigmoid", sigmoid],
-  ["identity", (x) => x],
-];
+/** Functions that the encoder does not compute, so that their refusal can name them. */
+const OTHERS: Readonly<Record<string, (x: number) => number>> = {
+  relu: (x) => Math.max(0, x),
+  silu: (x) => x * sigmoid(x),
+  quick_gelu: (x) => x * sigmoid(1.702 * x),
+  tanh: Math.tanh,
+  sigmoid,
+  identity: (x) => x,
+};
 
 /** Elementwise operators of one input. */
 const UNARY: ReadonlyMap<string, (x: number) => number> = new Map(Object.entries({
@@ -92,7 +78,9 @@ const MAX_NODES = 32;
 /** Which function an operator that is an activation by itself computes. */
 function fused(node: OnnxNode): ((x: number) => number) | undefined {
   if (node.op === "Gelu" && node.domain === "") {
-    return node.attributes.get("approximate") === "tanh" ? geluTanh : gelu;
+    const approximate = node.attributes.get("approximate") ?? "none";
+    if (approximate === "none") return ACTIVATIONS.gelu.value;
+    return approximate === "tanh" ? ACTIVATIONS.gelu_tanh.value : undefined;
   }
   if (node.op === "QuickGelu") {
     const alpha = node.attributes.get("alpha");
@@ -175,17 +163,15 @@ export function matchActivation(
   const outputs = POINTS.map(evaluate);
   const rounded = walk.has("float16") || walk.has("bfloat16") || isQuantized(linear.matrix);
   const tolerance = rounded ? 2e-4 : 1e-5;
-  const found = KNOWN.find(([, f]) =>
-    POINTS.every((x, i) => Math.abs(f(x) - outputs[i]!) < tolerance)
-  )
-    ?.[0];
-  if (found === "gelu" || found === "gelu_tanh") return { activation: found, linear };
-  const ops = [...nodes.values()].reverse().map(({ op }) => op).join(", ");
+  const is = (f: (x: number) => number): boolean =>
+    POINTS.every((x, i) => Math.abs(f(x) - outputs[i]!) < tolerance);
+  const activation = ACTIVATION_NAMES.find((name) => is(ACTIVATIONS[name].value));
+  if (activation !== undefined) return { activation, linear };
+  const other = Object.keys(OTHERS).find((name) => is(OTHERS[name]!)) ?? "an unknown function";
+  const ops = [...nodes.values()].reverse().map(({ op }) => op).join(", ") || "no node";
   throw new ModelError(
     "onnx/activation",
-    `The feed-forward network's activation at ${walk.describe(value)} is ` +
-      `${found ?? "an unknown function"} (${
-        ops || "no node"
-      }); only GELU, exact or by tanh, is supported.`,
+    `The feed-forward network's activation at ${walk.describe(value)} is ${other} (${ops}); ` +
+      `supported are ${ACTIVATION_NAMES.join(", ")}.`,
   );
 }

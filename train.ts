@@ -24,6 +24,47 @@ export { DATA_FORMATS, type ReadOptions, readTexts } from "./src/train/data/read
 export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
 export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
 
+// A model in training: parameters, steps, losses.
+export { type CreateOptions, createTrainer } from "./src/runtime/trainer.ts";
+export type {
+  AdamWOptions,
+  Emissions,
+  Example,
+  Head,
+  Loss,
+  LossInput,
+  LossKernels,
+  MaskedHead,
+  NamedTensor,
+  Parameter,
+  ParameterKind,
+  ReplacedHead,
+  StepReport,
+  TrainableModel,
+  Trainer,
+  TrainerOptions,
+} from "./src/train/types.ts";
+export { crfLoss, type CrfOptions, partialCrfLoss } from "./src/train/losses/crf.ts";
+export { crossEntropyLoss, maskedLoss } from "./src/train/losses/cross_entropy.ts";
+export { distillationLoss } from "./src/train/losses/distillation.ts";
+export { replacedLoss } from "./src/train/losses/replaced.ts";
+export { sumLoss } from "./src/train/losses/sum.ts";
+export { IGNORED } from "./src/train/losses/targets.ts";
+export type { PackedBatch, ThreadState } from "./src/backend/backend.ts";
+export type {
+  CrfWeights,
+  EncoderWeights,
+  F32Matrix,
+  I4Matrix,
+  I8Matrix,
+  LayerWeights,
+  LinearWeights,
+  Matrix,
+  NormWeights,
+} from "./src/model/weights.ts";
+export type { Activation } from "./src/model/activations.ts";
+export type { ModelConfig } from "./src/model/config.ts";
+
 // Vocabularies.
 export type { Encoding, Tokenizer } from "./src/tokenizer/types.ts";
 export { ENDINGS } from "./src/train/vocab/endings.ts";

@@ -12,11 +12,11 @@ import { exp4, horizontalMax, horizontalSum } from "./math";
 import { transposePanel } from "./transpose";
 
 /** Queries that pass together. */
-const QUERIES: i32 = 4;
+export const QUERIES: i32 = 4;
 
 // @ts-ignore: decorator
 @inline
-function keyPanels(s: i32): i32 {
+export function keyPanels(s: i32): i32 {
   return (s + PANEL - 1) / PANEL;
 }
 
@@ -29,7 +29,7 @@ export function attention_f32_scratch(s: i32, d: i32): i32 {
  * Softmax of `scale * row[0 .. s]` in place; what lies between s and the next multiple of 8 becomes 0.
  * The largest score is subtracted first, so all-equal, huge and tiny scores are all safe.
  */
-function softmaxRow(row: usize, s: i32, scale: f32): void {
+export function softmaxRow(row: usize, s: i32, scale: f32): void {
   const end = row + (<usize> (keyPanels(s) * PANEL) << 2);
   for (let p = row + (<usize> s << 2); p < end; p += 4) store<f32>(p, -Infinity);
   let high = f32x4.splat(-Infinity);

@@ -113,13 +113,12 @@ export function exp4(x: v128): v128 {
 }
 
 /**
- * Exact GELU, x (1 + erf(x / sqrt 2)) / 2. erf is an odd rational function of degree 13/8 on [-4, 4] and
- * constant beyond; absolute error below 5e-7. The polynomials are summed in pairs (Estrin's scheme): the time goes
- * into waiting for one operation's result in the next.
+ * erf(x / sqrt 2): an odd rational function of degree 13/8 on [-4, 4], constant beyond; absolute error below 5e-7. The
+ * polynomials are summed in pairs (Estrin's scheme): the time goes into waiting for one operation's result in the next.
  */
 // @ts-ignore: decorator
 @inline
-export function gelu4(x: v128): v128 {
+export function erf4(x: v128): v128 {
   const t = f32x4.pmax(f32x4.pmin(f32x4.mul(x, constant(13)), constant(14)), constant(15));
   const s = f32x4.mul(t, t), s2 = f32x4.mul(s, s), s4 = f32x4.mul(s2, s2);
   const p01 = madd(s, constant(21), constant(22)), p23 = madd(s, constant(19), constant(20));
@@ -127,8 +126,15 @@ export function gelu4(x: v128): v128 {
   const q01 = madd(s, constant(26), constant(27)), q23 = madd(s, constant(24), constant(25));
   const p = madd(s4, p456, madd(s2, p23, p01));
   const q = madd(s4, constant(23), madd(s2, q23, q01));
+  return f32x4.div(f32x4.mul(p, t), q);
+}
+
+/** Exact GELU, x (1 + erf(x / sqrt 2)) / 2. */
+// @ts-ignore: decorator
+@inline
+export function gelu4(x: v128): v128 {
   const half = f32x4.mul(x, constant(28));
-  return madd(half, f32x4.div(f32x4.mul(p, t), q), half);
+  return madd(half, erf4(x), half);
 }
 
 /**

@@ -69,6 +69,7 @@ export type InputErrorCode =
   | "input/column"
   | "input/counts"
   | "input/data"
+  | "input/diverged"
   | "input/emissions"
   | "input/format"
   | "input/index"

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** A kernel module's functions. */
+/** Functions of a kernel module. */
 export interface Kernels {
   abi(): number;
   attention_f32_scratch(s: number, d: number): number;

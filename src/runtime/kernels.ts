@@ -15,7 +15,8 @@ import { RuntimeError } from "../errors.ts";
 import { importSharedMemory } from "./threads.ts";
 import { baselineBase64, relaxedBase64 } from "../../wasm/embedded.ts";
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+/** Bytes of a base64 text. */
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -10,8 +10,6 @@
  * @module
  */
 import { platform } from "#platform";
-import { MAX_THREADS } from "../kernels/contract.ts";
-import type { Threading } from "../kernels/threads.ts";
 import { InputError, RuntimeError } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
@@ -22,6 +20,7 @@ import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
 import type { ModelSource, Opened } from "./source.ts";
+import { threadsOf } from "./threading.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
 export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
@@ -154,24 +153,13 @@ export class Ner extends Recogniser {
 /** Options with everything that the core wants of a runtime. */
 async function withKernels(options: LoadOptions): Promise<NerOptions & KernelOptions> {
   // The core's ways to make a recogniser lead through one another, and so pass here twice.
-  const threading = options.threading ?? threadsOf(options);
+  const threading = options.threading ??
+    (options.backend === "reference" && options.threads === undefined
+      ? undefined
+      : threadsOf(options.threads));
   const shared = typeof threading === "object";
   const kernels = options.kernels ?? await platform.kernels(shared ? "shared" : "alone");
   return { ...options, kernels, threading };
-}
-
-/** The runtime's threads, as many as the options say; or why there are none; undefined if one was asked for. */
-function threadsOf({ threads, backend }: LoadOptions): Threading | string | undefined {
-  const { threads: support } = platform, has = typeof support === "object";
-  const wanted = threads ?? (has ? support.defaultThreads : 2);
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
-    throw new InputError(
-      "input/option",
-      `threads is ${JSON.stringify(threads)}; expected an integer from 1 to ${MAX_THREADS}.`,
-    );
-  }
-  if (wanted === 1 || (threads === undefined && backend === "reference")) return undefined;
-  return has ? { threads: wanted, maySleep: support.maySleep, start: support.start } : support;
 }
 
 /**

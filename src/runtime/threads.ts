@@ -27,7 +27,8 @@ export function defaultThreads(cores: number | undefined): number {
 export const threadBody = `(task) => {
   const { module, memory, signed, control, program, thread } = task;
   WebAssembly.instantiate(module, { env: { memory } }).then(({ exports }) => {
-    exports.int8_set_signed(signed);
+    // The training module has no int8.
+    exports.int8_set_signed?.(signed);
     exports.work(control, program, thread);
   }).catch((error) => setTimeout(() => { throw error; }));
 }`;

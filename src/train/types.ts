@@ -11,7 +11,7 @@
  *
  * @module
  */
-import type { PackedBatch } from "../backend/backend.ts";
+import type { PackedBatch, ThreadState } from "../backend/backend.ts";
 import type { CrfWeights, EncoderWeights, LinearWeights, NormWeights } from "../model/weights.ts";
 
 /** Predicts a masked token: logits = norm(activation(dense(hidden))) wordEmbedding^T + bias (BERT). */
@@ -53,9 +53,11 @@ export type ParameterKind = "embedding" | "matrix" | "bias" | "norm" | "crf";
  * `replaced.prediction.{weight,bias}`.
  */
 export interface Parameter {
+  /** By role; see above. */
   readonly name: string;
-  /** Row-major, one row per output: as in {@link EncoderWeights}. */
+  /** Row-major, one row per output: as in {@link EncoderWeights}; of the word embedding, the rows of `pieces`. */
   readonly shape: readonly number[];
+  /** Decides whether it decays. */
   readonly kind: ParameterKind;
   /** Factor on a step's rate; 0: frozen, neither differentiated nor decayed. */
   readonly rate: number;
@@ -63,8 +65,11 @@ export interface Parameter {
 
 /** A tensor by name. */
 export interface NamedTensor {
+  /** Unique in a list. */
   readonly name: string;
+  /** Dimensions. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: Float32Array;
 }
 
@@ -73,18 +78,49 @@ export type Head = "labels" | "masked" | "replaced";
 
 /** Emissions in linear memory; a row for each token of the batch, or for each of the loss's rows. */
 export interface Emissions {
+  /** Tokens, or those that the loss asked for. */
   readonly rows: number;
+  /** What the head tells apart. */
   readonly columns: number;
   /** Floats from row to row, `columns` or more. */
   readonly stride: number;
-  /** Floats of the whole linear memory; row r begins at `start + r * stride`. */
+  /** Floats of the whole linear memory; row r begins at `start + r * stride`, its address is four times that. */
   readonly memory: Float32Array;
+  /** Index of the first row in `memory`. */
   readonly start: number;
+}
+
+/**
+ * What losses may call of the training module: float64 arithmetic with the same bits in every engine, which an
+ * engine's own `Math.exp` does not have. Pointers are addresses of {@link Emissions.memory}, in bytes.
+ */
+export interface LossKernels {
+  /** e^x. */
+  exp64(x: number): number;
+  /** Natural logarithm. */
+  log64(x: number): number;
+  /** See kernels/train/loss.ts. */
+  cross_entropy(x: number, n: number, target: number, scale: number, d: number): number;
+  /** See kernels/crf.ts, as the three that follow. */
+  crf_prepare(crf: number, labels: number): void;
+  // deno-fmt-ignore
+  /** Forward recursion. */
+  crf_forward(emissions: number, t: number, labels: number, crf: number, alpha: number, scratch: number, first: number): void;
+  // deno-fmt-ignore
+  /** Backward recursion. */
+  crf_backward(emissions: number, t: number, labels: number, crf: number, beta: number, state: number, scratch: number, last: number): void;
+  /** Log-partition. */
+  crf_partition(alpha: number, labels: number, crf: number): number;
+  // deno-fmt-ignore
+  /** Expected counts; see kernels/train/loss.ts. */
+  crf_expectations(emissions: number, t: number, labels: number, crf: number, alpha: number, beta: number, partition: number, weight: number, perLabel: number, parameters: number): void;
 }
 
 /** What the loss of one batch may use. */
 export interface LossInput {
+  /** What was encoded. */
   readonly batch: PackedBatch;
+  /** What the head made of it. */
   readonly emissions: Emissions;
   /**
    * Where `scale` times the derivative is added; rows lie as the emissions' do. Zero before the first loss of
@@ -93,9 +129,10 @@ export interface LossInput {
   readonly cotangent: Emissions;
   /** Factor on the derivative (and not on the returned loss). */
   readonly scale: number;
-  /** e^x and the natural logarithm in float64, with the same bits in every engine. */
-  readonly exp: (x: number) => number;
-  readonly log: (x: number) => number;
+  /** Kernels over the same memory: an engine's own `Math.exp` rounds as it likes. */
+  readonly kernels: LossKernels;
+  /** Memory that a loss may use while it runs, zero or not: bytes from `address` to `address + bytes`. */
+  readonly scratch: { readonly address: number; readonly bytes: number };
   /** Values of a parameter, row-major; for losses with parameters of their own. */
   parameter(name: string): Float32Array;
   /** Where `scale` times the derivative by that parameter is added; undefined: it is frozen. */
@@ -106,6 +143,7 @@ export interface LossInput {
 export interface Loss {
   /** For people and reports: `crf`, `cross_entropy`, ... */
   readonly name: string;
+  /** Whose emissions it judges. */
   readonly head: Head;
   /** Tokens of the batch whose emissions are needed, ascending; absent: all. */
   readonly rows?: Int32Array;
@@ -117,7 +155,9 @@ export interface Loss {
 
 /** A batch and what is asked of it. */
 export interface Example {
+  /** Sequences. */
   readonly batch: PackedBatch;
+  /** What they are judged by. */
   readonly loss: Loss;
 }
 
@@ -135,8 +175,9 @@ export interface StepReport {
 
 /** Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), with PyTorch's names and defaults. */
 export interface AdamWOptions {
-  /** Default 0.9 and 0.999. */
+  /** Decay of the first moment; default 0.9. */
   readonly beta1?: number;
+  /** Decay of the second; default 0.999. */
   readonly beta2?: number;
   /** Default 1e-8. */
   readonly epsilon?: number;
@@ -158,6 +199,12 @@ export interface TrainerOptions extends AdamWOptions {
   readonly dropout?: number;
   /** Of attention weights; default as `dropout`. */
   readonly attentionDropout?: number;
+  /**
+   * Ids that the data can contain, ascending. Word embeddings of others take no memory, do not change, and a batch
+   * with one is refused: a vocabulary of 100,000 pieces, of which a corpus has a tenth, would else fill memory with
+   * moments that stay 0. Default: all. Not with the masked head, which predicts any piece.
+   */
+  readonly pieces?: Int32Array;
   /** Keep each layer's input alone and compute the rest again in the backward pass; default false. */
   readonly checkpointing?: boolean;
   /** Factor on a parameter's rate, 0 to freeze it; default 1 for all. */
@@ -166,16 +213,19 @@ export interface TrainerOptions extends AdamWOptions {
 
 /** A model in training. One instance is one linear memory; nothing grows after it is made. */
 export interface Trainer {
+  /** In the order of the forward pass. */
   readonly parameters: readonly Parameter[];
   /** Bytes of linear memory. */
   readonly memoryBytes: number;
   /** Steps taken since the start of the run; what dropout and the optimizer's bias correction go by. */
   readonly steps: number;
+  /** How many threads take part, why not more, and the chunks that each has carried out. */
+  readonly threads: ThreadState;
 
   /**
    * Forward, backward, clipping and AdamW over the examples as if they were one batch (gradient accumulation).
    * The same bits with any number of threads. A loss or gradient that is not finite is an InputError
-   * (`train/diverged`) and leaves parameters and moments as they were.
+   * (`input/diverged`) and leaves parameters and moments as they were.
    */
   step(examples: readonly Example[], rate: number): Promise<StepReport>;
   /** Emissions `[tokens, labels]` without dropout: the fp32 backend's, bit for bit. */
@@ -185,8 +235,10 @@ export interface Trainer {
 
   /** A copy of a parameter. */
   read(name: string): Float32Array;
-  /** Sets a parameter. */
+  /** Sets a parameter, of the shape that {@link Parameter.shape} says. */
   write(name: string, data: Float32Array): void;
+  /** A copy of the last step's derivative by a parameter, before clipping; undefined: it is frozen. */
+  gradient(name: string): Float32Array | undefined;
   /** A copy of the whole model. */
   model(): TrainableModel;
   /** Copies of AdamW's moments, `NAME.m` and `NAME.v` for each parameter that is not frozen. */

@@ -45,7 +45,7 @@ export interface Build {
   readonly dot?: keyof typeof DOT;
 }
 
-/** What is built: wasm/NAME.wasm by name. */
+/** The families of int8 kernels: wasm/NAME.wasm by name. */
 export const MODULES = {
   relaxed: {
     entry: "kernels/module.ts",
@@ -55,6 +55,9 @@ export const MODULES = {
   },
   baseline: { entry: "kernels/module.ts", features: "simd,threads", family: "baseline" },
 } as const satisfies Record<string, Build>;
+
+/** The module of training, wasm/train.wasm: float32 alone, so it has one family. */
+export const TRAINING: Build = { entry: "kernels/train/module.ts", features: "simd,threads" };
 
 const root = new URL("../../", import.meta.url);
 

@@ -85,9 +85,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/quantize/",
       "src/eval/",
       "src/formats/",
+      "src/backend/",
       "src/ner/",
     ],
-    types: ["src/backend/"],
     packages: ["npm:csv-parse"],
   },
   "src/label/": {
@@ -99,6 +99,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["wasm/", "src/errors.ts", "src/kernels/", "src/formats/", "src/ner/"],
     types: ["src/model/"],
     packages: ["node:"],
+  },
+  "src/runtime/trainer.ts": {
+    imports: ["wasm/", "src/errors.ts", "src/train/", "src/runtime/"],
+    packages: NONE,
   },
   "core.ts": {
     imports: ["src/errors.ts", "src/model/", "src/crf/", "src/formats/", "src/ner/"],
@@ -122,8 +126,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: NONE,
   },
   "train.ts": {
-    imports: ["src/errors.ts", "src/crf/", "src/eval/", "src/train/", "src/runtime/"],
-    types: ["src/tokenizer/", "src/model/"],
+    imports: [
+      "src/errors.ts",
+      "src/crf/",
+      "src/eval/",
+      "src/train/",
+      "src/runtime/",
+      "src/runtime/trainer.ts",
+    ],
+    types: ["src/tokenizer/", "src/model/", "src/backend/"],
     packages: NONE,
   },
   "label.ts": {
@@ -136,7 +147,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:", "npm:cli-progress", "npm:commander", "npm:onnxruntime-web"],
   },
   "examples/": { imports: ["core.ts", "mod.ts", "train.ts", "label.ts"], packages: ["node:"] },
-  "tools/build/": { imports: ["src/kernels/"] },
+  "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },
   "fuzz/": { imports: [ALL] },
   "bench/": { imports: [ALL] },

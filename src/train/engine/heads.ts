@@ -1,0 +1,100 @@
+/**
+ * What stands on the encoder, forward and backward: emissions of labels, of masked word pieces, of replaced
+ * tokens.
+ *
+ * labels:   x W^T + b
+ * masked:   LayerNorm(activation(dense x)) E^T + b, E being the word embedding (Devlin et al., arXiv 1810.04805)
+ * replaced: prediction(activation(dense x)) (Clark et al., arXiv 2003.10555)
+ *
+ * A head sees all tokens, or those that its loss asks for: of 1000 tokens 150 are masked, and each has as many
+ * logits as there are word pieces.
+ *
+ * @module
+ */
+import { InputError } from "../../errors.ts";
+import type { Head } from "../types.ts";
+import type { Operations } from "./operations.ts";
+import type { LinearPlaces, ModelPlaces, Tensor } from "./places.ts";
+
+/** A head's tensors; those that it does not use are undefined. */
+export interface HeadTensors {
+  /** Rows of the hidden state that were asked for. */
+  readonly gathered: Tensor;
+  /** Inside the masked and the replaced head: before and after the activation, after the norm. */
+  readonly inner: Tensor | undefined;
+  readonly active: Tensor | undefined;
+  readonly normed: Tensor | undefined;
+  readonly dInner: Tensor | undefined;
+  readonly dNormed: Tensor | undefined;
+  readonly emissions: Tensor;
+  readonly cotangent: Tensor;
+  /** Which rows, int32. */
+  readonly indices: number;
+}
+
+/** emissions = head(hidden), for `rows` of the tokens at `t.indices` or, without, for all. */
+export function headForward(
+  ops: Operations,
+  model: ModelPlaces,
+  head: Head,
+  hidden: Tensor,
+  t: HeadTensors,
+  rows: number | undefined,
+): void {
+  const { config, masked, replaced, classifier } = model, { layerNormEpsilon, activation } = config;
+  const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  if (rows !== undefined) ops.gather(hidden, t.indices, x, m);
+  if (head === "labels") ops.linear(x, classifier, t.emissions, m);
+  else {
+    const dense = denseOf(model, head);
+    ops.linear(x, dense, t.inner!, m);
+    ops.activate(t.inner!, activation, t.active!, m);
+    if (head === "replaced") ops.linear(t.active!, replaced!.prediction, t.emissions, m);
+    else {
+      ops.norm(t.active!, masked!.norm, layerNormEpsilon, t.normed!, { rows: m });
+      ops.linear(t.normed!, { weight: model.words, bias: masked!.bias }, t.emissions, m);
+    }
+  }
+}
+
+/** dHidden from the cotangent; undefined: nothing below the head learns. */
+export function headBackward(
+  ops: Operations,
+  model: ModelPlaces,
+  head: Head,
+  hidden: Tensor,
+  t: HeadTensors,
+  rows: number | undefined,
+  dHidden: Tensor | undefined,
+): void {
+  const { config, masked, replaced, classifier } = model, { layerNormEpsilon, activation } = config;
+  const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  const dx = dHidden && (rows === undefined ? dHidden : t.gathered);
+  if (head === "labels") ops.linearBackward(x, classifier, t.cotangent, dx, { rows: m });
+  else {
+    const dense = denseOf(model, head);
+    if (head === "replaced") {
+      ops.linearBackward(t.active!, replaced!.prediction, t.cotangent, t.dInner!, { rows: m });
+    } else {
+      const decoder = { weight: model.words, bias: masked!.bias };
+      ops.linearBackward(t.normed!, decoder, t.cotangent, t.dNormed!, { rows: m });
+      // deno-fmt-ignore
+      ops.normBackward(t.dNormed!, t.active!, masked!.norm, layerNormEpsilon, t.dInner!, { rows: m });
+    }
+    ops.activateBackward(t.inner!, activation, t.dInner!, m);
+    ops.linearBackward(x, dense, t.dInner!, dx, { rows: m });
+  }
+  if (dHidden && rows !== undefined) {
+    ops.clear(dHidden, ops.tokens);
+    ops.gatherBackward(t.gathered, t.indices, dHidden, m);
+  }
+}
+
+function denseOf({ masked, replaced }: ModelPlaces, head: "masked" | "replaced"): LinearPlaces {
+  const dense = (head === "masked" ? masked : replaced)?.dense;
+  if (dense) return dense;
+  throw new InputError(
+    "input/option",
+    `the loss asks for the head "${head}", which this model does not have.`,
+  );
+}

@@ -1,0 +1,96 @@
+/**
+ * Every loss and the gradient by every parameter, against PyTorch in float64 (tools/fixtures/make_training.py).
+ *
+ * Tolerance: 2e-6 relative L2 for each tensor. float32 rounds by 6e-8, a pass has some dozens of roundings in
+ * a row, and erf is good to 5e-7. The key's bias is the one exception: a softmax does not change when all
+ * scores of a query move together, so its derivative is 0, and what is computed is rounding; it is judged
+ * by the size of the whole QKV bias's gradient.
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { crfLoss, partialCrfLoss } from "../../src/train/losses/crf.ts";
+import { crossEntropyLoss, maskedLoss } from "../../src/train/losses/cross_entropy.ts";
+import { distillationLoss } from "../../src/train/losses/distillation.ts";
+import { replacedLoss } from "../../src/train/losses/replaced.ts";
+import type { Loss } from "../../src/train/types.ts";
+import { distance, type Fixture, FIXTURES, modelOf, readFixture, trainerOf } from "./support.ts";
+
+const LIMIT = 2e-6;
+
+/** The inner product with a fixed cotangent: the encoder's backward pass by itself. */
+function innerProduct(cotangent: Float32Array): Loss {
+  return {
+    name: "inner product",
+    head: "labels",
+    count: 1,
+    evaluate({ emissions: { rows, columns, start, stride, memory }, cotangent: d, scale }): number {
+      let sum = 0;
+      for (let r = 0; r < rows; r++) {
+        for (let j = 0; j < columns; j++) {
+          const c = cotangent[r * columns + j];
+          sum += c * memory[start + r * stride + j];
+          memory[d.start + r * d.stride + j] += scale * c;
+        }
+      }
+      return sum;
+    },
+  };
+}
+
+/** The losses of the fixtures by their names there. */
+const LOSSES: Readonly<Record<string, (fixture: Fixture) => Loss>> = {
+  inner_product: ({ f32 }) => innerProduct(f32("cotangent")),
+  cross_entropy: ({ i32 }) => crossEntropyLoss(i32("labels")),
+  crf: ({ i32 }) => crfLoss(i32("labels"), i32("offsets")),
+  partial_crf: ({ u8, i32 }) => partialCrfLoss(u8("allowed"), i32("offsets")),
+  distillation: ({ f32, u8 }) =>
+    distillationLoss(f32("teacher"), u8("counted").length, 2, u8("counted")),
+  masked: ({ i32 }) => maskedLoss(i32("masked"), i32("pieces")),
+  replaced: ({ i32 }) => replacedLoss(i32("replaced")),
+};
+
+for (const [name, config] of Object.entries(FIXTURES)) {
+  const fixture = await readFixture(name);
+  const model = modelOf(config, (key) => fixture.f32(key));
+  const batch = { ids: fixture.i32("ids"), offsets: fixture.i32("offsets") };
+
+  test(`${name}: emissions are PyTorch's`, async () => {
+    const trainer = await trainerOf(model);
+    assert.ok(distance(trainer.emissions(batch), fixture.f64("emissions")) < LIMIT);
+    trainer.close();
+  });
+
+  for (const checkpointing of [false, true]) {
+    for (const [key, make] of Object.entries(LOSSES)) {
+      test(`${name}: ${key}${checkpointing ? ", layers computed again" : ""}: loss and gradients`, async () => {
+        const trainer = await trainerOf(model, { checkpointing });
+        const { loss, gradientNorm } = await trainer.step([{ batch, loss: make(fixture) }], 0);
+        const [expected] = fixture.f64(`${key}.loss`);
+        assert.ok(
+          Math.abs(loss - expected) <= LIMIT * Math.abs(expected),
+          `loss ${loss}, expected ${expected}`,
+        );
+        let worst = 0, worstName = "", squares = 0;
+        for (const { name: parameter } of trainer.parameters) {
+          const got = trainer.gradient(parameter)!;
+          squares += got.reduce((sum, g) => sum + g * g, 0);
+          if (!fixture.names.includes(`${key}.${parameter}`)) {
+            assert.ok(got.every((g) => g === 0), `${parameter} takes no part, yet has a gradient`);
+            continue;
+          }
+          const far = distance(got, fixture.f32(`${key}.${parameter}`));
+          if (far > worst) [worst, worstName] = [far, parameter];
+        }
+        console.log(`${name} ${key}: worst ${worst.toExponential(2)} (${worstName})`);
+        assert.ok(worst <= LIMIT, `${worstName}: relative L2 ${worst}`);
+        assert.ok(
+          Math.abs(gradientNorm / Math.sqrt(squares) - 1) < 1e-6,
+          "the norm is that of the gradients",
+        );
+        trainer.close();
+      });
+    }
+  }
+}
+
+test.run();

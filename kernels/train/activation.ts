@@ -6,7 +6,7 @@
  *
  * Phi comes from the same rational function as gelu(x) = x Phi(x).
  */
-import { ACTIVATION_GELU_TANH } from "../contract";
+import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "../contract";
 import { padded } from "../layout";
 import { erf4, exp4, gelu4, geluTanh4, madd } from "../math";
 
@@ -41,9 +41,9 @@ export function activation_forward(x: usize, y: usize, n: i32, activation: i32, 
   const row = <usize> padded(n) << 2, end = <usize> r1 * row;
   if (activation == ACTIVATION_GELU_TANH) {
     for (let i = <usize> r0 * row; i < end; i += 16) v128.store(y + i, geluTanh4(v128.load(x + i)));
-  } else {
+  } else if (activation == ACTIVATION_GELU) {
     for (let i = <usize> r0 * row; i < end; i += 16) v128.store(y + i, gelu4(v128.load(x + i)));
-  }
+  } else unreachable();
 }
 
 /** Rows r0 .. r1 of dx = dy activation'(x), in place of dy. */
@@ -53,9 +53,9 @@ export function activation_backward(x: usize, dy: usize, n: i32, activation: i32
     for (let i = <usize> r0 * row; i < end; i += 16) {
       v128.store(dy + i, f32x4.mul(v128.load(dy + i), geluTanhDerivative4(v128.load(x + i))));
     }
-  } else {
+  } else if (activation == ACTIVATION_GELU) {
     for (let i = <usize> r0 * row; i < end; i += 16) {
       v128.store(dy + i, f32x4.mul(v128.load(dy + i), geluDerivative4(v128.load(x + i))));
     }
-  }
+  } else unreachable();
 }

@@ -198,7 +198,7 @@ function softmaxRow(score: usize, wide: i32, top: f32, target: usize, rows: usiz
   }
   const total = horizontalSum(sum);
   store<f32>(rows, <f32> 1.0 / total);
-  // (A NaN's is whatever it is.)
+  // Of a NaN this is some integer, and the row comes out NaN through its scale.
   const integer = i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.splat(total)), 0);
   store<i32>(rows, weightsZero(integer), 4);
 }

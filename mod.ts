@@ -59,7 +59,7 @@ export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
 export { writeCheckpoint } from "./src/formats/hf/write_checkpoint.ts";
 export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
-export type { TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
+export { readTokenizer, type TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
 export {
   bundleFromFolder,
   type Folder,

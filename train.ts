@@ -65,6 +65,20 @@ export type {
 export type { Activation } from "./src/model/activations.ts";
 export type { ModelConfig } from "./src/model/config.ts";
 
+// Fine-tuning.
+export type { ModelBundle } from "./src/model/bundle.ts";
+export type { Best } from "./src/train/loop/state.ts";
+export {
+  type EpochRecord,
+  type FineTuneInput,
+  FineTuning,
+  type MakeTrainer,
+  type StepRecord,
+  type TrainRecord,
+} from "./src/train/loop/fine_tune.ts";
+export type { FineTuneOptions, Settings } from "./src/train/loop/options.ts";
+export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
+
 // Vocabularies.
 export type { Encoding, Tokenizer } from "./src/tokenizer/types.ts";
 export { ENDINGS } from "./src/train/vocab/endings.ts";

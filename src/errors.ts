@@ -13,6 +13,7 @@
 export type FormatErrorCode =
   | "checkpoint/index"
   | "checkpoint/shard"
+  | "checkpoint/state"
   | "checkpoint/tensor"
   | "config/field"
   | "config/json"
@@ -82,7 +83,7 @@ export type InputErrorCode =
   | "input/tensor"
   | "input/tokenizer"
   | "input/type"
-  | "input/vocab";
+  | "train/diverged";
 
 /** Codes of {@link RuntimeError}: what the runtime cannot do. */
 export type RuntimeErrorCode =

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `edge-ner extract | convert | export | verify | inspect | eval | vocab`.
+ * The command line: `edge-ner extract | convert | export | verify | inspect | eval | vocab | train`.
  *
  * Only `node:` modules are used besides the library, so that one program runs in Deno, Bun and Node.
  * Commands throw; this file alone decides what is printed about it and how the process exits.
@@ -17,6 +17,7 @@ import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
+import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
 import { vocabCommand } from "./vocab.ts";
 
@@ -53,6 +54,7 @@ function buildProgram(): Command {
   inspectCommand(program);
   evalCommand(program);
   vocabCommand(program);
+  trainCommand(program);
   return program;
 }
 

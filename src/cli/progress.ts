@@ -12,7 +12,7 @@ import cliProgress from "cli-progress";
 const DELAY_MS = 1000;
 
 /** `75` to `1:15`. */
-function clock(seconds: number): string {
+export function clock(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }

@@ -23,7 +23,8 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 // The tests' own process has installed what is needed: children that check again wait for each other's
 // locks, and say so on stderr.
 const DENO_ARGS = ["run", "-A", "--quiet", "--no-check", "--no-lock", "--node-modules-dir=manual"];
-const RUNTIME_ARGS = "deno" in process.versions ? DENO_ARGS : [];
+/** How the runtime is asked to run a program of ours. */
+export const RUNTIME_ARGS = "deno" in process.versions ? DENO_ARGS : [];
 
 /** Path of a committed fixture. */
 export function fixture(name: string): string {
@@ -34,8 +35,10 @@ export function fixture(name: string): string {
 export function start(
   args: readonly string[],
   env: Record<string, string> = {},
+  cwd?: string,
 ): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, [...RUNTIME_ARGS, MAIN, ...args], {
+    ...(cwd !== undefined && { cwd }),
     env: { ...process.env, NO_COLOR: "", FORCE_COLOR: "", EDGE_NER_DEBUG: "", ...env },
   });
   // A program that ends before it has read everything closes the pipe; that is its right.
@@ -46,9 +49,13 @@ export function start(
 /** Runs `edge-ner ...args` to its end; `input` goes to standard input, which is empty otherwise. */
 export function cli(
   args: readonly string[],
-  { input = "", env = {} }: { input?: string | Uint8Array; env?: Record<string, string> } = {},
+  { input = "", env = {}, cwd }: {
+    input?: string | Uint8Array;
+    env?: Record<string, string>;
+    cwd?: string;
+  } = {},
 ): Promise<Run> {
-  const child = start(args, env);
+  const child = start(args, env, cwd);
   const out: Uint8Array[] = [];
   const err: Uint8Array[] = [];
   child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));

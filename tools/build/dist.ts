@@ -104,8 +104,11 @@ if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
 }
 const command = await bundle({
-  entryPoints: ["src/cli/main.ts"],
-  outfile: "dist/cli.js",
+  entryPoints: { cli: "src/cli/main.ts" },
+  outdir: "dist",
+  // What one command loads when it needs it (the plotting library) is no part of the others.
+  splitting: true,
+  chunkNames: "cli-[hash]",
   platform: "node",
   plugins: [libraryBeside],
   // The bundled packages are CommonJS and `require` modules of Node, which an ES module has to make first.

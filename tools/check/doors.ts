@@ -144,7 +144,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   "src/cli/": {
     imports: ["mod.ts", "train.ts", "label.ts"],
-    packages: ["node:", "npm:cli-progress", "npm:commander", "npm:onnxruntime-web"],
+    packages: ["node:", "npm:cli-progress", "npm:commander", "npm:echarts", "npm:onnxruntime-web"],
   },
   "examples/": { imports: ["core.ts", "mod.ts", "train.ts", "label.ts"], packages: ["node:"] },
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },

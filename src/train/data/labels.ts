@@ -15,11 +15,19 @@ import { placeOf } from "../../ner/places.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import type { LabelledText } from "./text.ts";
 
-/** `O`, then `B-` and `I-` of each type that occurs, types by name. */
-export function labelsOf(texts: readonly LabelledText[]): string[] {
+/**
+ * `O`, then `B-` and `I-` of each type that occurs, types by name; or `known` labels (those of the model that training
+ * starts from), if they are of just these types. Throws {@link InputError} `input/data` for texts without an entity.
+ */
+export function labelsOf(texts: readonly LabelledText[], known?: readonly string[]): string[] {
   const types = new Set(texts.flatMap(({ entities }) => entities.map(({ type }) => type)));
   if (types.size === 0) {
     throw new InputError("input/data", "the data have no entity: there is nothing to learn.");
+  }
+  if (known !== undefined) {
+    const tags = parseTags(known).filter(({ role }) => role !== "outside");
+    const same = new Set(tags.map(({ type }) => type));
+    if (same.size === types.size && [...same].every((type) => types.has(type))) return [...known];
   }
   return ["O", ...[...types].sort().flatMap((type) => [`B-${type}`, `I-${type}`])];
 }

@@ -7,13 +7,22 @@
  *
  * @module
  */
+import * as guide from "../../guide.ts";
 import { bundle } from "../bundle.ts";
 import { command, path, program } from "../../../tools/check/programs.ts";
-import { expectedUrl, finish, installPackage, modelUrl, record, startServer } from "../harness.ts";
+import {
+  expectedUrl,
+  finish,
+  installPackage,
+  modelUrl,
+  record,
+  startServer,
+  step,
+} from "../harness.ts";
 import type { Result } from "../shared.ts";
 
 /** The service "outside" is needed because workerd's default network refuses loopback addresses. */
-function config(server: string): string {
+function config(server: string, model: string): string {
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -29,7 +38,7 @@ const worker :Workerd.Worker = (
     (name = "baseline.wasm", wasm = embed "baseline.wasm"),
   ],
   bindings = [
-    (name = "MODEL", data = embed "model.safetensors"),
+    (name = "MODEL", data = embed "${model}"),
     (name = "EXPECTED", json = embed "expected.json"),
     (name = "SERVER", text = ${JSON.stringify(server)}),
   ],
@@ -37,6 +46,15 @@ const worker :Workerd.Worker = (
   compatibilityDate = "2026-11-01",
 );
 `;
+}
+
+/** Bundles a worker as wrangler does: .wasm files stay imports, and become modules beside it. */
+async function bundleWorker(entry: string, project: string): Promise<void> {
+  await bundle(entry, project, "worker.js", {
+    conditions: ["workerd"],
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
+  });
 }
 
 /** Starts workerd and waits for the port on its control channel. */
@@ -69,15 +87,10 @@ await finish("workerd", async () => {
   const version = (await command(binary, ["--version"])).trim();
   await using server = await startServer();
   await using project = await installPackage();
-  await bundle("test/runtime/workerd/worker.ts", project.path, "worker.js", {
-    conditions: ["workerd"],
-    // What wrangler does with .wasm files: they stay imports, and become modules beside the worker.
-    loader: { ".wasm": "copy" },
-    assetNames: "[name]",
-  });
+  await bundleWorker("test/runtime/workerd/worker.ts", project.path);
   await Deno.copyFile(modelUrl, `${project.path}/model.safetensors`);
   await Deno.copyFile(expectedUrl, `${project.path}/expected.json`);
-  await Deno.writeTextFile(`${project.path}/config.capnp`, config(server.url));
+  await Deno.writeTextFile(`${project.path}/config.capnp`, config(server.url, "model.safetensors"));
   await using worker = await start(binary, project.path);
   const response = await fetch(worker.url, { signal: AbortSignal.timeout(300_000) });
   const body = await response.text();
@@ -85,5 +98,26 @@ await finish("workerd", async () => {
   const results: Result[] = JSON.parse(body);
   record(`workerd (${version}), the package`, results);
   const { size } = await Deno.stat(path(new URL(`file://${project.path}/worker.js`)));
+  await step("docs/training.md: the model of its commands, in its worker", async () => {
+    const cli = `${project.path}/node_modules/edge-ner/dist/cli.js`;
+    guide.prepare(project.path);
+    // The commands as the installed package runs them, up to the one that packs the model.
+    const all = guide.commands(), last = all.findIndex(([name]) => name === "convert");
+    for (const args of all.slice(0, last + 1)) {
+      await command("node", [cli, ...args], { cwd: project.path });
+    }
+    await Deno.writeTextFile(`${project.path}/guide.js`, guide.program("worker.js"));
+    await bundleWorker(`file://${project.path}/guide.js`, project.path);
+    await Deno.writeTextFile(
+      `${project.path}/config.capnp`,
+      config(server.url, "recipes.safetensors"),
+    );
+    await using running = await start(binary, project.path);
+    const answer = await fetch(running.url, { method: "POST", body: "Add 200 g of butter." });
+    const found: { type: string; text: string }[] = await answer.json();
+    const foods = found.filter(({ type }) => type === "FOOD").map(({ text }) => text);
+    if (foods.join() !== "butter") throw new Error(`found ${JSON.stringify(found)}`);
+    return `FOOD ${foods}`;
+  });
   console.log(`  the worker's script is ${(size / 1024).toFixed(0)} KiB before minification`);
 });

@@ -1,0 +1,388 @@
+/**
+ * Fine-tuning: epochs of steps over labelled texts, validated after each, the best kept.
+ *
+ * {@link FineTuning.run} yields a record after every step and epoch; whoever consumes them decides when to save a
+ * {@link FineTuning.checkpoint} and what to print, and may stop at any record. Nothing here reads a clock or a file. What
+ * a run does is a function of the data, the model it starts from and the options: the same bits in every runtime and with
+ * any number of threads, and, continued from a checkpoint, the bits that it would have had without the stop.
+ *
+ * @module
+ */
+import { InputError } from "../../errors.ts";
+import type { SpanScores } from "../../eval/spans.ts";
+import { writeCheckpoint } from "../../formats/hf/write_checkpoint.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
+import { batchesOf } from "../data/batches.ts";
+import { Labeller } from "../data/labels.ts";
+import type { LabelledText } from "../data/text.ts";
+import { crfLoss } from "../losses/crf.ts";
+import { crossEntropyLoss } from "../losses/cross_entropy.ts";
+import type { Example, TrainableModel, Trainer, TrainerOptions } from "../types.ts";
+import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
+import { pack, piecesOf, type Sequence, sequencesOf } from "./sequences.ts";
+import { startModel } from "./start.ts";
+import { type Best, readState, type RunState, writeState } from "./state.ts";
+import { Validation } from "./validate.ts";
+
+/** A step's loss above so many times the first one's is divergence, whatever comes after. */
+const DIVERGED = 20;
+
+/** Makes a trainer of a model: `createTrainer` with a compiled module and threads already chosen. */
+export type MakeTrainer = (model: TrainableModel, options: TrainerOptions) => Promise<Trainer>;
+
+/** After a step. */
+export interface StepRecord {
+  /** Tells it from an {@link EpochRecord}. */
+  readonly kind: "step";
+  /** Counted from 1, over all epochs. */
+  readonly step: number;
+  /** Counted from 1. */
+  readonly epoch: number;
+  /** Mean over the step's tokens. */
+  readonly loss: number;
+  /** The step's rate. */
+  readonly rate: number;
+  /** Norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  /** Tokens of the step. */
+  readonly tokens: number;
+}
+
+/** After an epoch. */
+export interface EpochRecord {
+  /** Tells it from a {@link StepRecord}. */
+  readonly kind: "epoch";
+  /** Steps taken. */
+  readonly step: number;
+  /** Counted from 1. */
+  readonly epoch: number;
+  /** Mean over the epoch's steps. */
+  readonly loss: number;
+  /** Strict scores on the validation texts; absent where there are none. */
+  readonly scores: SpanScores | undefined;
+  /** The best epoch so far. */
+  readonly best: Best | undefined;
+}
+
+/** What a run goes through. */
+export type TrainRecord = StepRecord | EpochRecord;
+
+/** What is learnt from what. */
+export interface FineTuneInput {
+  /** The model to start from; when a run goes on, that of the checkpoint. */
+  readonly model: ModelBundle;
+  /** Label names by emission column, with `O`. */
+  readonly labels: readonly string[];
+  /** Texts to learn from. */
+  readonly train: readonly LabelledText[];
+  /** Texts to choose the best epoch by; none: the last one is it. */
+  readonly validation: readonly LabelledText[];
+  /** How. */
+  readonly options?: FineTuneOptions;
+  /** `optimizer.safetensors` of the checkpoint that a run goes on from. */
+  readonly state?: Uint8Array | undefined;
+}
+
+/** A model being fine-tuned. */
+export class FineTuning {
+  /** The options, with nothing left open. */
+  readonly settings: Settings;
+  /** Steps of the whole run, if nothing stops it early. */
+  readonly totalSteps: number;
+  readonly #trainer: Trainer;
+  readonly #tokenizer: Tokenizer;
+  readonly #labels: readonly string[];
+  readonly #sequences: readonly Sequence[];
+  readonly #validation: Validation | undefined;
+  /** What must be the same for a run to go on. */
+  readonly #run: unknown;
+  #state: Omit<RunState, "moments" | "step">;
+
+  private constructor(parts: {
+    settings: Settings;
+    trainer: Trainer;
+    tokenizer: Tokenizer;
+    labels: readonly string[];
+    sequences: readonly Sequence[];
+    validation: Validation | undefined;
+    run: unknown;
+    state: RunState | undefined;
+  }) {
+    this.settings = parts.settings;
+    this.#trainer = parts.trainer;
+    this.#tokenizer = parts.tokenizer;
+    this.#labels = parts.labels;
+    this.#sequences = parts.sequences;
+    this.#validation = parts.validation;
+    this.#run = parts.run;
+    let steps = 0;
+    for (let epoch = 0; epoch < this.settings.epochs; epoch++) steps += this.#steps(epoch).length;
+    this.totalSteps = steps;
+    if (parts.state) {
+      this.#trainer.restore(parts.state.moments, parts.state.step);
+      this.#state = parts.state;
+    } else {
+      const average = this.settings.average > 0 ? this.#values() : undefined;
+      this.#state = {
+        epoch: 0,
+        batch: 0,
+        losses: [0, 0],
+        firstLoss: undefined,
+        best: undefined,
+        bestValues: undefined,
+        average,
+      };
+    }
+  }
+
+  /**
+   * Makes ready. Throws {@link InputError}: `input/option` for an option out of range, `input/labels` for labels that
+   * cannot say what the data do, `input/data` for texts without tokens; a FormatError `checkpoint/state` for a state of
+   * another run; and what making a trainer throws.
+   */
+  static async create(make: MakeTrainer, input: FineTuneInput): Promise<FineTuning> {
+    const { model, labels, train, options = {} } = input, { tokenizer } = model;
+    const settings = settingsOf(options, model.weights.config);
+    const labeller = new Labeller(labels);
+    const sequences = sequencesOf(train, tokenizer, labeller, settings.length);
+    if (sequences.length === 0) {
+      throw new InputError("input/data", "no text to learn from has a token.");
+    }
+    const validation = input.validation.length === 0
+      ? undefined
+      : new Validation(input.validation, tokenizer, settings.length, settings.tokens);
+    const run = {
+      options: settings,
+      labels,
+      texts: fingerprint(sequences),
+      validation: fingerprint(validation?.sequences ?? []),
+    };
+    // Read first: a state of another run is refused before memory is taken.
+    const state = input.state && readState(input.state, run);
+    const started = startModel(model, { labels, crf: settings.crf, seed: settings.seed });
+    const trainer = await make(started, {
+      maxTokens: settings.tokens,
+      seed: settings.seed,
+      dropout: settings.dropout,
+      weightDecay: settings.weightDecay,
+      clip: settings.clip,
+      pieces: piecesOf([...sequences, ...validation?.sequences ?? []]),
+      rateOf: (parameter) => rateOf(parameter, settings),
+    });
+    return new FineTuning({
+      settings,
+      trainer,
+      tokenizer,
+      labels,
+      sequences,
+      validation,
+      run,
+      state,
+    });
+  }
+
+  /** Bytes of linear memory, and parameters that are learnt and that there are. */
+  get size(): {
+    readonly memoryBytes: number;
+    readonly learnt: number;
+    readonly parameters: number;
+  } {
+    const { parameters, memoryBytes } = this.#trainer;
+    const count = ({ shape }: { shape: readonly number[] }): number =>
+      shape.reduce((product, size) => product * size, 1);
+    const sum = (list: typeof parameters): number => list.reduce((s, p) => s + count(p), 0);
+    return {
+      memoryBytes,
+      learnt: sum(parameters.filter(({ rate }) => rate > 0)),
+      parameters: sum(parameters),
+    };
+  }
+
+  /** Where the run stands: steps taken, and epochs that are over. */
+  get position(): { readonly step: number; readonly epoch: number } {
+    return { step: this.#trainer.steps, epoch: this.#state.epoch };
+  }
+
+  /** Whether the run is over: all epochs done, or too many of them without a better score. */
+  get over(): boolean {
+    const { epoch, best } = this.#state;
+    return epoch >= this.settings.epochs ||
+      (best !== undefined && epoch - best.since >= this.settings.patience);
+  }
+
+  /**
+   * Trains, from where the run stands to its end. Throws {@link InputError} `train/diverged` that names the step and its
+   * texts when a loss or a gradient is not finite, or a loss is far above the first one's.
+   */
+  async *run(): AsyncGenerator<TrainRecord, void> {
+    while (!this.over) {
+      const { epoch } = this.#state;
+      const steps = this.#steps(epoch);
+      while (this.#state.batch < steps.length) {
+        yield await this.#step(steps[this.#state.batch]!);
+      }
+      yield this.#endEpoch();
+    }
+  }
+
+  /** The batches of each step of an epoch, counted from 0. */
+  #steps(epoch: number): Int32Array[][] {
+    const { tokens, texts, seed, accumulate } = this.settings;
+    const lengths = this.#sequences.map(({ ids }) => ids.length);
+    const batches = batchesOf(lengths, { tokens, texts, seed, epoch });
+    const steps: Int32Array[][] = [];
+    for (let i = 0; i < batches.length; i += accumulate) {
+      steps.push(batches.slice(i, i + accumulate));
+    }
+    return steps;
+  }
+
+  async #step(batches: readonly Int32Array[]): Promise<StepRecord> {
+    const state = this.#state, step = this.#trainer.steps + 1;
+    const rate = rateAt(step, this.totalSteps, this.settings);
+    const examples = batches.map((batch) => this.#example(batch));
+    const report = await this.#trainer.step(examples, rate).catch((error: unknown) => {
+      throw error instanceof InputError && error.code === "train/diverged"
+        ? this.#diverged(step, batches, error.message, error)
+        : error;
+    });
+    const { loss, gradientNorm, tokens } = report, firstLoss = state.firstLoss ?? loss;
+    if (loss > DIVERGED * firstLoss) {
+      throw this.#diverged(
+        step,
+        batches,
+        `the loss is ${loss.toPrecision(4)}, ${DIVERGED} times the first step's.`,
+      );
+    }
+    if (state.average) this.#moveAverage(state.average, step);
+    this.#state = {
+      ...state,
+      batch: state.batch + 1,
+      losses: [state.losses[0] + loss, state.losses[1] + 1],
+      firstLoss,
+    };
+    return { kind: "step", step, epoch: state.epoch + 1, loss, rate, gradientNorm, tokens };
+  }
+
+  #example(indices: Int32Array): Example {
+    const sequences = Array.from(indices, (i) => this.#sequences[i]!), batch = pack(sequences);
+    const labels = new Int32Array(batch.ids.length);
+    sequences.forEach((sequence, i) => labels.set(sequence.labels, batch.offsets[i]));
+    const loss = this.settings.crf ? crfLoss(labels, batch.offsets) : crossEntropyLoss(labels);
+    return { batch, loss };
+  }
+
+  #diverged(
+    step: number,
+    batches: readonly Int32Array[],
+    what: string,
+    cause?: unknown,
+  ): InputError {
+    const places = batches.flatMap((batch) => Array.from(batch, (i) => this.#sequences[i]!.where));
+    const shown = places.slice(0, 4).join("; ") + (places.length > 4 ? "; ..." : "");
+    return new InputError(
+      "train/diverged",
+      `training diverges in epoch ${
+        this.#state.epoch + 1
+      }, step ${step}, batch of ${places.length} texts ` +
+        `(${shown}): ${what}`,
+      { cause },
+    );
+  }
+
+  /** Validates, and keeps the parameters if they are the best so far. */
+  #endEpoch(): EpochRecord {
+    const state = this.#state, epoch = state.epoch + 1, { average } = state;
+    const current = average ? this.#values() : undefined;
+    if (average) this.#write(average);
+    let { best, bestValues } = state;
+    const scores = this.#validation?.score(
+      (batch) => this.#trainer.emissions(batch),
+      this.#labels,
+      this.settings.crf ? this.#trainer.model().crf : undefined,
+    );
+    const score = scores?.[this.settings.metric].f1;
+    if (score !== undefined && !(best !== undefined && best.score > score)) {
+      best = { epoch, since: score === best?.score ? best.since : epoch, score };
+      bestValues = this.#values();
+    }
+    if (current) this.#write(current);
+    const [sum, steps] = state.losses;
+    this.#state = { ...state, epoch, batch: 0, losses: [0, 0], best, bestValues };
+    return {
+      kind: "epoch",
+      step: this.#trainer.steps,
+      epoch,
+      loss: sum / steps,
+      scores,
+      best,
+    };
+  }
+
+  /** Copies of all parameters that are learnt. */
+  #values(): Map<string, Float32Array> {
+    return new Map(
+      this.#trainer.parameters.filter(({ rate }) => rate > 0)
+        .map(({ name }) => [name, this.#trainer.read(name)]),
+    );
+  }
+
+  #write(values: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, data] of values) this.#trainer.write(name, data);
+  }
+
+  /** `average += (1 - decay) * (values - average)`, with a smaller decay at first, when all is still far off. */
+  #moveAverage(average: ReadonlyMap<string, Float32Array>, step: number): void {
+    const weight = Math.fround(1 - Math.min(this.settings.average, (step + 1) / (step + 10)));
+    for (const [name, mean] of average) {
+      const values = this.#trainer.read(name);
+      for (let i = 0; i < mean.length; i++) mean[i]! += weight * (values[i]! - mean[i]!);
+    }
+  }
+
+  /** The best model: of the best epoch, or as it is now where nothing was validated. */
+  result(): ModelBundle {
+    const { bestValues, average } = this.#state, values = bestValues ?? average;
+    if (values === undefined) return this.#bundle();
+    const current = this.#values();
+    this.#write(values);
+    const bundle = this.#bundle();
+    this.#write(current);
+    return bundle;
+  }
+
+  #bundle(): ModelBundle {
+    const { weights, crf } = this.#trainer.model();
+    return { weights, crf: this.settings.crf ? crf : undefined, tokenizer: this.#tokenizer };
+  }
+
+  /**
+   * The run as it stands: a Hugging Face checkpoint, and `optimizer.safetensors` beside it. To be written whole or not at
+   * all; {@link FineTuning.create} goes on from it with the same bits.
+   */
+  checkpoint(): Map<string, Uint8Array> {
+    const state = { ...this.#state, step: this.#trainer.steps, moments: this.#trainer.moments() };
+    const files = writeCheckpoint(this.#bundle());
+    return files.set("optimizer.safetensors", writeState(state, this.settings.seed, this.#run));
+  }
+
+  /** Gives memory back. */
+  close(): void {
+    this.#trainer.close();
+  }
+}
+
+/** Tells data apart (FNV-1a over ids and labels, 32 bits): by accident two differ in it, not by design. */
+function fingerprint(sequences: readonly Partial<Sequence>[]): string {
+  let hash = 0x811c9dc5;
+  const add = (value: number): void => {
+    hash = Math.imul(hash ^ value, 0x01000193);
+  };
+  for (const { ids = [], labels = [] } of sequences) {
+    ids.forEach(add);
+    labels.forEach(add);
+    add(-1);
+  }
+  return `${sequences.length} sequences, ${(hash >>> 0).toString(16)}`;
+}

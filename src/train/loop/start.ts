@@ -1,0 +1,112 @@
+/**
+ * What training starts from: a model with a head for the data's labels.
+ *
+ * The encoder is a loaded one's (quantized weights are expanded) or one of random weights, normal with deviation 0.02
+ * as BERT's were (Devlin et al., arXiv 1810.04805). A head over the very same labels is kept, CRF and all; any other
+ * is new.
+ *
+ * @module
+ */
+import { checkConfig, type ModelConfig } from "../../model/config.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import { visitEncoder } from "../../model/roles.ts";
+import type { CrfWeights, EncoderWeights, F32Matrix } from "../../model/weights.ts";
+import { dequantizeMatrix } from "../../quantize/matrix.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
+import { Random } from "../random.ts";
+import type { TrainableModel } from "../types.ts";
+
+/** Standard deviation of new weights. */
+const DEVIATION = 0.02;
+
+/** A matrix of random numbers; `part` tells matrices apart. */
+function randomMatrix(rows: number, columns: number, seed: number, part: number): F32Matrix {
+  const random = new Random(seed, "weights", part);
+  const data = Float32Array.from({ length: rows * columns }, () => DEVIATION * random.normal());
+  return { type: "f32", rows, columns, data };
+}
+
+/** Sizes of an encoder that is made of nothing; the rest follows from its tokenizer and the data. */
+export type FreshSizes = Pick<
+  ModelConfig,
+  "hiddenSize" | "layers" | "heads" | "feedForwardSize" | "maxPositions"
+>;
+
+/**
+ * An encoder of random weights that the seed decides. Throws a ModelError (`model/config`) for sizes that cannot be.
+ */
+export function freshModel(
+  sizes: FreshSizes,
+  tokenizer: Tokenizer,
+  labels: readonly string[],
+  seed: number,
+): ModelBundle {
+  const config = checkConfig({
+    ...sizes,
+    embeddingSize: sizes.hiddenSize,
+    vocabSize: tokenizer.vocabSize,
+    typeVocabSize: 1,
+    activation: "gelu",
+    layerNormEpsilon: Math.fround(1e-12),
+    labels,
+  });
+  let part = 0;
+  const weights = visitEncoder(config, {
+    // The head's stream is the first, so that it is the same whatever encoder lies under it.
+    matrix: (_, rows, columns) => randomMatrix(rows, columns, seed, ++part),
+    vector: (name, size) => new Float32Array(size).fill(name.endsWith("norm.weight") ? 1 : 0),
+  });
+  return { weights, crf: undefined, tokenizer };
+}
+
+/** How a model is made ready. */
+export interface StartOptions {
+  /** Label names by emission column. */
+  readonly labels: readonly string[];
+  /** Whether there is to be a CRF. */
+  readonly crf: boolean;
+  /** Decides the new head's weights. */
+  readonly seed: number;
+}
+
+/** A model with a head for these labels, all in float32. */
+export function startModel({ weights, crf }: ModelBundle, options: StartOptions): TrainableModel {
+  const { labels, seed } = options, { hiddenSize } = weights.config;
+  const kept = weights.config.labels.join("\n") === labels.join("\n");
+  const classifier = kept
+    ? { ...weights.classifier, weight: dequantizeMatrix(weights.classifier.weight) }
+    : {
+      weight: randomMatrix(labels.length, hiddenSize, seed, 0),
+      bias: new Float32Array(labels.length),
+    };
+  // Written as a checkpoint, a model without token types gets one of zeros: it has it from the beginning, so that a
+  // run that is resumed learns what one that went on learns.
+  const config = { ...weights.config, labels, typeVocabSize: weights.config.typeVocabSize || 1 };
+  const types = weights.typeEmbedding ?? {
+    type: "f32" as const,
+    rows: 1,
+    columns: config.embeddingSize,
+    data: new Float32Array(config.embeddingSize),
+  };
+  return {
+    weights: expanded({ ...weights, config, typeEmbedding: types, classifier }),
+    ...(options.crf && { crf: kept && crf !== undefined ? crf : noCrf(labels.length) }),
+  };
+}
+
+/** An encoder with all matrices in float32. */
+export function expanded(weights: EncoderWeights): EncoderWeights {
+  return visitEncoder(weights.config, {
+    matrix: (_name, _rows, _columns, part) => dequantizeMatrix(part!),
+    vector: (_name, _size, part) => part!,
+  }, weights);
+}
+
+/** Every step between labels at the same cost. */
+function noCrf(size: number): CrfWeights {
+  return {
+    start: new Float32Array(size),
+    end: new Float32Array(size),
+    transitions: new Float32Array(size * size),
+  };
+}

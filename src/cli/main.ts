@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `edge-ner extract | convert | export | verify | inspect | eval | vocab | train`.
+ * The command line, `edge-ner`: its commands, a file each, and how it ends.
  *
  * Only `node:` modules are used besides the library, so that one program runs in Deno, Bun and Node.
  * Commands throw; this file alone decides what is printed about it and how the process exits.

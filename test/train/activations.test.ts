@@ -13,8 +13,8 @@ const kernels = await instantiateTrainKernels(await trainModule(), memory);
 const floats = new Float32Array(memory.buffer);
 const CONTROL = 65536, ROOM = 65536 + 1024, X = 40 * 65536, Y = 41 * 65536;
 
-/** Everywhere that an activation bends, and far out. */
-const POINTS = Float32Array.from({ length: 1600 }, (_, i) => (i - 800) / 80);
+/** Everywhere that an activation bends, and far out; not 0 itself, where it may have a corner. */
+const POINTS = Float32Array.from({ length: 1600 }, (_, i) => (i - 799.5) / 80);
 
 /** What a command leaves at `Y`, where `start` was, of {@link POINTS} at `X`. */
 function run(

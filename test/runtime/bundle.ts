@@ -29,10 +29,10 @@ export async function bundle(
       {
         name: "installed-package",
         setup(build): void {
-          build.onResolve({ filter: /^edge-ner$/ }, async (args) => {
+          build.onResolve({ filter: /^edge-ner(\/train)?$/ }, async (args) => {
             if (args.pluginData === "again") return undefined;
-            if (keep === true) return { path: "edge-ner", external: true };
-            return await build.resolve("edge-ner", {
+            if (keep === true) return { path: args.path, external: true };
+            return await build.resolve(args.path, {
               resolveDir: project,
               kind: args.kind,
               pluginData: "again",

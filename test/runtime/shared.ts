@@ -32,6 +32,8 @@ export interface Expected {
   readonly modelSha256: string;
   /** SHA-256 of the emissions' bytes, text after text, little-endian float32, by backend. */
   readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
+  /** SHA-256 of the parameters after the steps of training.ts. */
+  readonly parametersSha256: string;
   readonly entities: readonly (readonly ExpectedEntity[])[];
 }
 

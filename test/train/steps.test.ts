@@ -1,5 +1,5 @@
 /**
- * Steps: the fp32 backend's emissions, AdamW against PyTorch's, and what must not change a bit.
+ * Steps: emissions that are the fp32 backend's, what must not change a bit, and what must be refused.
  */
 import { createHash } from "node:crypto";
 import { test } from "uvu";

@@ -1,5 +1,7 @@
 /** The cases in Bun, from source. @module */
 import * as library from "../../../mod.ts";
+import * as training from "../../../train.ts";
 import { main } from "../command.ts";
+import { trainingCases } from "../training.ts";
 
-await main(library);
+await main(library, trainingCases(training));

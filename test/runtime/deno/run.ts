@@ -29,9 +29,10 @@ import {
   sha256,
   TEXTS,
 } from "../shared.ts";
+import { trainedSha256 } from "../training.ts";
 
 async function write(): Promise<void> {
-  const { Ner } = await import("../../../mod.ts");
+  const { Ner } = await import("../../../mod.ts"), training = await import("../../../train.ts");
   const model = await Deno.readFile(modelUrl);
   const ner = await Ner.fromBytes(model);
   const fp32 = await Ner.fromBytes(model, { backend: "fp32" });
@@ -46,6 +47,7 @@ async function write(): Promise<void> {
     model: "meder-int8.safetensors",
     modelSha256: await sha256(model),
     emissionsSha256: { int8: await fingerprint(ner), fp32: await fingerprint(fp32) },
+    parametersSha256: (await trainedSha256(training, 1)).hash,
     entities,
   };
   await Deno.writeTextFile(expectedUrl, JSON.stringify(expected, undefined, 2) + "\n");

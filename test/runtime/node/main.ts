@@ -4,10 +4,12 @@
  * @module
  */
 import * as library from "edge-ner";
+import * as training from "edge-ner/train";
 import { main } from "../command.ts";
 import { type Library, TEXTS } from "../shared.ts";
+import { type Training, trainingCases } from "../training.ts";
 
-await main(library as Library, [{
+await main(library as Library, [...trainingCases(training as Training), {
   name: "the model that comes with the package loads by its name",
   async run({ library, expected }): Promise<void> {
     const url = import.meta.resolve(`edge-ner/models/${expected.model}`);

@@ -2,8 +2,9 @@
  * Mutants of the text files beside a model: tokenizer.json, vocab.txt, tokenizer_config.json, config.json.
  *
  * Besides what {@link mutateJson} does to any JSON, a tokenizer gets parts that are legal somewhere else:
- * other normalizers and pre-tokenizers, nested, with text that grows or vanishes; added tokens that
- * overlap, are empty, are white space, or normalize to one another.
+ * other normalizers and pre-tokenizers, nested, with text that grows or vanishes, and regular expressions
+ * that are slow in other engines; added tokens that overlap, are empty, are white space, or normalize to
+ * one another.
  *
  * @module
  */
@@ -21,6 +22,67 @@ const STRINGS = [
   "\ud800",
   "a".repeat(5000),
 ];
+
+/** Expressions that make engines which only go back take for ever, or that are not read at all. */
+const REGEXES = [
+  "(a+)+$",
+  "(a|a)*b",
+  "a*a*a*a*b|a",
+  "a?".repeat(30) + "a{30}b|a",
+  "(?=a{1,60}b)a|.",
+  String.raw`(?:\s+)+x|\s*[\r\n]+|\s`,
+  String
+    .raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+`,
+  "",
+  "^",
+  "(?:(?:a{9}){9}){9}",
+  "a{1000}",
+  "(".repeat(500),
+  "[a-".repeat(50),
+  "[^".repeat(17),
+  String.raw`[\p{L}&&[^a-z]&&\w]++`,
+  String.raw`\p{^Lu}\P{^M}\x{10ffff}`,
+  "|".repeat(2000),
+  "(a)\\1",
+  "\ud800",
+];
+
+/** An expression: one of those, or one of parts that are mostly read. */
+function regex(random: Random, depth = 0): string {
+  if (depth === 0 && random.once(4)) return random.pick(REGEXES);
+  let text = "";
+  for (let n = 1 + random.int(4); n > 0; n--) {
+    text += random.once(depth > 3 ? 1000 : 4)
+      ? random.pick(["(", "(?:", "(?i:", "(?=", "(?!", "(?<=", "(?>"]) + regex(random, depth + 1) +
+        ")"
+      : random.pick([
+        ..."a b . ^ $ \\s \\S \\w \\d \\b \\A \\z \\p{L} \\P{N} \\p{Han} [ab] [^a\\s] [a-\uffff] [[ab]&&a] \\"
+          .split(" "),
+        random.pick(STRINGS.slice(0, -1)),
+      ]);
+    text += random.pick([
+      "",
+      "",
+      "",
+      "*",
+      "+",
+      "?",
+      "{2}",
+      "{1,3}",
+      "{40}",
+      "{2,}",
+      "*?",
+      "++",
+      "|",
+    ]);
+  }
+  return text;
+}
+
+/** A `pattern` of Replace and Split. */
+function pattern(random: Random): unknown {
+  return random.once(2) ? { Regex: regex(random) } : { String: random.pick(STRINGS) };
+}
 
 function normalizer(random: Random, depth: number): unknown {
   const type = random.pick([
@@ -43,8 +105,9 @@ function normalizer(random: Random, depth: number): unknown {
     handle_chinese_chars: flag(),
     lowercase: flag(),
     strip_accents: random.once(3) ? null : flag(),
-    pattern: random.once(10) ? { Regex: "(a+)+$" } : { String: random.pick(STRINGS) },
+    pattern: pattern(random),
     content: random.pick(STRINGS),
+    prepend: random.pick(STRINGS),
   };
 }
 
@@ -71,7 +134,9 @@ function nested(field: string, depth: number): Raw {
 
 function preTokenizer(random: Random, depth: number): unknown {
   const type = random.pick([
-    ..."BertPreTokenizer Whitespace WhitespaceSplit Punctuation Sequence Split ByteLevel".split(
+    ..."BertPreTokenizer Whitespace WhitespaceSplit Punctuation Punctuation Digits Split Split Split"
+      .split(" "),
+    ..."CharDelimiterSplit UnicodeScripts ByteLevel Metaspace Sequence Sequence FixedLength".split(
       " ",
     ),
   ]);
@@ -85,8 +150,12 @@ function preTokenizer(random: Random, depth: number): unknown {
   return {
     type,
     pretokenizers,
-    behavior: random.pick(["Isolated", "Removed"]),
-    pattern: random.once(2) ? { Regex: "(a+)+$" } : { String: random.pick(STRINGS) },
+    behavior: random.pick([
+      ..."Isolated Removed Contiguous MergedWithPrevious MergedWithNext Other".split(" "),
+    ]),
+    pattern: pattern(random),
+    individual_digits: random.once(2),
+    delimiter: random.pick(STRINGS),
     replacement: random.pick(["\u2581", "", "ab", "\ud83d\ude00"]),
     prepend_scheme: random.pick(["always", "never", "first", ""]),
     add_prefix_space: random.once(2),

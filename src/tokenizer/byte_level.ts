@@ -9,7 +9,7 @@
 
 import type { Aligned } from "./aligned.ts";
 import { type Cut, putSpace } from "./cuts.ts";
-import { BLANK, kindAt, kinds, LETTER, NUMBER } from "./subword_classes.ts";
+import { BLANK, kindAt, kinds, LETTER, NUMBER } from "./kinds.ts";
 import { joinSurrogates } from "./unicode.ts";
 
 /** Writes units as UTF-8, as many bytes as fit; returns how many. */

@@ -10,7 +10,7 @@
  *
  * Graphemes are not left to `Intl.Segmenter`, which changes with the engine. Those of less than six bytes
  * can only be CR LF, or a character with what extends it and what is prepended to it; tables have those as
- * the reference shows them (`subword_classes.ts`).
+ * the reference shows them (`kinds.ts`).
  *
  * Weak point: longer graphemes (Hangul syllables of jamo, emoji joined by ZWJ) are not put together, since
  * they go by characters anyway; a rule for a lone vowel jamo with a mark upon it would see the difference.
@@ -21,7 +21,8 @@
 import type { Aligned, Step } from "./aligned.ts";
 import { writeUtf8 } from "./byte_level.ts";
 import { invalid } from "./fields.ts";
-import { BREAKS, EXTENDS, kindAt, kinds, type KindTable, PREPENDS } from "./subword_classes.ts";
+import { BREAKS, EXTENDS, kindAt, kinds, PREPENDS } from "./kinds.ts";
+import type { CharTable } from "./unicode.ts";
 
 /** Graphemes of this many UTF-8 bytes or more are not looked up as a whole. */
 const LONG_GRAPHEME = 6;
@@ -57,7 +58,7 @@ class Charsmap {
     }
   }
 
-  normalize(source: Aligned, target: Aligned, table: KindTable): boolean {
+  normalize(source: Aligned, target: Aligned, table: CharTable): boolean {
     const { units, starts, ends, length } = source;
     const { known } = this;
     let copied = -1; // units of source that target has; -1: nothing differs so far
@@ -138,7 +139,7 @@ function offsetOf(unit: number): number {
   return ((unit >>> 10) << ((unit & 0x200) >>> 6)) >>> 0;
 }
 
-function graphemeEnd(units: Uint16Array, from: number, length: number, table: KindTable): number {
+function graphemeEnd(units: Uint16Array, from: number, length: number, table: CharTable): number {
   let at = from + widthAt(units, from);
   if (at === length) return at;
   if (units[from] === 13 && units[at] === 10) return at + 1;

@@ -18,11 +18,12 @@ export function compileMetaspace(fields: Fields, where: string): { unit: number;
   if (replacement.length !== 1) {
     throw unsupported(`${where}.replacement`, show(replacement), "a character of one code unit");
   }
-  // Older files say `add_prefix_space`; of the newer field, Hugging Face's default is "always".
-  const scheme = fields.prepend_scheme ?? (fields.add_prefix_space === false ? "never" : "always");
-  if (scheme !== "always" && scheme !== "never" && scheme !== "first") {
-    const what = `expected always, never or first, got ${show(scheme)}`;
-    throw invalid(`${where}.prepend_scheme`, what);
+  // Older files say `add_prefix_space` alone; the newer field's default is "always".
+  const never = fields.add_prefix_space === false;
+  const scheme = fields.prepend_scheme ?? (never ? "never" : "always");
+  if (scheme !== "never" && (never || (scheme !== "always" && scheme !== "first"))) {
+    const expected = never ? "never, as add_prefix_space is false" : "always, never or first";
+    throw invalid(`${where}.prepend_scheme`, `expected ${expected}, got ${show(scheme)}`);
   }
   const split = fields.split === undefined || readBoolean(fields, "split", where);
   const unit = replacement.charCodeAt(0);

@@ -39,7 +39,7 @@ export interface Normalizer {
 
 const SUPPORTED =
   "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Precompiled, " +
-  "Prepend, Replace (of a string or a repeated character), Sequence, null";
+  "Prepend, Replace, Sequence, null";
 
 /** Compiles the `normalizer` of a tokenizer.json. */
 export function compileNormalizer(spec: unknown): Normalizer {

@@ -2,12 +2,12 @@
  * Pre-tokenizers: where a normalized text is cut into words. The `pre_tokenizer` of a file becomes a list of
  * steps; what each does is told where it is written.
  *
- * Weak point: `Split` with an expression of the file's own is refused, so tokenizers of the cl100k kind are.
- *
  * @module
  */
 
+import { show } from "../errors.ts";
 import { byteUnits, cutBytes } from "./byte_level.ts";
+import { numeric } from "./categories.ts";
 import { ALONE, type ClassTable, type Cut, cutByClass, decide, DROPPED } from "./cuts.ts";
 import {
   invalid,
@@ -20,7 +20,12 @@ import {
   unsupported,
 } from "./fields.ts";
 import { compileMetaspace } from "./metaspace.ts";
-import { PUNCTUATION, SPACE, WORD } from "./unicode.ts";
+import { Regex } from "./regex/match.ts";
+import type { Ranges } from "./regex/sets.ts";
+import { cutByScript } from "./scripts.ts";
+import { cutMatches, readBehavior, readPattern } from "./split.ts";
+import { PUNCTUATION, rangesOf, SPACE, WORD } from "./unicode.ts";
+import { PUNCTUATION as PUNCTUATION_TABLE } from "./unicode_tables.ts";
 
 /** A compiled pre-tokenizer. */
 export interface PreTokenizer {
@@ -33,14 +38,19 @@ export interface PreTokenizer {
   readonly writesSpaces: boolean;
 }
 
-const SUPPORTED = "BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation (Isolated), " +
-  "ByteLevel, Metaspace, Sequence, null";
+const SUPPORTED = "BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, Digits, Split, " +
+  "CharDelimiterSplit, UnicodeScripts, ByteLevel, Metaspace, Sequence, null";
 
 /** Compiles the `pre_tokenizer` of a tokenizer.json. Null: the whole text is one word. */
 export function compilePreTokenizer(spec: unknown): PreTokenizer {
   const compiler = new Compiler();
   compiler.compile(spec, "pre_tokenizer", 0);
   return compiler;
+}
+
+/** Finds single characters. */
+function ofSet(ranges: Ranges): Regex {
+  return new Regex({ kind: "set", ranges }, "");
 }
 
 class Compiler implements PreTokenizer {
@@ -61,9 +71,6 @@ class Compiler implements PreTokenizer {
       });
       return;
     }
-    if (this.byteLevel) {
-      throw unsupported(where, `${type} after ByteLevel`, "ByteLevel last in a Sequence");
-    }
     switch (type) {
       case "BertPreTokenizer":
         this.decide(SPACE, DROPPED);
@@ -74,12 +81,28 @@ class Compiler implements PreTokenizer {
         this.decide(SPACE, DROPPED);
         return this.decide(WORD, 1);
       case "Punctuation": {
-        const behavior = fields.behavior === undefined
-          ? "Isolated"
-          : readString(fields, "behavior", where);
-        if (behavior !== "Isolated") throw unsupported(`${where}.behavior`, behavior, "Isolated");
-        return this.decide(PUNCTUATION, ALONE);
+        const behavior = fields.behavior === undefined ? "Isolated" : readBehavior(fields, where);
+        if (behavior === "Isolated") return this.decide(PUNCTUATION, ALONE);
+        return this.step(cutMatches(ofSet(rangesOf(PUNCTUATION_TABLE)), behavior));
       }
+      case "Digits": {
+        const alone = readBoolean(fields, "individual_digits", where);
+        return this.step(cutMatches(ofSet(numeric()), alone ? "Isolated" : "Contiguous"));
+      }
+      case "Split": {
+        const behavior = readBehavior(fields, where);
+        const invert = readBoolean(fields, "invert", where);
+        return this.step(cutMatches(readPattern(fields, where), behavior, invert));
+      }
+      case "CharDelimiterSplit": {
+        const delimiter = readString(fields, "delimiter", where), c = delimiter.codePointAt(0);
+        if (c === undefined || String.fromCodePoint(c) !== delimiter) {
+          throw invalid(`${where}.delimiter`, `expected one character, got ${show(delimiter)}`);
+        }
+        return this.step(cutMatches(ofSet([c, c + 1]), "Removed"));
+      }
+      case "UnicodeScripts":
+        return this.step(cutByScript());
       case "ByteLevel": {
         const prefix = readBoolean(fields, "add_prefix_space", where);
         const words = fields.use_regex === undefined || readBoolean(fields, "use_regex", where);

@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { Ranges } from "./regex/sets.ts";
 import * as data from "./unicode_tables.ts";
 
 /** White space. */
@@ -74,8 +75,20 @@ export function decode(text: string): number[] {
   return numbers;
 }
 
-/** Flags are added, so the runs of one flag must not overlap; they never do, each being one table. */
-class Builder {
+/** The set that a table string of ranges describes. */
+export function rangesOf(text: string): Ranges {
+  const numbers = decode(text);
+  const out: number[] = [];
+  for (let i = 0, at = 0; i < numbers.length; i += 2) {
+    const first = at + numbers[i];
+    at = first + numbers[i + 1] + 1;
+    out.push(first, at);
+  }
+  return out;
+}
+
+/** Builds a table. Flags are added, so those of one code point must be different. */
+export class TableBuilder {
   private readonly bmp = new Uint16Array(0x10000);
   private readonly changes = new Map<number, number>();
 
@@ -87,13 +100,8 @@ class Builder {
     this.changes.set(end, (this.changes.get(end) ?? 0) - flag);
   }
 
-  addRanges(table: string, flag: number): this {
-    const numbers = decode(table);
-    for (let i = 0, at = 0; i < numbers.length; i += 2) {
-      const first = at + numbers[i];
-      at = first + numbers[i + 1] + 1;
-      this.add(first, at, flag);
-    }
+  addRanges(ranges: Ranges, flag: number): this {
+    for (let i = 0; i < ranges.length; i += 2) this.add(ranges[i], ranges[i + 1], flag);
     return this;
   }
 
@@ -113,14 +121,14 @@ let classTable: CharTable | undefined;
 /** The table of {@link SPACE} ... {@link SURROGATE}. */
 export function classes(): CharTable {
   if (classTable) return classTable;
-  const builder = new Builder()
-    .addRanges(data.SPACE, SPACE)
-    .addRanges(data.PUNCTUATION, PUNCTUATION)
-    .addRanges(data.WORD, WORD)
-    .addRanges(data.CONTROL, CONTROL)
-    .addRanges(data.CJK, CJK)
-    .addRanges(data.NONSPACING, NONSPACING)
-    .addRanges(data.MARK, MARK);
+  const builder = new TableBuilder()
+    .addRanges(rangesOf(data.SPACE), SPACE)
+    .addRanges(rangesOf(data.PUNCTUATION), PUNCTUATION)
+    .addRanges(rangesOf(data.WORD), WORD)
+    .addRanges(rangesOf(data.CONTROL), CONTROL)
+    .addRanges(rangesOf(data.CJK), CJK)
+    .addRanges(rangesOf(data.NONSPACING), NONSPACING)
+    .addRanges(rangesOf(data.MARK), MARK);
   builder.add(0xd800, 0xe000, SURROGATE);
   return classTable = builder.done();
 }
@@ -130,12 +138,12 @@ let formTable: CharTable | undefined;
 /** The table of {@link JOINS} ... {@link HALF}, with the canonical combining class above them. */
 export function formClasses(): CharTable {
   if (formTable) return formTable;
-  const builder = new Builder()
-    .addRanges(data.JOINS, JOINS)
-    .addRanges(data.FIRST, FIRST)
-    .addRanges(data.CHANGES_C, CHANGES_C)
-    .addRanges(data.CHANGES_D, CHANGES_D)
-    .addRanges(data.CHANGES_K, CHANGES_K);
+  const builder = new TableBuilder()
+    .addRanges(rangesOf(data.JOINS), JOINS)
+    .addRanges(rangesOf(data.FIRST), FIRST)
+    .addRanges(rangesOf(data.CHANGES_C), CHANGES_C)
+    .addRanges(rangesOf(data.CHANGES_D), CHANGES_D)
+    .addRanges(rangesOf(data.CHANGES_K), CHANGES_K);
   const runs = decode(data.CLASSES);
   for (let i = 0, at = 0; i < runs.length; i += 3) {
     const first = at + runs[i];

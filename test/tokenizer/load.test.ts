@@ -169,9 +169,12 @@ test("a vocabulary of a Brahmic script is not loaded with stripping, unless aske
 test("components that are not built here are refused by name", () => {
   const cases: [string, unknown, string][] = [
     ["normalizer", { type: "Sequence", normalizers: [{ type: "Nmt" }] }, "normalizers[0]"],
-    ["normalizer", { type: "Replace", pattern: { Regex: "a" }, content: "" }, "pattern"],
-    ["pre_tokenizer", { type: "Punctuation", behavior: "Removed" }, "Removed"],
-    ["pre_tokenizer", { type: "Sequence", pretokenizers: [{ type: "Digits" }] }, "Digits"],
+    ["normalizer", { type: "Replace", pattern: { Regex: "(?>a)" }, content: "" }, "pattern.Regex"],
+    [
+      "pre_tokenizer",
+      { type: "Sequence", pretokenizers: [{ type: "FixedLength" }] },
+      "FixedLength",
+    ],
     ["post_processor", { type: "Other" }, "Other"],
     ["post_processor", { type: "TemplateProcessing", single: [], special_tokens: {} }, "single"],
     ["model", { type: "WordLevel", vocab: {}, unk_token: "[UNK]" }, "WordLevel"],
@@ -229,6 +232,24 @@ test("malformed files are refused: types, ids, missing parts", () => {
       j.normalizer = { type: "Replace", pattern: { String: "" }, content: "" };
     }],
     ["pre_tokenizer", (j) => j.pre_tokenizer = 5],
+    ["pre_tokenizer.behavior", (j) => j.pre_tokenizer = { type: "Punctuation", behavior: "Other" }],
+    ["individual_digits", (j) => j.pre_tokenizer = { type: "Digits" }],
+    ["delimiter", (j) => j.pre_tokenizer = { type: "CharDelimiterSplit", delimiter: "ab" }],
+    ["delimiter", (j) => j.pre_tokenizer = { type: "CharDelimiterSplit", delimiter: "" }],
+    ["invert", (j) => {
+      j.pre_tokenizer = { type: "Split", pattern: { String: "a" }, behavior: "Removed" };
+    }],
+    ["pattern.String", (j) => {
+      j.pre_tokenizer = { type: "Split", pattern: {}, behavior: "Removed", invert: false };
+    }],
+    ["prepend_scheme", (j) => {
+      j.pre_tokenizer = {
+        type: "Metaspace",
+        replacement: "▁",
+        add_prefix_space: false,
+        prepend_scheme: "first",
+      };
+    }],
     ["added_tokens", (j) => j.added_tokens = {}],
     ["added_tokens[0]", (j) => j.added_tokens[0] = null],
     ["added_tokens[0].id", (j) => j.added_tokens[0].id = "0"],

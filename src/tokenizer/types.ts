@@ -38,7 +38,8 @@ export interface Tokenizer {
    * Any string is legal. A lone surrogate is read as U+FFFD, as a UTF-8 encoder would write it.
    *
    * @throws {InputError} `input/type` if `text` is not a string.
-   * @throws {TokenizerError} `tokenizer/growth` if the file's normalizer makes far too much of it.
+   * @throws {TokenizerError} `tokenizer/growth` if the file's normalizer makes far too much of it, or one of its
+   *   regular expressions would need too much memory for it.
    */
   encode(text: string): Encoding;
   /** The piece of an id, as the vocabulary writes it (`##` and all). */

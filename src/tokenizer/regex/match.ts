@@ -35,6 +35,8 @@ const FREE_STEPS = 32;
 /** Bytes for them. The expressions of current models need it for no text, or for one of twenty million units. */
 const MAX_MEMORY = 1 << 26;
 
+const NONE: Uint16Array = new Uint16Array(0);
+
 /** A regular expression over UTF-16 code units whose surrogates are in pairs. */
 export class Regex {
   /** Where the last match that {@link find} found begins and ends. */
@@ -43,7 +45,7 @@ export class Regex {
   private readonly program: Program;
 
   // The stretch that is searched.
-  private units: Uint16Array = new Uint16Array(0);
+  private units: Uint16Array = NONE;
   private from = 0;
   private to = 0;
   private steps = 0;
@@ -86,6 +88,7 @@ export class Regex {
       this.places = new Int32Array(64);
     }
     this.failed = undefined;
+    this.units = NONE; // it may be large
     return false;
   }
 

@@ -122,6 +122,39 @@ function edge(name: string): Node | undefined {
 /** Classes with no case, or with both cases of all that they have. */
 const CASELESS = /^\\[sSdD]$|^\\[pP]\{\^?[NPSZ][a-z]?\}$/;
 
+/** Letters of which two without case are also one character; Oniguruma puts neighbours together across groups. */
+const LIGATURES: readonly string[] = ["ss", "st", "ff", "fi", "fl"];
+const LIGATURE_LETTERS = ["f", "i", "l", "s", "t"].map((letter) =>
+  [letter, foldedLetter(letter)] as const
+);
+
+/** Which of these letters without case a part begins (`at` 0) or ends (-1) with. */
+function letterOf(node: Node, at: 0 | -1): string {
+  switch (node.kind) {
+    case "sequence": {
+      const part = node.parts.at(at);
+      return part === undefined ? "" : letterOf(part, at);
+    }
+    case "repeat":
+      return letterOf(node.body, at);
+    case "set": {
+      const key = node.ranges.join();
+      return LIGATURE_LETTERS.find(([, ranges]) => ranges.join() === key)?.[0] ?? "";
+    }
+  }
+  return "";
+}
+
+/** An ASCII letter in both cases, and what else Oniguruma takes for it. */
+function foldedLetter(letter: string): Ranges {
+  const other = { k: 0x212a, s: 0x17f }[letter.toLowerCase()]; // Kelvin sign, long s
+  const both = union(
+    single(letter.toLowerCase().charCodeAt(0)),
+    single(letter.toUpperCase().charCodeAt(0)),
+  );
+  return other === undefined ? both : union(both, single(other));
+}
+
 class Parser {
   private readonly pattern: string;
   private readonly where: string;
@@ -164,16 +197,11 @@ class Parser {
 
   private sequence(): Node {
     const parts: Node[] = [];
-    let before = "";
     while (this.at < this.pattern.length && !/[|)]/.test(this.pattern[this.at])) {
-      const from = this.at;
-      const atom = this.atom();
-      const text = this.pattern.slice(from, this.at);
-      if (this.fold && /^(ss|st|ff|fi|fl)$/i.test(before + text)) {
-        throw this.refused(`${show(before + text)} without case`);
-      }
-      before = text;
-      parts.push(this.repeated(atom));
+      parts.push(this.repeated(this.atom()));
+      if (parts.length < 2) continue;
+      const pair = letterOf(parts[parts.length - 2], -1) + letterOf(parts[parts.length - 1], 0);
+      if (LIGATURES.includes(pair)) throw this.refused(`${show(pair)} without case`);
     }
     return parts.length === 1 ? parts[0] : sequence(...parts);
   }
@@ -345,14 +373,7 @@ class Parser {
   private folded(codePoint: number): Ranges {
     if (!this.fold) return single(codePoint);
     const character = String.fromCodePoint(codePoint);
-    if (/^[a-z]$/i.test(character)) {
-      const both = union(
-        single(character.toLowerCase().charCodeAt(0)),
-        single(character.toUpperCase().charCodeAt(0)),
-      );
-      if (/k/i.test(character)) return union(both, single(0x212a)); // Kelvin sign
-      return /s/i.test(character) ? union(both, single(0x17f)) : both; // long s
-    }
+    if (/^[a-z]$/i.test(character)) return foldedLetter(character);
     const cased = ["L", "M", "Nl", "So"].some((name) =>
       intersection(characters(name)!, single(codePoint)).length > 0
     );

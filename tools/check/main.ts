@@ -1,7 +1,7 @@
 /**
  * Everything that can be checked without running the library: `deno task check`.
  *
- * Format, lint, the doors between rooms, types (Deno's for all files, TypeScript's own for the published entry
+ * Format, lint, names, the doors between rooms, types (Deno's for all files, TypeScript's own for the published entry
  * points, which adds the files that only a bundler sees), documentation of all that the faces export, that the
  * files which documents name are there, and that wasm/ is what kernels/ builds to. Every check runs even when an
  * earlier one fails.
@@ -50,20 +50,33 @@ async function doors(): Promise<Finding> {
   return { ok: problems.length === 0, text: [table, ...problems].join("\n") };
 }
 
-/** Of all Markdown in the repository, except the history of what was. */
+/** Of all Markdown in the repository, except the history of what was. Rooms that are to come may be named. */
 async function documents(): Promise<Finding> {
+  const there = [...paths, ...Object.keys(ROOMS)];
   const problems: string[] = [];
   for (const path of paths.filter((each) => /\.md$/.test(each) && each !== "CHANGELOG.md")) {
-    problems.push(...missing(path, await Deno.readTextFile(new URL(path, root)), paths));
+    problems.push(...missing(path, await Deno.readTextFile(new URL(path, root)), there));
   }
   return { ok: problems.length === 0, text: problems.join("\n") };
 }
 
+/** One spelling for the names of files, so that nobody has to remember which. */
+function names(): Finding {
+  const odd = paths.filter((path) =>
+    /\.(ts|py)$/.test(path) && !/(^|\/)[a-z0-9_]+(\.test|\.d)?\.(ts|py)$/.test(path)
+  );
+  return {
+    ok: odd.length === 0,
+    text: odd.map((path) => `${path} is not in snake_case.`).join("\n"),
+  };
+}
+
 const typed = files.filter((file) => !ASSEMBLYSCRIPT.test(file) && !MODULE_IMPORTS.test(file));
 const tsc = ["npm:typescript/tsc", "-p", "tools/build/tsconfig.json", "--noEmit"];
-const checks: readonly (readonly [name: string, check: () => Promise<Finding>])[] = [
+const checks: readonly (readonly [name: string, check: () => Finding | Promise<Finding>])[] = [
   ["format", () => deno("fmt", "--check")],
   ["lint", () => deno("lint")],
+  ["names of files", names],
   ["doors between rooms", doors],
   ["types", () => deno("check", "--quiet", ...typed)],
   ["types of the package", () => deno("run", "-A", ...tsc)],

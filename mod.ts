@@ -42,6 +42,13 @@ export type {
 // Models in memory: reading exports, quantizing, writing packages.
 export type { ModelBundle } from "./src/model/bundle.ts";
 export type { Activation } from "./src/model/activations.ts";
+export {
+  ADAPTED,
+  type Adapted,
+  type Adapter,
+  type AdapterPart,
+  mergeAdapter,
+} from "./src/model/adapter.ts";
 export type { ModelConfig } from "./src/model/config.ts";
 export type {
   CrfWeights,
@@ -57,6 +64,7 @@ export type {
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
 export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.ts";
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
+export { type AdapterOptions, readAdapter, writeAdapter } from "./src/formats/hf/adapter.ts";
 export { writeCheckpoint } from "./src/formats/hf/write_checkpoint.ts";
 export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
 export { readTokenizer, type TokenizerFiles } from "./src/formats/hf/tokenizer.ts";
@@ -77,6 +85,7 @@ export {
   type SafeTensors,
 } from "./src/formats/safetensors/read.ts";
 export {
+  dequantizeEncoder,
   quantizeEncoder,
   type QuantizeOptions,
   type QuantizeReport,

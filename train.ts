@@ -63,6 +63,7 @@ export type {
   NormWeights,
 } from "./src/model/weights.ts";
 export type { Activation } from "./src/model/activations.ts";
+export type { Adapted, Adapter, AdapterPart } from "./src/model/adapter.ts";
 export type { ModelConfig } from "./src/model/config.ts";
 
 // Fine-tuning.
@@ -77,6 +78,7 @@ export {
   type TrainRecord,
 } from "./src/train/loop/fine_tune.ts";
 export type { FineTuneOptions, Settings } from "./src/train/loop/options.ts";
+export type { LowRankOptions } from "./src/train/loop/low_rank.ts";
 export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
 
 // Vocabularies.

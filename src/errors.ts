@@ -11,6 +11,8 @@
 
 /** Codes of {@link FormatError}: a file that is not what it claims to be. */
 export type FormatErrorCode =
+  | "adapter/config"
+  | "adapter/tensor"
   | "checkpoint/index"
   | "checkpoint/shard"
   | "checkpoint/state"

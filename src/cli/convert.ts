@@ -7,24 +7,37 @@
  *
  * @module
  */
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Option } from "commander";
 import type { Command } from "commander";
-import { bundleFromFolder, quantizeEncoder, readPackage, writePackage } from "../../mod.ts";
-import type { EncoderWeights, Matrix, QuantizeReport } from "../../mod.ts";
+import {
+  bundleFromFolder,
+  dequantizeEncoder,
+  mergeAdapter,
+  quantizeEncoder,
+  readAdapter,
+  readPackage,
+  readSafetensors,
+  writePackage,
+} from "../../mod.ts";
+import type { EncoderWeights, Matrix, ModelBundle, QuantizeReport } from "../../mod.ts";
 import { changeOf, checkChange, costText } from "./change.ts";
 import { UsageError } from "./errors.ts";
-import { readModelFiles } from "./files.ts";
+import { readBytes, readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
 import { partsOf } from "./parts.ts";
 import { checkFile, replaceFile } from "./replace.ts";
 import { addShrinkOptions, checkCorpora, shrink, SHRINK_HELP, trimText } from "./shrink.ts";
 import type { ShrinkOptions } from "./shrink.ts";
 import { bytes as size, table } from "./table.ts";
+import { readText } from "./text_files.ts";
 
 interface ConvertOptions extends ShrinkOptions {
   readonly output: string;
   readonly dtype: "int8" | "f32";
   readonly embeddings?: "int8" | "int4";
+  readonly adapter?: string;
   readonly force?: boolean;
   readonly allowStripAccents?: boolean;
 }
@@ -41,6 +54,7 @@ Examples:
   edge-ner convert ./my-export -o my-model-f32.safetensors --dtype f32
   edge-ner convert my-model-f32.safetensors -o my-model.safetensors --force
   edge-ner convert ./my-export -o tiny.safetensors --embeddings int4 --trim-script Bengali
+  edge-ner convert ./base --adapter ./my-run/adapter -o my-model.safetensors
   edge-ner convert ./teacher -o start.safetensors --layers 1,5,9,12 --trim-vocab notes.txt`;
 
 /** Defines the command. */
@@ -57,6 +71,7 @@ export function convertCommand(program: Command): void {
       new Option("--embeddings <type>", "how the word embedding is stored with --dtype int8")
         .choices(["int8", "int4"]),
     );
+  command.option("--adapter <path>", "merge this adapter (LoRA, as PEFT saves it) into the model");
   addShrinkOptions(command)
     .option("--force", "overwrite the output, and keep one that differs too much from its source")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")
@@ -79,12 +94,30 @@ function checkTypes(source: string, weights: EncoderWeights, options: ConvertOpt
   }
 }
 
+/** The model with an adapter merged into it: a folder with PEFT's two files, or the file with the tensors. */
+async function withAdapter(model: ModelBundle, path: string): Promise<ModelBundle> {
+  const folder = statSync(path).isDirectory() ? path : dirname(path);
+  const bytes = await readBytes(folder === path ? join(path, "adapter_model.safetensors") : path);
+  const config = join(folder, "adapter_config.json");
+  const own = readSafetensors(bytes).metadata.has("labels");
+  const adapter = readAdapter(bytes, {
+    ...(existsSync(config) && { config: readText(config) }),
+    // PEFT's do not name labels: they are then the model's.
+    ...(!own && { labels: model.weights.config.labels }),
+  });
+  const weights = mergeAdapter(dequantizeEncoder(model.weights), adapter);
+  return { ...model, weights, crf: own ? adapter.crf : model.crf };
+}
+
 async function convert(source: string, options: ConvertOptions): Promise<void> {
   const { output, dtype, force = false } = options;
   checkFile(output, { force });
   checkCorpora(options);
   const { allowStripAccents } = options, files = await readModelFiles(source);
-  const original = bundleFromFolder(files.content, { allowStripAccents });
+  const loaded = bundleFromFolder(files.content, { allowStripAccents });
+  const original = options.adapter === undefined
+    ? loaded
+    : await withAdapter(loaded, options.adapter);
   checkTypes(source, original.weights, options);
   const before = writePackage(original);
   const shrunk = await shrink(original, options);

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Command } from "commander";
-import { Option } from "commander";
-import { Ner, scoreSpans, writeCheckpoint } from "../../mod.ts";
-import type { ModelBundle, Span, SpanScores } from "../../mod.ts";
+import { InvalidArgumentError, Option } from "commander";
+import { ADAPTED, Ner, scoreSpans, writeAdapter, writeCheckpoint } from "../../mod.ts";
+import type { Adapted, Adapter, ModelBundle, Span, SpanScores } from "../../mod.ts";
 import { createTrainer, FineTuning, labelsOf } from "../../train.ts";
 import type { Best, FineTuneOptions, LabelledText, Split } from "../../train.ts";
 import { scoreTable } from "./eval.ts";
@@ -39,6 +39,9 @@ interface TrainOptions extends DataOptions, StartOptions {
   readonly average?: number;
   readonly metric?: "micro" | "macro";
   readonly patience?: number;
+  readonly lora?: number;
+  readonly loraAlpha?: number;
+  readonly loraMaps?: readonly Adapted[];
   readonly saveSteps?: number;
   readonly threads?: number;
   readonly resume?: boolean;
@@ -55,7 +58,10 @@ The output is a folder with the best epoch's model as a Hugging Face checkpoint,
 for each step and epoch) and curves.svg. A run that was ended is gone on with by the same command and --resume, and
 gives the same bits as one that was not. The same data, options and seed give the same model on every machine.
 
-Rates: small or fresh encoders learn at 5e-4, large ones that were pretrained long at 3e-5.
+Rates: small or fresh encoders learn at 5e-4, large ones that were pretrained long at 3e-5, adapters at 1e-3.
+
+--lora 8 learns adapters (LoRA) beside an encoder that stays as it is: a file of some kilobytes, under PEFT's names, in
+the folder "adapter"; the model in the output folder has it merged. "convert --adapter" merges it into another copy.
 
 Examples:
   edge-ner train --data train.jsonl --base my-model.safetensors -o my-run
@@ -91,11 +97,27 @@ export function trainCommand(program: Command): void {
         .choices(["micro", "macro"]),
     )
     .option("--patience <n>", "stop after n epochs without a better score", integer(1, 1e6))
+    .option("--lora <rank>", "learn low-rank adapters and a head, nothing else", integer(1, 1024))
+    .option(
+      "--lora-alpha <x>",
+      "scale of the adapters (default: twice the rank)",
+      decimal(1e-6, 1e6),
+    )
+    .option("--lora-maps <list>", `of ${ADAPTED.join(",")} (default: query,value)`, parseMaps)
     .option("--save-steps <n>", "also save every n steps, not only each epoch", integer(1, 1e9))
     .option("--threads <n>", "threads to use (default: one for each core)", integer(1, 64))
     .option("--resume", "go on with the run in the output folder")
     .addHelpText("after", HELP)
     .action(train);
+}
+
+/** `query,value` */
+function parseMaps(value: string): Adapted[] {
+  return value.split(",").map((name) => {
+    const map = ADAPTED.find((one) => one === name.trim());
+    if (map !== undefined) return map;
+    throw new InvalidArgumentError(`Expected some of ${ADAPTED.join(", ")}.`);
+  });
 }
 
 /** The options of a run with this seed. */
@@ -120,6 +142,11 @@ function fineTuneOptions(options: TrainOptions, seed: number): FineTuneOptions {
     average: options.average,
     metric: options.metric,
     patience: options.patience,
+    lora: options.lora === undefined ? undefined : {
+      rank: options.lora,
+      ...(options.loraAlpha !== undefined && { alpha: options.loraAlpha }),
+      ...(options.loraMaps !== undefined && { maps: options.loraMaps }),
+    },
   };
 }
 
@@ -130,6 +157,13 @@ interface Outcome {
   readonly best?: Best | undefined;
   /** Scores on the test texts; absent where there are none. */
   readonly test?: { readonly fp32: SpanScores; readonly int8: SpanScores } | undefined;
+}
+
+/** A run that is over. */
+interface Finished {
+  readonly outcome: Outcome;
+  readonly model: ModelBundle;
+  readonly adapter: Adapter | undefined;
 }
 
 /** Mean and deviation of a score over the runs. */
@@ -161,11 +195,11 @@ async function train(options: TrainOptions): Promise<void> {
   reportReach(all, start.tokenizer, labels);
   top.open(resume);
   const runs: Outcome[] = [];
-  let best: { outcome: Outcome; model: ModelBundle } | undefined;
+  let best: Finished | undefined;
   for (let own = seed; own < seed + seeds; own++) {
     const folder = seeds === 1 ? top : new TrainFolder(`${output}/seed-${own}`);
     if (seeds > 1) folder.open(resume);
-    const { outcome, model } = await run(
+    const finished = await run(
       folder,
       start.make(labels, own),
       labels,
@@ -173,12 +207,19 @@ async function train(options: TrainOptions): Promise<void> {
       options,
       own,
     );
+    const { outcome } = finished;
     runs.push(outcome);
     // Of several seeds, the one that did best on the validation texts: the test texts choose nothing.
-    if ((outcome.best?.score ?? 0) > (best?.outcome.best?.score ?? -1)) best = { outcome, model };
+    if ((outcome.best?.score ?? 0) > (best?.outcome.best?.score ?? -1)) best = finished;
   }
   const report: Report = { metric, chosen: best!.outcome.seed, runs, test: summary(runs) };
   await top.write(writeCheckpoint(best!.model));
+  if (best!.adapter) {
+    // In a folder of its own: what finds it beside a model looks for another model to put it on.
+    const adapter = new TrainFolder(`${output}/adapter`);
+    adapter.open(true);
+    await adapter.write(writeAdapter(best!.adapter, best!.model.weights.config));
+  }
   await top.write(new Map([["report.json", JSON.stringify(report, undefined, 2) + "\n"]]));
   top.clear();
   for (const { seed } of seeds > 1 ? runs : []) new TrainFolder(`${output}/seed-${seed}`).clear();
@@ -193,7 +234,7 @@ async function run(
   split: Split,
   options: TrainOptions,
   seed: number,
-): Promise<{ outcome: Outcome; model: ModelBundle }> {
+): Promise<Finished> {
   const saved = await folder.last();
   const tuning = await FineTuning.create(
     (trainable, trainerOptions) =>
@@ -202,7 +243,8 @@ async function run(
         ...(options.threads !== undefined && { threads: options.threads }),
       }),
     {
-      model: saved?.model ?? model,
+      // Adapters are learnt beside the model that they began with.
+      model: options.lora === undefined ? saved?.model ?? model : model,
       labels,
       train: split.train,
       validation: split.validation,
@@ -218,7 +260,11 @@ async function run(
     await folder.write(new Map([["curves.svg", curvesSvg(records)]]));
     const best = records.findLast((r) => r.kind === "epoch")?.best;
     const result = tuning.result();
-    return { outcome: { seed, best, test: await judge(result, split.test) }, model: result };
+    return {
+      outcome: { seed, best, test: await judge(result, split.test) },
+      model: result,
+      adapter: tuning.adapter(),
+    };
   } finally {
     tuning.close();
   }

@@ -146,3 +146,11 @@ export function quantizeEncoder(
     report: { tensors, bytesBefore, bytesAfter },
   };
 }
+
+/** The encoder that quantized weights stand for, all in float32; matrices that are float32 are returned as they are. */
+export function dequantizeEncoder(weights: EncoderWeights): EncoderWeights {
+  return visitEncoder(weights.config, {
+    matrix: (_name, _rows, _columns, part) => dequantizeMatrix(part!),
+    vector: (_name, _size, part) => part!,
+  }, weights);
+}

@@ -181,6 +181,70 @@ test("a model is trained on, with its own labels; files of one's own for validat
   assert.equal(id2label, own.id2label);
 });
 
+test("adapters: a run that is killed, the file, and convert --adapter, which gives the merged model", async () => {
+  setUp();
+  const from = await cli([...setUp(), "-o", path("base"), "--epochs", "2"]);
+  assert.is(from.code, 0);
+  const args = [
+    ...[
+      "train",
+      "--data",
+      path("data.tsv"),
+      "--base",
+      path("base"),
+      "--threads",
+      "1",
+      "--lora",
+      "2",
+    ],
+    ...[
+      "--lora-maps",
+      "query,up",
+      "--rate",
+      "0.02",
+      "--epochs",
+      "6",
+      "--batch-texts",
+      "2",
+      "--save-steps",
+      "4",
+    ],
+  ];
+  const whole = await cli([...args, "-o", path("adapted")]);
+  assert.is(whole.code, 0);
+  assert.match(whole.stderr, /seed 1: 280 of [\d,]+ parameters are learnt/);
+  await killAfter([...args, "-o", path("again")], "again", 8);
+  const rest = await cli([...args, "-o", path("again"), "--resume"]);
+  assert.is(rest.code, 0);
+  for (const name of ["model.safetensors", "adapter/adapter_model.safetensors"]) {
+    assert.equal(readFileSync(path(`again/${name}`)), readFileSync(path(`adapted/${name}`)), name);
+  }
+  for (
+    const [source, output] of [[["adapted"], "one"], [
+      ["base", "--adapter", "adapted/adapter"],
+      "two",
+    ]]
+  ) {
+    const own = (source as string[]).map((arg) => arg.startsWith("-") ? arg : path(arg));
+    const run = await cli(["convert", ...own, "-o", path(`${output}.safetensors`), "--force"]);
+    assert.is(run.code, 0, run.stderr);
+  }
+  assert.equal(readFileSync(path("one.safetensors")), readFileSync(path("two.safetensors")));
+  const bad = await cli([
+    "convert",
+    fixture("tiny-torchscript"),
+    "--adapter",
+    path("adapted/adapter"),
+    "-o",
+    path("no"),
+  ]);
+  assert.match(
+    bad.stderr,
+    /the adapter's part for layer 0, query, A is \[2,16\], and the model needs \[2,\d+\]/,
+  );
+  assert.is(bad.code, 2);
+});
+
 test("what no tokens can say is said before anything is learnt", async () => {
   const spans = [{ label: "DIS", start: 0, end: 3 }, { label: "MED", start: 5, end: 6 }];
   const lines = ["fever napa", "fever fever", "fever ace"].map((text) =>

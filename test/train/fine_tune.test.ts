@@ -6,7 +6,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NerError } from "../../src/errors.ts";
+import { readAdapter, writeAdapter } from "../../src/formats/hf/adapter.ts";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
+import { mergeAdapter } from "../../src/model/adapter.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { visitEncoder } from "../../src/model/roles.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
@@ -238,6 +240,57 @@ test("rates rise, fall to nothing, and differ by part", () => {
   assert.equal(["classifier.weight", "crf.start"].map(of), [2, 10]);
 });
 
+test("adapters learn beside an encoder that does not move, and merge to the model that was validated", async () => {
+  const model = fresh(3),
+    maps = ["query", "value", "attentionOutput", "up", "down", "key"] as const;
+  const tuning = await FineTuning.create(
+    one,
+    input({ lora: { rank: 4, maps }, epochs: 12, rate: 0.02 }, { model }),
+  );
+  const before = tuning.result();
+  assert.equal(before.weights.layers, model.weights.layers, "B begins at zero");
+  const records: TrainRecord[] = [];
+  for await (const record of tuning.run()) records.push(record);
+  const { learnt, parameters } = tuning.size, result = tuning.result(), adapter = tuning.adapter()!;
+  tuning.close();
+  assert.is(learnt, 2 * (4 * (4 * 16 + 16 * 4) + 2 * 4 * (16 + 32)) + 5 * 16 + 5 + 2 * 5 + 25);
+  assert.ok(parameters > learnt);
+  const last = records.at(-1)!;
+  assert.ok(last.kind === "epoch" && last.scores!.micro.f1 > 0.9);
+
+  const { weights } = result;
+  assert.equal(weights.wordEmbedding, model.weights.wordEmbedding);
+  assert.equal(weights.layers[0]!.up.bias, model.weights.layers[0]!.up.bias);
+  assert.not.equal(weights.layers[0]!.qkv.weight, model.weights.layers[0]!.qkv.weight);
+  const files = writeAdapter(adapter, model.weights.config);
+  const read = readAdapter(files.get("adapter_model.safetensors")!);
+  assert.equal(read, adapter);
+  assert.equal(
+    mergeAdapter(startModel(model, { labels: LABELS, crf: true, seed: 1 }).weights, read),
+    weights,
+  );
+});
+
+test("adapters go on from a checkpoint with the same bits", async () => {
+  const lora = { rank: 2 }, model = fresh(3);
+  for (const average of [0, 0.9]) {
+    const from = (state?: Uint8Array) => input({ lora, average, rate: 0.02 }, { model, state });
+    const whole = await run(from());
+    const part = await run(from(), (r) => r.kind === "step" && r.step === 7);
+    const rest = await run(from(part.files.get("optimizer.safetensors")));
+    assert.equal([...part.records, ...rest.records], whole.records);
+    assert.equal(rest.files, whole.files);
+    assert.equal(rest.result.weights, whole.result.weights);
+  }
+  const { files } = await run(input({ lora }, { model }), (r) => r.step === 1);
+  const state = files.get("optimizer.safetensors");
+  await refused(
+    input({ lora }, { model: loaded(files), state }),
+    "checkpoint/state",
+    /another encoder/,
+  );
+});
+
 test("divergence names the epoch, the step and its texts", async () => {
   await refused(
     input({ rate: 1, warmup: 0, clip: Infinity, epochs: 40 }),
@@ -258,6 +311,8 @@ test("what cannot be is refused before memory is taken", async () => {
     "input/option",
     /freeze\.layers is 3; expected 0 to 2/,
   );
+  await refused(input({ lora: { rank: 0 } }), "input/option", /lora\.rank is 0/);
+  await refused(input({ lora: { rank: 1, maps: [] } }), "input/option", /lora\.maps is \[\]/);
   await refused(input({}, { train: [] }), "input/data", /no text to learn from has a token/);
   await refused(input({}, { labels: ["O", "B-X", "I-X"] }), "input/labels", /no label can say/);
 });

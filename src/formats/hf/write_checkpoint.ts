@@ -29,7 +29,7 @@ import { CHECKPOINTS } from "./parameter_names.ts";
 import { hfConfigOf, tokenizerConfigOf } from "./write_config.ts";
 
 /** The class in transformers that computes what this encoder does. */
-function architectureOf(config: ModelConfig): "bert" | "electra" | "albert" {
+export function architectureOf(config: ModelConfig): "bert" | "electra" | "albert" {
   if (!hasProjection(config)) return "bert";
   return config.embeddingSize === config.hiddenSize ? "albert" : "electra";
 }

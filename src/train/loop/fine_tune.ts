@@ -11,14 +11,25 @@
 import { InputError } from "../../errors.ts";
 import type { SpanScores } from "../../eval/spans.ts";
 import { writeCheckpoint } from "../../formats/hf/write_checkpoint.ts";
+import type { Adapter } from "../../model/adapter.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
+import { linearsOf } from "../../model/linears.ts";
+import type { EncoderWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { batchesOf } from "../data/batches.ts";
 import { Labeller } from "../data/labels.ts";
 import type { LabelledText } from "../data/text.ts";
 import { crfLoss } from "../losses/crf.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
-import type { Example, TrainableModel, Trainer, TrainerOptions } from "../types.ts";
+import type {
+  Example,
+  NamedTensor,
+  Parameter,
+  TrainableModel,
+  Trainer,
+  TrainerOptions,
+} from "../types.ts";
+import { LowRank } from "./low_rank.ts";
 import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
 import { pack, piecesOf, type Sequence, sequencesOf } from "./sequences.ts";
 import { startModel } from "./start.ts";
@@ -70,7 +81,7 @@ export type TrainRecord = StepRecord | EpochRecord;
 
 /** What is learnt from what. */
 export interface FineTuneInput {
-  /** The model to start from; when a run goes on, that of the checkpoint. */
+  /** The model to start from; when a run goes on, that of the checkpoint (of adapters, the first one again). */
   readonly model: ModelBundle;
   /** Label names by emission column, with `O`. */
   readonly labels: readonly string[];
@@ -95,6 +106,8 @@ export class FineTuning {
   readonly #labels: readonly string[];
   readonly #sequences: readonly Sequence[];
   readonly #validation: Validation | undefined;
+  /** What is learnt in the place of the encoder's own matrices. */
+  readonly #lowRank: LowRank | undefined;
   /** What must be the same for a run to go on. */
   readonly #run: unknown;
   #state: Omit<RunState, "moments" | "step">;
@@ -106,6 +119,7 @@ export class FineTuning {
     labels: readonly string[];
     sequences: readonly Sequence[];
     validation: Validation | undefined;
+    lowRank: LowRank | undefined;
     run: unknown;
     state: RunState | undefined;
   }) {
@@ -115,12 +129,13 @@ export class FineTuning {
     this.#labels = parts.labels;
     this.#sequences = parts.sequences;
     this.#validation = parts.validation;
+    this.#lowRank = parts.lowRank;
     this.#run = parts.run;
     let steps = 0;
     for (let epoch = 0; epoch < this.settings.epochs; epoch++) steps += this.#steps(epoch).length;
     this.totalSteps = steps;
     if (parts.state) {
-      this.#trainer.restore(parts.state.moments, parts.state.step);
+      this.#restore(parts.state);
       this.#state = parts.state;
     } else {
       const average = this.settings.average > 0 ? this.#values() : undefined;
@@ -132,6 +147,7 @@ export class FineTuning {
         best: undefined,
         bestValues: undefined,
         average,
+        values: undefined,
       };
     }
   }
@@ -157,10 +173,12 @@ export class FineTuning {
       labels,
       texts: fingerprint(sequences),
       validation: fingerprint(validation?.sequences ?? []),
+      ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };
     // Read first: a state of another run is refused before memory is taken.
     const state = input.state && readState(input.state, run);
     const started = startModel(model, { labels, crf: settings.crf, seed: settings.seed });
+    const lowRank = settings.lora && new LowRank(started.weights, settings.lora, settings.seed);
     const trainer = await make(started, {
       maxTokens: settings.tokens,
       seed: settings.seed,
@@ -168,7 +186,10 @@ export class FineTuning {
       weightDecay: settings.weightDecay,
       clip: settings.clip,
       pieces: piecesOf([...sequences, ...validation?.sequences ?? []]),
-      rateOf: (parameter) => rateOf(parameter, settings),
+      rateOf: (parameter) =>
+        lowRank && !/^(classifier|crf)\./.test(parameter.name)
+          ? Number(lowRank.adapted.has(parameter.name))
+          : rateOf(parameter, settings),
     });
     return new FineTuning({
       settings,
@@ -177,6 +198,7 @@ export class FineTuning {
       labels,
       sequences,
       validation,
+      lowRank,
       run,
       state,
     });
@@ -194,8 +216,8 @@ export class FineTuning {
     const sum = (list: typeof parameters): number => list.reduce((s, p) => s + count(p), 0);
     return {
       memoryBytes,
-      learnt: sum(parameters.filter(({ rate }) => rate > 0)),
-      parameters: sum(parameters),
+      learnt: sum(this.#learnt) + (this.#lowRank?.size ?? 0),
+      parameters: sum(parameters) + (this.#lowRank?.size ?? 0),
     };
   }
 
@@ -248,6 +270,9 @@ export class FineTuning {
         : error;
     });
     const { loss, gradientNorm, tokens } = report, firstLoss = state.firstLoss ?? loss;
+    const { clip, weightDecay } = this.settings,
+      factor = gradientNorm > clip ? clip / gradientNorm : 1;
+    this.#lowRank?.update(this.#trainer, { number: step, rate, factor }, weightDecay);
     if (loss > DIVERGED * firstLoss) {
       throw this.#diverged(
         step,
@@ -320,36 +345,80 @@ export class FineTuning {
     };
   }
 
-  /** Copies of all parameters that are learnt. */
+  /** Parameters of the trainer that are learnt, and not put together from others. */
+  get #learnt(): Parameter[] {
+    return this.#trainer.parameters
+      .filter(({ name, rate }) => rate > 0 && !this.#lowRank?.adapted.has(name));
+  }
+
+  /** Copies of all that is learnt. */
   #values(): Map<string, Float32Array> {
-    return new Map(
-      this.#trainer.parameters.filter(({ rate }) => rate > 0)
-        .map(({ name }) => [name, this.#trainer.read(name)]),
-    );
+    const own = this.#learnt.map(({ name }) => [name, this.#trainer.read(name)] as const);
+    return new Map([...own, ...this.#lowRank?.values() ?? []]);
   }
 
   #write(values: ReadonlyMap<string, Float32Array>): void {
-    for (const [name, data] of values) this.#trainer.write(name, data);
+    for (const { name } of this.#learnt) this.#trainer.write(name, values.get(name)!);
+    this.#lowRank?.set(values);
+    this.#lowRank?.write(this.#trainer);
+  }
+
+  /** Goes on from a state. */
+  #restore({ moments, step, values }: RunState): void {
+    const own = this.#trainer.moments().map((moment) =>
+      // What is put together from adapters has moments that nothing reads, and none are kept.
+      moments.find(({ name }) => name === moment.name) ?? moment
+    );
+    this.#trainer.restore(own, step);
+    this.#lowRank?.restore(moments);
+    if (values) this.#write(values);
+  }
+
+  /** Moments of all that is learnt. */
+  #moments(): NamedTensor[] {
+    const adapted = this.#lowRank?.adapted;
+    const own = this.#trainer.moments()
+      .filter(({ name }) => !adapted?.has(name.replace(/\.[mv]$/, "")));
+    return [...own, ...this.#lowRank?.moments() ?? []];
   }
 
   /** `average += (1 - decay) * (values - average)`, with a smaller decay at first, when all is still far off. */
   #moveAverage(average: ReadonlyMap<string, Float32Array>, step: number): void {
     const weight = Math.fround(1 - Math.min(this.settings.average, (step + 1) / (step + 10)));
+    const current = this.#values();
     for (const [name, mean] of average) {
-      const values = this.#trainer.read(name);
+      const values = current.get(name)!;
       for (let i = 0; i < mean.length; i++) mean[i]! += weight * (values[i]! - mean[i]!);
     }
   }
 
-  /** The best model: of the best epoch, or as it is now where nothing was validated. */
+  /**
+   * The best model: of the best epoch, or as it is now where nothing was validated. Adapters are merged into it;
+   * {@link FineTuning.adapter} has them apart.
+   */
   result(): ModelBundle {
+    return this.#atBest(() => this.#bundle());
+  }
+
+  /** The best adapter, for the encoder that training began with; undefined where none is learnt. */
+  adapter(): Adapter | undefined {
+    return this.#lowRank && this.#atBest(() => this.#adapter());
+  }
+
+  /** What `look` sees while the best parameters are in their place. */
+  #atBest<T>(look: () => T): T {
     const { bestValues, average } = this.#state, values = bestValues ?? average;
-    if (values === undefined) return this.#bundle();
+    if (values === undefined) return look();
     const current = this.#values();
     this.#write(values);
-    const bundle = this.#bundle();
+    const seen = look();
     this.#write(current);
-    return bundle;
+    return seen;
+  }
+
+  #adapter(): Adapter {
+    const { weights: { classifier }, crf } = this.#bundle(), { rank, alpha } = this.settings.lora!;
+    return { rank, alpha, parts: this.#lowRank!.parts(), labels: this.#labels, classifier, crf };
   }
 
   #bundle(): ModelBundle {
@@ -359,10 +428,16 @@ export class FineTuning {
 
   /**
    * The run as it stands: a Hugging Face checkpoint, and `optimizer.safetensors` beside it. To be written whole or not at
-   * all; {@link FineTuning.create} goes on from it with the same bits.
+   * all; {@link FineTuning.create} goes on from it with the same bits. (Adapters go on from the model that they began
+   * with, and not from the checkpoint's, into which they are merged.)
    */
   checkpoint(): Map<string, Uint8Array> {
-    const state = { ...this.#state, step: this.#trainer.steps, moments: this.#trainer.moments() };
+    const state = {
+      ...this.#state,
+      step: this.#trainer.steps,
+      moments: this.#moments(),
+      values: this.#lowRank && this.#values(),
+    };
     const files = writeCheckpoint(this.#bundle());
     return files.set("optimizer.safetensors", writeState(state, this.settings.seed, this.#run));
   }
@@ -373,11 +448,28 @@ export class FineTuning {
   }
 }
 
+/** Tells encoders apart, by all their linear maps. */
+function fingerprintOf(weights: EncoderWeights): string {
+  let hash = FNV_OFFSET;
+  const add = (data: ArrayBufferView): void => {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    for (const byte of bytes) hash = Math.imul(hash ^ byte, FNV_PRIME);
+  };
+  for (const { weight, bias } of linearsOf(weights)) {
+    add(weight.data);
+    add(bias);
+  }
+  return (hash >>> 0).toString(16);
+}
+
+/** FNV-1a, 32 bits. */
+const FNV_OFFSET = 0x811c9dc5, FNV_PRIME = 0x01000193;
+
 /** Tells data apart (FNV-1a over ids and labels, 32 bits): by accident two differ in it, not by design. */
 function fingerprint(sequences: readonly Partial<Sequence>[]): string {
-  let hash = 0x811c9dc5;
+  let hash = FNV_OFFSET;
   const add = (value: number): void => {
-    hash = Math.imul(hash ^ value, 0x01000193);
+    hash = Math.imul(hash ^ value, FNV_PRIME);
   };
   for (const { ids = [], labels = [] } of sequences) {
     ids.forEach(add);

@@ -4,7 +4,9 @@
  * @module
  */
 import { InputError, show } from "../../errors.ts";
+import { ADAPTED, type Adapted } from "../../model/adapter.ts";
 import type { Parameter } from "../types.ts";
+import type { LowRankOptions } from "./low_rank.ts";
 
 /** All that a run depends on, beside the data and the model that it starts from. */
 export interface FineTuneOptions {
@@ -45,14 +47,26 @@ export interface FineTuneOptions {
   readonly average?: number;
   /** Score by which the best epoch is chosen. Default `micro`. */
   readonly metric?: "micro" | "macro";
+  /**
+   * Learn low-rank adapters (LoRA) beside the encoder, and a head, and nothing else. `alpha` scales them, by default twice
+   * the rank; `maps`: the linear maps of each layer that are adapted, by default query and value.
+   */
+  readonly lora?: {
+    readonly rank: number;
+    readonly alpha?: number;
+    readonly maps?: readonly Adapted[];
+  };
   /** Epochs without a better score after which training stops. Default: none stops it. */
   readonly patience?: number;
 }
 
 /** Options with nothing left open. */
 export type Settings =
-  & Required<Omit<FineTuneOptions, "freeze">>
-  & { readonly freeze: { readonly embeddings: boolean; readonly layers: number } };
+  & Required<Omit<FineTuneOptions, "freeze" | "lora">>
+  & {
+    readonly freeze: { readonly embeddings: boolean; readonly layers: number };
+    readonly lora: LowRankOptions | undefined;
+  };
 
 const DEFAULTS: Omit<Settings, "length"> = {
   epochs: 10,
@@ -71,6 +85,7 @@ const DEFAULTS: Omit<Settings, "length"> = {
   freeze: { embeddings: false, layers: 0 },
   average: 0,
   metric: "micro",
+  lora: undefined,
   patience: Infinity,
 };
 
@@ -110,13 +125,16 @@ export function settingsOf(
   ) as FineTuneOptions;
   const tokens = given.tokens ?? DEFAULTS.tokens;
   const { embeddings = false, layers: frozen = 0 } = given.freeze ?? {};
+  const lora = given.lora &&
+    { alpha: 2 * given.lora.rank, maps: DEFAULT_MAPS, ...given.lora };
   const settings: Settings = {
     ...DEFAULTS,
     length: Math.min(maxPositions, MAX_LENGTH, tokens),
     ...given,
     freeze: { embeddings, layers: frozen },
+    lora,
   };
-  const fail = (name: string, value: unknown, expected: string): never => {
+  const fail: Fail = (name, value, expected) => {
     throw new InputError("input/option", `${name} is ${show(value)}; expected ${expected}.`);
   };
   for (const [name, [low, high, kind]] of Object.entries(RANGES)) {
@@ -132,10 +150,27 @@ export function settingsOf(
     fail("freeze.layers", frozen, `0 to ${layers}`);
   }
   if (!(settings.patience >= 1)) fail("patience", settings.patience, "at least 1");
+  if (lora) checkLora(lora, fail);
   if (settings.metric !== "micro" && settings.metric !== "macro") {
     fail("metric", settings.metric, '"micro" or "macro"');
   }
   return settings;
+}
+
+/** PEFT's for BERT. */
+const DEFAULT_MAPS: readonly Adapted[] = ["query", "value"];
+
+type Fail = (name: string, value: unknown, expected: string) => never;
+
+function checkLora({ rank, alpha, maps }: LowRankOptions, fail: Fail): void {
+  if (!Number.isInteger(rank) || rank < 1 || rank > 1024) {
+    fail("lora.rank", rank, "a whole number from 1 to 1024");
+  }
+  if (!(alpha > 0 && alpha < Infinity)) fail("lora.alpha", alpha, "a number above 0");
+  const known = maps.length > 0 && maps.every((map) => ADAPTED.includes(map));
+  if (!known || new Set(maps).size < maps.length) {
+    fail("lora.maps", maps, `some of ${ADAPTED.join(", ")}, each once`);
+  }
 }
 
 /** Factor on a parameter's rate; 0 where it is frozen. */

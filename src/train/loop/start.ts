@@ -10,7 +10,8 @@
 import { checkConfig, type ModelConfig } from "../../model/config.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { visitEncoder } from "../../model/roles.ts";
-import type { CrfWeights, EncoderWeights, F32Matrix } from "../../model/weights.ts";
+import type { CrfWeights, F32Matrix } from "../../model/weights.ts";
+import { dequantizeEncoder } from "../../quantize/encoder.ts";
 import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { Random } from "../random.ts";
@@ -89,17 +90,9 @@ export function startModel({ weights, crf }: ModelBundle, options: StartOptions)
     data: new Float32Array(config.embeddingSize),
   };
   return {
-    weights: expanded({ ...weights, config, typeEmbedding: types, classifier }),
+    weights: dequantizeEncoder({ ...weights, config, typeEmbedding: types, classifier }),
     ...(options.crf && { crf: kept && crf !== undefined ? crf : noCrf(labels.length) }),
   };
-}
-
-/** An encoder with all matrices in float32. */
-export function expanded(weights: EncoderWeights): EncoderWeights {
-  return visitEncoder(weights.config, {
-    matrix: (_name, _rows, _columns, part) => dequantizeMatrix(part!),
-    vector: (_name, _size, part) => part!,
-  }, weights);
 }
 
 /** Every step between labels at the same cost. */

@@ -7,6 +7,7 @@
  * | `NAME.m`, `NAME.v`        | AdamW's moments of each parameter that is learnt                      |
  * | `best.NAME`               | parameters as they were when the validation score was highest         |
  * | `average.NAME`            | their moving average, where one is kept                               |
+ * | `value.NAME`              | parameters as they are, of adapters: the model beside is the merged one |
  *
  * The metadata say the rest, each value as JSON: `step` (steps taken), `epoch` and `batch` (the data's cursor: epochs
  * that are over, and steps of the one that is not), `seed`, `best`, and `run`, which names the options, the labels
@@ -54,6 +55,8 @@ export interface RunState {
   readonly bestValues: ReadonlyMap<string, Float32Array> | undefined;
   /** Their moving average. */
   readonly average: ReadonlyMap<string, Float32Array> | undefined;
+  /** Parameters as they are, where the model that was written is not what is learnt. */
+  readonly values: ReadonlyMap<string, Float32Array> | undefined;
 }
 
 const FORMAT = "edge-ner training state 1";
@@ -70,8 +73,8 @@ function tensor(data: Float32Array, shape: readonly number[]): SafeTensor {
 export function writeState(state: RunState, seed: number, run: unknown): Uint8Array {
   const tensors = new Map<string, SafeTensor>();
   for (const { name, shape, data } of state.moments) tensors.set(name, tensor(data, shape));
-  for (const prefix of ["best", "average"] as const) {
-    const values = prefix === "best" ? state.bestValues : state.average;
+  const kept = { best: state.bestValues, average: state.average, value: state.values };
+  for (const [prefix, values] of Object.entries(kept)) {
     for (const [name, data] of values ?? []) {
       tensors.set(`${prefix}.${name}`, tensor(data, [data.length]));
     }
@@ -130,11 +133,12 @@ export function readState(bytes: Uint8Array, run: unknown): RunState {
     firstLoss: firstLoss as number | undefined,
     best: best as Best | undefined,
     moments: [...tensors].filter(([name]) =>
-      /\.[mv]$/.test(name) && !/^(best|average)\./.test(name)
+      /\.[mv]$/.test(name) && !/^(best|average|value)\./.test(name)
     )
       .map(([name, one]) => ({ name, shape: one.shape, data: safetensorFloats(one, name) })),
     bestValues: named("best."),
     average: named("average."),
+    values: named("value."),
   };
 }
 

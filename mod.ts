@@ -108,7 +108,7 @@ export { type TokenChange, TokenMeter } from "./src/shrink/compare.ts";
 // Models for other engines.
 export { writeExport, type WriteExportOptions } from "./src/formats/write_export.ts";
 
-// Judging a model: strict span scores, and agreement with another engine.
+// Judging a model: strict span scores, seqeval's scores of tag sequences, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
 export { decodeSpans } from "./src/eval/decode.ts";
 export { type GoldDocument, parseGold } from "./src/eval/gold.ts";
@@ -117,8 +117,10 @@ export type { TokenSpan } from "./src/crf/scheme.ts";
 export {
   type Confusion,
   confusionMatrix,
-  type Score,
   scoreSpans,
   type Span,
   type SpanScores,
 } from "./src/eval/spans.ts";
+export type { Counts, Score, ScoreOptions, TypeScores } from "./src/eval/scores.ts";
+export { TAG_SCHEMES, type TagOptions, type TagScheme } from "./src/eval/sequences.ts";
+export { scoreTags, type TagConfusion, type TagScores } from "./src/eval/tags.ts";

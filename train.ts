@@ -10,7 +10,8 @@
 // Texts with their entities.
 export { type GoldDocument, parseGold } from "./src/eval/gold.ts";
 export type { Tag } from "./src/crf/scheme.ts";
-export type { Score, Span, SpanScores } from "./src/eval/spans.ts";
+export type { Counts, Score, TypeScores } from "./src/eval/scores.ts";
+export type { Span, SpanScores } from "./src/eval/spans.ts";
 export { batchesOf, type BatchOptions } from "./src/train/data/batches.ts";
 export type { ColumnOptions } from "./src/train/data/columns.ts";
 export {
@@ -20,7 +21,8 @@ export {
   type Reach,
   reachOf,
 } from "./src/train/data/labels.ts";
-export { DATA_FORMATS, type ReadOptions, readTexts } from "./src/train/data/read.ts";
+export { readTagPairs, type TagPairs } from "./src/train/data/conll.ts";
+export { DATA_FORMATS, dataFormatOf, type ReadOptions, readTexts } from "./src/train/data/read.ts";
 export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
 export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
 

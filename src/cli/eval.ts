@@ -1,23 +1,25 @@
 /**
- * `edge-ner eval`: strict span scores of a model on documents whose entities are known.
+ * `edge-ner eval`: strict span scores, of a model on documents whose entities are known, or of tags that another
+ * program predicted.
  *
  * @module
  */
 import { createReadStream, statSync } from "node:fs";
-import type { Command } from "commander";
-import { confusionMatrix, parseGold, scoreSpans } from "../../mod.ts";
-import type { Confusion, Score, Span, SpanScores } from "../../mod.ts";
+import { type Command, Option } from "commander";
+import { confusionMatrix, parseGold, scoreSpans, TAG_SCHEMES } from "../../mod.ts";
+import type { Span } from "../../mod.ts";
+import { dataFormatOf } from "../../train.ts";
 import { UsageError } from "./errors.ts";
+import { confusionTable, scoreTable } from "./eval_tables.ts";
+import { evaluateTags, type TagsOptions } from "./eval_tags.ts";
 import { readLines } from "./lines.ts";
 import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
 import type { ModelOptions } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { table } from "./table.ts";
 
-interface EvalOptions extends ModelOptions {
-  readonly json?: boolean;
-  readonly confusion?: boolean;
+interface EvalOptions extends ModelOptions, TagsOptions {
+  readonly format?: "jsonl" | "conll";
   readonly minScore: number;
   readonly batch: number;
 }
@@ -27,24 +29,68 @@ A line of the file is {"text": "...", "entities": [{"type": "MED", "start": 0, "
 "extract --format jsonl" prints ("spans" and "label" are understood, too); start and end count UTF-16 code units, end exclusive. An entity's own
 "text", where given, must be what the offsets select. Blank lines are skipped.
 
-An entity counts only if type, start and end are all right. Macro F1 is the mean over the types seen
-in gold or prediction, as in seqeval.
+Or it is a token, its gold tag and its predicted tag, a blank line between sentences (CoNLL: .conll, .tsv, .bio; perhaps .gz); no model is
+loaded then. Columns between the token and the last two are not read. The figures are those of Python's seqeval, digit for digit: in its
+default mode, which is conlleval's, or with --mode strict by a scheme, told from the gold tags' prefixes where --scheme does not say it.
+
+An entity counts only if type, start and end are all right. Averages run over the types seen
+in gold or prediction, as in seqeval; --json has all digits.
 
 Examples:
   edge-ner eval test.jsonl
-  edge-ner eval test.jsonl --model ./my-export --backend fp32 --json`;
+  edge-ner eval test.jsonl --model ./my-export --backend fp32 --json
+  edge-ner eval predictions.conll --mode strict --scheme IOB2`;
+
+/** Options that say something of one kind of file only. */
+const OF_DOCUMENTS = [
+  "model",
+  "backend",
+  "threads",
+  "unconstrained",
+  "allowStripAccents",
+  "minScore",
+  "batch",
+];
+const OF_TAGS = ["mode", "scheme"];
 
 /** Defines the command. */
 export function evalCommand(program: Command): void {
   const command = program.command("eval")
-    .description("score a model on documents with known entities")
-    .argument("<file>", "documents, one JSON object a line")
+    .description("score a model on documents with known entities, or predicted tags")
+    .argument("<file>", "documents, one JSON object a line, or tokens with gold and predicted tags")
+    .addOption(
+      new Option("--format <name>", "what the file holds (default: told from its name, or jsonl)")
+        .choices(["jsonl", "conll"]),
+    )
     .option("--json", "print one JSON object instead of a table")
-    .option("--confusion", "also print which types are taken for which")
+    .option("--confusion", "also print which types, and which tags, are taken for which")
+    .addOption(
+      new Option("--mode <name>", "how tags are read (default: default)")
+        .choices(["default", "strict"]),
+    )
+    .addOption(new Option("--scheme <name>", "what strict goes by").choices(TAG_SCHEMES))
+    .option(
+      "--zero-division <n>",
+      "precision or recall where there is nothing to divide by, 0 or 1",
+      integer(0, 1),
+      0,
+    )
     .option("--min-score <x>", "leave out predictions below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", HELP);
-  addModelOptions(command).action(evaluate);
+  addModelOptions(command).action((file: string, options: EvalOptions) => {
+    const tags = (options.format ?? dataFormatOf(file)) === "conll";
+    const odd = command.options.find((option) =>
+      command.getOptionValueSource(option.attributeName()) === "cli" &&
+      (tags ? OF_DOCUMENTS : OF_TAGS).includes(option.attributeName())
+    );
+    if (odd === undefined) return tags ? evaluateTags(file, options) : evaluate(file, options);
+    throw new UsageError(
+      tags
+        ? `${odd.long} is for a model, and ${file} holds what one has predicted`
+        : `${odd.long} is for tags, and ${file} holds documents (--format conll says otherwise)`,
+    );
+  });
 }
 
 async function evaluate(file: string, options: EvalOptions): Promise<void> {
@@ -83,7 +129,7 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
     ner.close();
   }
   if (gold.length === 0) throw new UsageError(`${file}: holds no documents`);
-  const scores = scoreSpans(gold, predicted);
+  const scores = scoreSpans(gold, predicted, options);
   const unknown = Object.keys(scores.types).filter((type) => !known.includes(type));
   if (unknown.length > 0) {
     complain(`warning: the model has no type ${unknown.join(", ")}; it knows ${known.join(", ")}`);
@@ -100,26 +146,4 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
     `\n${gold.length} documents, ${perSecond} a second; ` +
       `${confusion.boundaryErrors} gold entities found with wrong boundaries\n`,
   );
-}
-
-/** The scores as a table, in percent. */
-export function scoreTable(scores: SpanScores): string {
-  const row = (name: string, score: Score): string[] => [
-    name,
-    ...[score.precision, score.recall, score.f1].map((x) => (100 * x).toFixed(2)),
-    String(score.support),
-    String(score.predicted),
-    String(score.correct),
-  ];
-  return table(["type", "precision", "recall", "F1", "gold", "predicted", "correct"], [
-    ...Object.entries(scores.types).map(([type, score]) => row(type, score)),
-    row("micro", scores.micro),
-    row("macro", scores.macro),
-  ]);
-}
-
-/** Gold types as rows, predicted types as columns. */
-function confusionTable({ types, counts }: Confusion): string {
-  const rows = counts.map((row, i) => [types[i] ?? "(none)", ...row.map(String)]);
-  return table(["gold \\ predicted", ...types, "(none)"], rows);
 }

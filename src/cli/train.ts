@@ -9,7 +9,7 @@ import { ADAPTED, Ner, scoreSpans, writeAdapter, writeCheckpoint } from "../../m
 import type { Adapted, Adapter, ModelBundle, Span, SpanScores } from "../../mod.ts";
 import { createTrainer, FineTuning, labelsOf } from "../../train.ts";
 import type { Best, FineTuneOptions, LabelledText, Split } from "../../train.ts";
-import { scoreTable } from "./eval.ts";
+import { scoreTable } from "./eval_tables.ts";
 import { decimal, integer } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { table } from "./table.ts";

@@ -6,14 +6,15 @@
  * spans come from tags; over characters there is no tag scheme to repair first, so there is nothing
  * to choose. A span predicted twice counts once, as in seqeval.
  *
- * Macro averages run over the types seen in gold *or* prediction, as in seqeval: a type that exists
- * only in predictions has F1 0 and lowers the mean. Where nothing can be divided the score is 0.
+ * How counts become scores is told in `scores.ts`, how tags become spans in `sequences.ts`.
  *
  * Weak where: one mistake in a boundary costs twice (a miss and a false alarm), so a model with ragged
  * boundaries looks worse than it reads. The confusion matrix says how many of those there are.
  *
  * @module
  */
+import { byCodePoint } from "./order.ts";
+import { type ScoreOptions, scoresOf, type TypeScores } from "./scores.ts";
 
 /** What a score looks at in an entity. */
 export interface Span {
@@ -25,37 +26,15 @@ export interface Span {
   readonly end: number;
 }
 
-/** Scores of one type, or of all together. */
-export interface Score {
-  /** Share of the predicted spans that are correct, 0 to 1. */
-  readonly precision: number;
-  /** Share of the gold spans that were found, 0 to 1. */
-  readonly recall: number;
-  /** Harmonic mean of precision and recall; of `macro`, the mean of the types' F1. */
-  readonly f1: number;
-  /** Gold spans. */
-  readonly support: number;
-  /** Predicted spans. */
-  readonly predicted: number;
-  /** Spans that are in both. */
-  readonly correct: number;
-}
-
 /** What {@link scoreSpans} returns. */
-export interface SpanScores {
+export interface SpanScores extends TypeScores {
   /** How many documents were compared. */
   readonly documents: number;
-  /** Types in alphabetical order. */
-  readonly types: Readonly<Record<string, Score>>;
-  /** All spans thrown together. */
-  readonly micro: Score;
-  /** Plain mean over the types; its counts are sums. */
-  readonly macro: Score;
 }
 
 /** Spans by type: for each gold type (row) what was predicted on exactly the same characters. */
 export interface Confusion {
-  /** Types in alphabetical order. */
+  /** Types in the order of code points. */
   readonly types: readonly string[];
   /**
    * `counts[g][p]`, one more row and column than there are types. The last column is "nothing with
@@ -67,11 +46,6 @@ export interface Confusion {
 }
 
 const key = (span: Span): string => `${span.start}:${span.end}:${span.type}`;
-
-/** A prototype-free record, so that a type called `__proto__` is only a name. */
-function emptyRecord<T>(): Record<string, T> {
-  return Object.create(null);
-}
 
 /** Distinct spans of one document, by {@link key}. */
 function distinct(spans: readonly Span[]): Map<string, Span> {
@@ -87,21 +61,16 @@ function checkLengths(gold: readonly unknown[], predicted: readonly unknown[]): 
   }
 }
 
-function allTypes(documents: readonly (readonly Span[])[]): Set<string> {
+/** All types of both, in the order of code points. */
+function typesOf(
+  gold: readonly (readonly Span[])[],
+  predicted: readonly (readonly Span[])[],
+): string[] {
   const types = new Set<string>();
-  for (const spans of documents) for (const span of spans) types.add(span.type);
-  return types;
-}
-
-function divide(a: number, b: number): number {
-  return b === 0 ? 0 : a / b;
-}
-
-function score(correct: number, predicted: number, support: number): Score {
-  const precision = divide(correct, predicted);
-  const recall = divide(correct, support);
-  const f1 = divide(2 * precision * recall, precision + recall);
-  return { precision, recall, f1, support, predicted, correct };
+  for (const documents of [gold, predicted]) {
+    for (const spans of documents) for (const span of spans) types.add(span.type);
+  }
+  return [...types].sort(byCodePoint);
 }
 
 /**
@@ -111,37 +80,22 @@ function score(correct: number, predicted: number, support: number): Score {
 export function scoreSpans(
   gold: readonly (readonly Span[])[],
   predicted: readonly (readonly Span[])[],
+  options: ScoreOptions = {},
 ): SpanScores {
   checkLengths(gold, predicted);
-  const names = [...new Set([...allTypes(gold), ...allTypes(predicted)])].sort();
-  const counts = new Map(names.map((name) => [name, { correct: 0, predicted: 0, support: 0 }]));
-  const sum = { correct: 0, predicted: 0, support: 0 };
+  const counts = new Map(
+    typesOf(gold, predicted).map((type) => [type, { correct: 0, predicted: 0, support: 0 }]),
+  );
   for (let i = 0; i < gold.length; i++) {
     const wanted = distinct(gold[i]);
-    for (const span of wanted.values()) {
-      counts.get(span.type)!.support++;
-      sum.support++;
-    }
+    for (const span of wanted.values()) counts.get(span.type)!.support++;
     for (const [id, span] of distinct(predicted[i])) {
-      const hit = wanted.has(id) ? 1 : 0;
       const count = counts.get(span.type)!;
       count.predicted++;
-      count.correct += hit;
-      sum.predicted++;
-      sum.correct += hit;
+      if (wanted.has(id)) count.correct++;
     }
   }
-  const types = emptyRecord<Score>();
-  for (const [name, c] of counts) types[name] = score(c.correct, c.predicted, c.support);
-  const scores = Object.values(types);
-  const mean = (field: "precision" | "recall" | "f1"): number =>
-    divide(scores.reduce((total, s) => total + s[field], 0), scores.length);
-  return {
-    documents: gold.length,
-    types,
-    micro: score(sum.correct, sum.predicted, sum.support),
-    macro: { precision: mean("precision"), recall: mean("recall"), f1: mean("f1"), ...sum },
-  };
+  return { documents: gold.length, ...scoresOf(counts, options) };
 }
 
 /**
@@ -154,7 +108,7 @@ export function confusionMatrix(
   predicted: readonly (readonly Span[])[],
 ): Confusion {
   checkLengths(gold, predicted);
-  const types = [...new Set([...allTypes(gold), ...allTypes(predicted)])].sort();
+  const types = typesOf(gold, predicted);
   const column = new Map(types.map((type, index) => [type, index]));
   const none = types.length;
   const counts = Array.from({ length: none + 1 }, () => new Array<number>(none + 1).fill(0));

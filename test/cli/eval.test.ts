@@ -37,11 +37,71 @@ test("the table has a row a type, micro and macro; --confusion adds the matrix",
   writeFileSync(path("two.jsonl"), JSON.stringify({ text: TEXT, entities }));
   const { code, stdout, stderr } = await cli(["eval", path("two.jsonl"), ...MODEL, "--confusion"]);
   assert.is(code, 0);
-  assert.match(stdout, /^type +precision +recall +F1 +gold +predicted +correct\n/);
+  assert.match(stdout, /^type +precision +recall +F1 +support +predicted +correct\n/);
   assert.match(stdout, /\nXYZ +0\.00 +0\.00 +0\.00 +1 +0 +0\n/);
-  assert.match(stdout, /\nmicro .*\nmacro /);
+  assert.match(stdout, /\nmicro .*\nmacro .*\nweighted /);
   assert.match(stdout, /gold \\ predicted/);
   assert.match(stderr, /warning: the model has no type XYZ; it knows MED, ORG, DIS\n$/);
+});
+
+const TAGS = "a B-X O\nb I-X O\nc O U-Y\n\nd B-Y B-Y\n";
+
+test("a file of gold and predicted tags is scored without a model", async () => {
+  writeFileSync(path("out.conll"), TAGS);
+  const { code, stdout, stderr } = await cli(["eval", path("out.conll"), "--confusion"]);
+  assert.is(code, 0);
+  assert.match(stderr, /warning: the default mode does not know L- and U-/);
+  assert.match(stdout, /\nX +0\.00 +0\.00 +0\.00 +1 +0 +0\nY +50\.00 +100\.00 +66\.67 +1 +2 +1\n/);
+  assert.match(stdout, /\nweighted +25\.00 +50\.00 +33\.33 +2 +2 +1\n/);
+  assert.match(stdout, /\nB-X +0 +0 +0 +1 +0\n/);
+  assert.match(stdout, /\ntoken accuracy 25\.00 % of 4 tokens; 2 sequences, default mode; /);
+});
+
+test("tags are read strictly, and any file as tags, if asked", async () => {
+  writeFileSync(path("out.data"), TAGS);
+  const strict = ["--format", "conll", "--mode", "strict", "--scheme", "BILOU", "--json"];
+  const run = await cli(["eval", path("out.data"), ...strict, "--zero-division", "1"]);
+  assert.is(run.stderr, "");
+  const { mode, scheme, types, micro, accuracy } = JSON.parse(run.stdout);
+  // Without L- behind it, neither B-X nor B-Y is a span.
+  assert.equal([mode, scheme, Object.keys(types)], ["strict", "BILOU", ["Y"]]);
+  assert.equal([micro.predicted, micro.support, micro.recall, accuracy], [1, 0, 1, 0.25]);
+});
+
+const REFUSED: readonly (readonly [string, string, readonly string[], RegExp])[] = [
+  [
+    "a tag of another scheme",
+    TAGS,
+    ["--mode", "strict"],
+    /line 3: IOB2 has no tag "U-Y".*data\/tag/,
+  ],
+  ["what is no tag", "a\tO\tO\n\nb\tO\tBODY\n", [], /line 3: "BODY" is no tag/],
+  [
+    "two columns",
+    "a\tO\n",
+    [],
+    /line 1: "a\\tO" is not a token, its gold tag and its predicted one/,
+  ],
+  ["an empty column", "a\t\tO\n", [], /line 1: .*expected three columns/],
+  ["no tokens", "\n-DOCSTART- O O\n\n", [], /holds no token.*input\/data/],
+  ["an option for models", TAGS, ["--backend", "fp32"], /--backend is for a model/],
+];
+
+for (const [name, content, options, message] of REFUSED) {
+  test(`a file of tags is refused: ${name}`, async () => {
+    writeFileSync(path("bad.tsv"), content);
+    const { code, stdout, stderr } = await cli(["eval", path("bad.tsv"), ...options]);
+    assert.is(stdout, "");
+    assert.match(stderr, /^edge-ner: [^\n]+\n$/);
+    assert.match(stderr, message);
+    assert.is(code, 2);
+  });
+}
+
+test("documents have no tags to read by a scheme", async () => {
+  const { code, stderr } = await cli(["eval", path("gold.jsonl"), "--mode", "strict"]);
+  assert.match(stderr, /--mode is for tags, and .*gold\.jsonl holds documents/);
+  assert.is(code, 2);
 });
 
 const BAD: readonly (readonly [string, string, RegExp])[] = [

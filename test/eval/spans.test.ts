@@ -1,55 +1,13 @@
 /**
- * Strict span scores against Python seqeval 1.2.2: `fixtures/seqeval.json` holds random tag sequences of
- * our own making as spans, with the numbers that seqeval printed for them.
+ * Strict span scores and the confusion of types. The figures themselves are held against seqeval's in
+ * `tags.test.ts`, whose scores these are.
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { confusionMatrix, scoreSpans } from "../../src/eval/spans.ts";
-import type { Span } from "../../src/eval/spans.ts";
-
-interface Expected {
-  precision: number;
-  recall: number;
-  f1: number;
-  support: number;
-}
-interface Case {
-  name: string;
-  gold: Span[][];
-  predicted: Span[][];
-  types: Record<string, Expected>;
-  micro: Expected;
-  macro: Expected;
-}
-
-const fixture = readFileSync(new URL("fixtures/seqeval.json", import.meta.url), "utf8");
-const { cases } = JSON.parse(fixture) as { cases: Case[] };
-
-function close(actual: Expected, expected: Expected, where: string): void {
-  for (const field of ["precision", "recall", "f1", "support"] as const) {
-    assert.ok(
-      Math.abs(actual[field] - expected[field]) < 1e-12,
-      `${where} ${field}: ${actual[field]}, seqeval ${expected[field]}`,
-    );
-  }
-}
-
-for (const one of cases) {
-  test(`seqeval: ${one.name}`, () => {
-    const scores = scoreSpans(one.gold, one.predicted);
-    assert.equal(scores.documents, one.gold.length);
-    assert.equal(Object.keys(scores.types), Object.keys(one.types));
-    for (const [type, expected] of Object.entries(one.types)) {
-      close(scores.types[type], expected, type);
-    }
-    close(scores.micro, one.micro, "micro");
-    close(scores.macro, one.macro, "macro");
-  });
-}
 
 test("no documents, and documents without entities, score 0 and not NaN", () => {
   for (const empty of [[], [[], []]]) {

@@ -2,7 +2,8 @@
  * Training data a token a line: `token<TAB>tag`, a blank line between texts, as CoNLL's shared tasks have them.
  *
  * Columns are separated by tabs or, in a file without any, by spaces; the first is the token, the last its tag, and
- * what lies between is not read. `-DOCSTART-` lines are skipped. Tags are read as `crf/scheme.ts` reads a model's
+ * what lies between is not read. `-DOCSTART-` lines are skipped. A file of predictions has two tags at its end, the gold
+ * one and the predicted one. Tags are read as `crf/scheme.ts` reads a model's
  * labels: BIO, IOB1, BIOES, BILOU or plain, told from the tags' own names. As in conlleval, an entity begins
  * wherever a tag continues none, which reads IOB1 right, too.
  *
@@ -14,15 +15,16 @@
  *
  * @module
  */
-import { FormatError, show } from "../../errors.ts";
+import { FormatError, InputError, show } from "../../errors.ts";
 import { mayFollow, parseTags, spansOf, type Tag } from "../../crf/scheme.ts";
 import { type LabelledText, type LabelledTexts, linesOf } from "./text.ts";
 
-/** One text's tokens and tags. */
+/** One text's rows. */
 interface Sentence {
+  /** The line of its first row; the others follow. */
   readonly line: number;
-  readonly tokens: string[];
-  readonly tags: string[];
+  /** The columns of each row, two or more. */
+  readonly rows: (readonly string[])[];
 }
 
 /** A label with a prefix, and one that any scheme may have beside. */
@@ -35,7 +37,11 @@ const PREFIXED = /^[BIESLU]-./s, OUTSIDE = /^(O|\[(PAD|CLS|SEP)\]|<(pad|s|\/s)>|
  * a prefix among tags that have one.
  */
 export function readConll(content: string, name: string): LabelledTexts {
-  const sentences = sentencesOf(linesOf(content), content.includes("\t") ? /\t/ : / +/, name);
+  const sentences = sentencesOf(content, name, TRAINING).map(({ line, rows }) => ({
+    line,
+    tokens: rows.map((columns) => columns[0]!),
+    tags: rows.map((columns) => columns.at(-1)!),
+  }));
   const lines = new Map<string, number>();
   for (const { tags, line } of sentences) {
     tags.forEach((tag, i) => lines.has(tag) || lines.set(tag, line + i));
@@ -71,30 +77,72 @@ export function readConll(content: string, name: string): LabelledTexts {
   return { texts, warnings };
 }
 
-function sentencesOf(lines: readonly string[], separator: RegExp, name: string): Sentence[] {
-  const sentences: Sentence[] = [];
+/** What the rows of a kind of file are made of. */
+interface Kind {
+  /** How many columns that takes. */
+  readonly columns: number;
+  /** For messages. */
+  readonly called: string;
+  readonly expected: string;
+}
+
+const TRAINING: Kind = { columns: 2, called: "a token and its tag", expected: "two columns" };
+const PREDICTIONS: Kind = {
+  columns: 3,
+  called: "a token, its gold tag and its predicted one",
+  expected: "three columns",
+};
+
+function sentencesOf(content: string, name: string, kind: Kind): Sentence[] {
+  const separator = content.includes("\t") ? /\t/ : / +/, sentences: Sentence[] = [];
   let open: Sentence | undefined;
-  lines.forEach((raw, i) => {
-    const line = raw.trimEnd(), columns = line.split(separator);
+  linesOf(content).forEach((raw, i) => {
+    const line = raw.trimEnd(), columns = line.split(separator).map((column) => column.trim());
     if (line.trim() === "" || columns[0] === "-DOCSTART-") {
       open = undefined;
       return;
     }
-    const token = columns[0]!.trim(), tag = columns.at(-1)!.trim();
-    if (columns.length < 2 || token === "" || tag === "") {
+    const read = [columns[0], ...columns.slice(1 - kind.columns)];
+    if (columns.length < kind.columns || read.includes("")) {
       throw new FormatError(
         "data/tag",
-        `${name}, line ${i + 1}: ${
-          show(raw)
-        } is not a token and its tag; expected two columns with ` +
-          "a tab between.",
+        `${name}, line ${i + 1}: ${show(raw)} is not ${kind.called}; expected ${kind.expected} ` +
+          "with a tab between.",
       );
     }
-    if (open === undefined) sentences.push(open = { line: i + 1, tokens: [], tags: [] });
-    open.tokens.push(token);
-    open.tags.push(tag);
+    if (open === undefined) sentences.push(open = { line: i + 1, rows: [] });
+    open.rows.push(columns);
   });
   return sentences;
+}
+
+/** Tag sequences of a file that has gold and predicted tags side by side. */
+export interface TagPairs {
+  /** Gold tags by sentence and token. */
+  readonly gold: readonly (readonly string[])[];
+  /** Predicted tags; lengths are those of the gold ones. */
+  readonly predicted: readonly (readonly string[])[];
+  /** How messages call a token, by sentence and place, both from 0: `out.tsv, line 7`. */
+  readonly where: (sentence: number, token: number) => string;
+}
+
+/**
+ * Reads gold and predicted tags: the last two columns, as conlleval takes them; the first is the token. Tags are not
+ * looked at.
+ *
+ * Throws {@link FormatError} `data/tag` for a line with fewer than three columns, {@link InputError} `input/data` for a
+ * file without a token.
+ */
+export function readTagPairs(content: string, name: string): TagPairs {
+  const sentences = sentencesOf(content, name, PREDICTIONS);
+  if (sentences.length === 0) throw new InputError("input/data", `${name}: holds no token.`);
+  const column = (at: number): string[][] =>
+    sentences.map(({ rows }) => rows.map((columns) => columns.at(at)!));
+  return {
+    gold: column(-2),
+    predicted: column(-1),
+    where: (sentence, token) => `${name}, line ${sentences[sentence]!.line + token}`,
+  };
 }
 
 /** A slip of the pen among tags with prefixes would make all of them plain, each a type of its own. */

@@ -30,6 +30,12 @@ const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
   csv: "csv",
 };
 
+/** The kind of a file that its name tells, perhaps with `.gz` behind; undefined where it tells none. */
+export function dataFormatOf(name: string): typeof DATA_FORMATS[number] | undefined {
+  const ending = name.replace(/\.gz$/i, "").match(/\.([^./\\]+)$/)?.[1]?.toLowerCase() ?? "";
+  return Object.hasOwn(KINDS, ending) ? KINDS[ending] : undefined;
+}
+
 /**
  * Reads training data: JSON lines with spans, a token and its tag a line, or a table with lists of entities.
  * `content` is the file's text, unpacked; `name` its name, by which messages call it.
@@ -38,8 +44,7 @@ const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
  * has no fields, `input/data` for a file without a single text; and what the readers throw, naming file and line.
  */
 export function readTexts(content: string, name: string, options: ReadOptions = {}): LabelledTexts {
-  const ending = name.replace(/\.gz$/i, "").match(/\.([^./\\]+)$/)?.[1]?.toLowerCase() ?? "";
-  const format = options.format ?? (Object.hasOwn(KINDS, ending) ? KINDS[ending] : undefined);
+  const format = options.format ?? dataFormatOf(name);
   if (format === undefined) {
     throw new InputError(
       "input/format",

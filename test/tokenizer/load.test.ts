@@ -345,4 +345,30 @@ test("Replace gives what it puts in the place of what it takes out", () => {
   assert.equal([...got.ends], [5, 9, 9, 15]);
 });
 
+test("Replace of an expression: of several characters, of a place between them", () => {
+  const replace = (Regex: string, content: string): Tokenizer =>
+    tokenizerFromJson(
+      file((j) => j.normalizer = { type: "Replace", pattern: { Regex }, content }),
+    );
+  const several = replace("x[yz]+", "a a").encode("fever xyz fever");
+  assert.equal([...several.ids], [7, 5, 5, 7]);
+  assert.equal([...several.starts], [0, 6, 6, 10]);
+  assert.equal([...several.ends], [5, 9, 9, 15]);
+  const places = replace("$", " a").encode("fever");
+  assert.equal(pieces(replace("(?<=f)|$", " a "), "fever a"), ["[UNK]", "a", "[UNK]", "a", "a"]);
+  assert.equal([[...places.ids], [...places.starts], [...places.ends]], [[7, 5], [0, 5], [5, 5]]);
+});
+
+test("where no post-processor names them, special tokens have the names of the model's family", () => {
+  const both = ["<s>", "</s>", "<pad>", "<unk>"];
+  const bert = tokenizerFromJson(file((j) => j.post_processor = null, both));
+  assert.equal([bert.cls, bert.sep, bert.pad, bert.unk], [2, 3, 0, 1]);
+  const json = file((j) => {
+    j.post_processor = null;
+    j.model = { type: "BPE", vocab: j.model.vocab, merges: [] };
+  }, both);
+  const bpe = tokenizerFromJson(json);
+  assert.equal([bpe.cls, bpe.sep, bpe.pad, bpe.unk], [5, 6, 7, 8]);
+});
+
 test.run();

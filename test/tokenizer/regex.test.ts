@@ -105,6 +105,7 @@ test("no expression takes longer than the text times the expression", () => {
     ["(.|\\n)*?x|.", "y"],
     ["(?:aa|a)*?b|a", "a"],
     [".*.*=.*", "x"],
+    ["(?:" + "a|".repeat(100) + "a)a{100}b", "a"],
   ];
   const size = 30_000;
   for (const [pattern, part] of hostile) {

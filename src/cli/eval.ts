@@ -29,9 +29,10 @@ A line of the file is {"text": "...", "entities": [{"type": "MED", "start": 0, "
 "extract --format jsonl" prints ("spans" and "label" are understood, too); start and end count UTF-16 code units, end exclusive. An entity's own
 "text", where given, must be what the offsets select. Blank lines are skipped.
 
-Or it is a token, its gold tag and its predicted tag, a blank line between sentences (CoNLL: .conll, .tsv, .bio; perhaps .gz); no model is
-loaded then. Columns between the token and the last two are not read. The figures are those of Python's seqeval, digit for digit: in its
-default mode, which is conlleval's, or with --mode strict by a scheme, told from the gold tags' prefixes where --scheme does not say it.
+Or it is a token, its gold tag and its predicted tag, a blank line between sentences (CoNLL: .conll, .tsv, .bio, .iob,
+.txt; perhaps .gz); no model is loaded then. Columns between the token and the last two are not read. The figures are
+those of Python's seqeval, digit for digit: in its default mode, which is conlleval's, or with --mode strict by a
+scheme, told from the gold tags' prefixes where --scheme does not say it.
 
 An entity counts only if type, start and end are all right. Averages run over the types seen
 in gold or prediction, as in seqeval; --json has all digits.

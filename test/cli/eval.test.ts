@@ -1,5 +1,5 @@
 /**
- * `edge-ner eval`: a model's scores on documents with known entities.
+ * `edge-ner eval`: a model's scores on documents with known entities, and those of tags from a file.
  *
  * @module
  */

@@ -15,7 +15,8 @@ import { erf } from "../../model/erf.ts";
 import { isQuantized } from "./constant.ts";
 import type { OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
-import { refuse, type Walk } from "./walk.ts";
+import { refuse } from "./refuse.ts";
+import { type Walk } from "./walk.ts";
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 

@@ -30,10 +30,11 @@ import { type AttentionMatch, matchAttention } from "./attention.ts";
 import { type ConstantMatrix, flipped, toMatrix } from "./constant.ts";
 import type { OnnxGraph } from "./decode.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
-import { matchEmbeddings, matchLookups } from "./embeddings.ts";
+import { checkEmbeddings, matchEmbeddings, matchLookups } from "./embeddings.ts";
 import { lowerGraph } from "./lower.ts";
 import { type LinearMatch, matchLinear, matchNorm, matchSum, type NormMatch } from "./patterns.ts";
-import { refuse, Walk } from "./walk.ts";
+import { refuse } from "./refuse.ts";
+import { Walk } from "./walk.ts";
 
 /** Bounds the walk; checkConfig has the same limit. */
 const MAX_LAYERS = 256;
@@ -110,8 +111,8 @@ function chosenOutput(graph: OnnxGraph, names: readonly string[]): string {
 const POOLING = ["Tanh", "Gather", "Slice", "ReduceMean", "ReduceMax", "ReduceSum", "Div", "Relu"];
 
 /** The classifier at the output, which reads the last layer. */
-function matchClassifier(walk: Walk): LinearMatch {
-  const output = walk.through(chosenOutput(walk.graph, ["logits", "emissions"]));
+function matchClassifier(walk: Walk, value: string): LinearMatch {
+  const output = walk.through(value);
   const classifier = matchLinear(walk, output);
   if (classifier === undefined) {
     if (matchNorm(walk, output) !== undefined) {
@@ -156,6 +157,20 @@ function residualSum(walk: Walk, norm: NormMatch): LinearMatch {
   return sum;
 }
 
+/** Refuses a residual that is added in another layout, and so to other tokens. */
+function checkResidual(walk: Walk, { node, rest }: LinearMatch, norm: NormMatch): void {
+  const [map, residual] = [walk.sizes(node.outputs[0]!), walk.sizes(rest[0]!)];
+  const sums = walk.sizes(norm.node.outputs[0]!);
+  map.forEach((shape, i) => {
+    const width = shape.at(-1), tokens = shape.slice(0, -1).reduce((all, size) => all * size, 1);
+    for (const other of [residual[i]!, sums[i]!]) {
+      const same = other.slice(0, -1).reduce((all, size) => all * size, 1) === tokens;
+      if (same && other.at(-1) === width) continue;
+      refuse(`${nodeLabel(node)} gives shape [${shape}], which is added to one of [${other}].`);
+    }
+  });
+}
+
 function expectNorm(walk: Walk, value: string, place: string): NormMatch {
   const norm = matchNorm(walk, value);
   if (norm !== undefined) return norm;
@@ -178,7 +193,7 @@ function matchLayer(walk: Walk, norm: NormMatch, heads: number | undefined): [La
   }
   const attentionOutput = residualSum(walk, attentionNorm);
   const input = walk.through(attentionOutput.rest[0]!);
-  const attention = matchAttention(walk, attentionOutput.input, heads);
+  const attention = matchAttention(walk, attentionOutput, heads);
   for (const { input: read, node } of [attention.query, attention.key, attention.value]) {
     if (read !== input) {
       refuse(`${nodeLabel(node)} does not read its layer's input: not self-attention.`);
@@ -188,6 +203,38 @@ function matchLayer(walk: Walk, norm: NormMatch, heads: number | undefined): [La
     { attention, attentionOutput, attentionNorm, up, down, activation, feedForwardNorm: norm },
     input,
   ];
+}
+
+/**
+ * The padding's id: config.json's, the architecture's, or, where neither is said, the number that the graph tells
+ * its ids by.
+ */
+function paddingOf(graph: OnnxGraph, config: HfConfig): number {
+  const first = firstPositionOf(config);
+  const said = config.paddingId ?? (first > 0 ? first - 1 : undefined);
+  if (said !== undefined) return said;
+  const compared = graph.nodes.find(({ op, inputs }) =>
+    op === "Equal" && inputs.includes("input_ids")
+  );
+  const other = compared?.inputs.find((input) => input !== "input_ids");
+  return other === undefined ? 0 : new Walk(graph).fold(other)?.[0] ?? 0;
+}
+
+/**
+ * Refuses a graph whose output has another layout, or depends on anything that is not understood: what has been
+ * recognised is then not all that it computes.
+ */
+function checkOutput(walk: Walk, output: string, width: number): void {
+  walk.sizes(output).forEach((shape, i) => {
+    const { batch, length } = walk.trials[i]!.inputs, want = [batch, length, width].join();
+    if (shape.join() === want) return;
+    refuse(
+      `The output ${
+        JSON.stringify(output)
+      } has shape [${shape}] for ${batch} texts of ${length} tokens; ` +
+        `expected [${want}].`,
+    );
+  });
 }
 
 /** The one value that all places agree on. */
@@ -223,10 +270,13 @@ export function readBertGraph(
   head?: LinearWeights,
 ): EncoderWeights {
   const graph = lowerGraph(given);
-  const walk = new Walk(graph);
-  const classifier = head === undefined ? matchClassifier(walk) : undefined;
-  const top = classifier?.input ??
-    walk.through(chosenOutput(graph, ["last_hidden_state", "hidden_states"]));
+  const walk = new Walk(graph, paddingOf(graph, config), firstPositionOf(config));
+  const names = head === undefined
+    ? ["logits", "emissions"]
+    : ["last_hidden_state", "hidden_states"];
+  const output = chosenOutput(graph, names);
+  const classifier = head === undefined ? matchClassifier(walk, output) : undefined;
+  const top = classifier?.input ?? walk.through(output);
 
   const found: LayerMatch[] = [];
   let embeddingNorm = expectNorm(walk, top, "behind the last layer");
@@ -241,7 +291,7 @@ export function readBertGraph(
     lookups = matchLookups(walk, embeddingNorm.input);
   }
   if (found.length === 0) refuse("The graph has no transformer layer.");
-  const tables = matchEmbeddings(walk, lookups, firstPositionOf(config));
+  const tables = matchEmbeddings(walk, lookups);
 
   const embedding = tables.word.columns;
   const hidden = projection?.matrix.columns ?? embedding;
@@ -253,10 +303,7 @@ export function readBertGraph(
     "LayerNorm epsilon",
   );
   const activation = agreed(found.map((layer) => layer.activation), "Activation");
-  const heads = agreed(found.map(({ attention }) => attention.heads ?? config.heads), "Head count");
-  if (heads === undefined) {
-    refuse("Neither the graph's Reshapes nor config.json says how many heads there are.");
-  }
+  const heads = agreed(found.map(({ attention }) => attention.heads), "Head count");
   const labels = classifier?.matrix.columns ?? head!.weight.rows;
 
   compare("hidden size", hidden, config.hiddenSize);
@@ -300,6 +347,13 @@ export function readBertGraph(
     layerNormEpsilon: epsilon,
     labels: config.labels,
   });
+  checkEmbeddings(walk, lookups, embeddingNorm.input);
+  for (const { attentionOutput, attentionNorm, down, feedForwardNorm } of found) {
+    checkResidual(walk, attentionOutput, attentionNorm);
+    checkResidual(walk, down, feedForwardNorm);
+  }
+  checkOutput(walk, output, classifier === undefined ? hidden : labels);
+
   const table = (matrix: ConstantMatrix | undefined, what: string): Matrix | undefined => {
     if (matrix !== undefined && matrix.columns !== embedding) {
       throw new ModelError(

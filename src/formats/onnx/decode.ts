@@ -41,6 +41,8 @@ export interface OnnxGraph {
   readonly opset: number;
   /** Graph inputs that are not initializers. */
   readonly inputs: readonly string[];
+  /** Sizes that the file gives an input; undefined for one that is known at run time only. */
+  readonly shapes: ReadonlyMap<string, readonly (number | undefined)[]>;
   /** Graph outputs, in the file's order. */
   readonly outputs: readonly string[];
   /** In an order in which each node comes after those it reads, as the standard asks. */
@@ -169,5 +171,12 @@ export function decodeOnnx(
   for (const name of outputs) {
     if (!known.has(name)) throw graphError(`Nothing produces output ${JSON.stringify(name)}.`);
   }
-  return { opset, inputs, outputs, nodes, initializers };
+  const shapes = new Map(
+    proto.input.map(({ name, type }) => {
+      const dims = type?.tensorType?.shape?.dim ?? [];
+      // A name, or nothing, stands for any size.
+      return [name, dims.map(({ dimValue }) => Number(dimValue) || undefined)] as const;
+    }),
+  );
+  return { opset, inputs, shapes, outputs, nodes, initializers };
 }

@@ -1,12 +1,13 @@
 /**
  * Embedding tables, told apart by what they are looked up with.
  *
- * A word embedding is gathered by the graph input `input_ids`, a token-type embedding by `token_type_ids`
- * or by zeros (an export that leaves that input out), a position embedding by consecutive numbers: a
- * constant, a slice of one, a Range, the input `position_ids`, or, in RoBERTa and its kin, a CumSum over the
- * tokens that are not padding, to which the padding's id is added. Those count from padding id + 1; the rows
- * in front are never used, and are cut off, so that row 0 serves the first token. The inputs are the only
- * names that are read from a graph, since a caller must know them too.
+ * What a Gather is indexed by is computed (`trial.ts`), whatever nodes it goes through: `input_ids` as they are
+ * make a word embedding; one number for every token a token-type embedding, of which that row is read;
+ * consecutive numbers, from any first one, a position embedding. Its rows in front of the first token's are
+ * never used, and are cut off, so that row 0 serves the first token: RoBERTa and its kin count from the
+ * padding's id + 1. Positions are computed once more for a text as long as the table, so that they are
+ * consecutive to its end. The inputs are the only names that are read from a graph, since a caller must know
+ * them too.
  *
  * Weak: a caller of the graph could feed other `position_ids`; they are taken to be consecutive, from where the
  * architecture's begin. A padding id within a text would have RoBERTa count otherwise; tokenizers give it to no
@@ -17,11 +18,11 @@
 import { ModelError } from "../../errors.ts";
 import { type ConstantMatrix, rowsFrom, wholeMatrix } from "./constant.ts";
 import { nodeLabel, type OnnxNode } from "./decode.ts";
-import { type OnnxTensor, tensorNumbers } from "./tensor.ts";
-import { refuse, type Walk } from "./walk.ts";
-
-/** An index is followed through at most this many nodes. */
-const MAX_DEPTH = 64;
+import { numberOf } from "./attributes.ts";
+import { type Choice, isChoice, isConstant, type Item } from "./numbers.ts";
+import { refuse } from "./refuse.ts";
+import { idAt, type Trial } from "./trial.ts";
+import { type Walk } from "./walk.ts";
 
 /** The tables of an encoder. */
 export interface EmbeddingMatch {
@@ -32,9 +33,6 @@ export interface EmbeddingMatch {
   readonly positions: number | undefined;
   readonly type: ConstantMatrix | undefined;
 }
-
-/** What a Gather of an embedding table is indexed with. */
-type Index = "input_ids" | "token_type_ids" | "position_ids" | { readonly offset: number };
 
 /** A table and the Gather that looks it up; none where an export of one length has folded it away. */
 export interface Lookup {
@@ -85,156 +83,147 @@ function isUniform({ tensor, rows }: ConstantMatrix): boolean {
   return bytes.every((byte, i) => byte === bytes[i % width]);
 }
 
-/** Operators that an index passes through on its way from where it is made. */
-const PASSED = ["Slice", "Expand", "GatherElements", "Gather", "Tile"];
+/** The longest text that positions are computed for; more than any table of an encoder has. */
+const MAX_LENGTH = 1 << 13;
 
-/** Follows an index to a graph input, or to constants and ranges: zeros, or 0, 1, 2, ... */
-function indexOf(walk: Walk, gather: OnnxNode): Index {
-  const label = nodeLabel(gather);
-  let at = gather.inputs[1] ?? "";
-  /** What was added to the index, and where slices of it begin. */
-  let offset = 0;
-  /** Whether elements may have been picked out of their order; harmless only for zeros. */
-  let picked = false;
-  for (let i = 0; i < MAX_DEPTH; i++) {
-    at = walk.through(at);
-    const node = walk.producer(at);
-    const found = walk.graph.inputs.includes(at) ? at : sourceOf(walk, at);
-    if (found === "zeros" && offset === 0) return "token_type_ids";
-    if (typeof found === "number" && !picked) return { offset: found + offset };
-    if (INPUTS.includes(found as string) && !picked && offset === 0) return found as Index;
-    if (found !== undefined) {
+/** What an index is in a trial: ids, one constant, or consecutive numbers from the first. */
+type Index = "ids" | { readonly row: number } | { readonly first: number };
+
+/** A number that is the same in every run, or as a position is: shifted by a constant from one that counts. */
+function numberAt(item: Item): number | undefined {
+  const on = isChoice(item) ? item.on : item;
+  return "low" in on && !on.bent ? on.value : undefined;
+}
+
+/** What a value is that a table is looked up with; undefined if it is nothing that an encoder looks up. */
+function indexIn(trial: Trial, value: string): Index | undefined {
+  const { batch, length } = trial.inputs, found = trial.value(value);
+  const items = found?.items, shape = found?.dims.map((dim) => dim.value) ?? [];
+  if (items === undefined || items.length === 0) return undefined;
+  const rows = items.length === batch * length ? batch : 1;
+  if (items.every((item, place) => isChoice(item) && isId(item, place))) {
+    return shape.join() === `${batch},${length}` ? "ids" : undefined;
+  }
+  const [first] = items.map(numberAt);
+  if (first === undefined || !Number.isInteger(first)) return undefined;
+  if (items.every((item) => isConstant(item) && item.low === first)) return { row: first };
+  const fits = shape.at(-1) === length && items.length === rows * length &&
+    shape.slice(0, -1).every((size) => size === 1 || size === batch);
+  const counts = items.every((item, place) => numberAt(item) === first + place % length);
+  return fits && counts ? { first } : undefined;
+}
+
+/** A token's id, as it came. */
+function isId({ place, on, off: _ }: Choice, at: number): boolean {
+  return place === at && on.value === idAt(at) && on.low === 0 && on.high === Infinity && !on.bent;
+}
+
+/** What a Gather is indexed with, in every trial and in one as long as the table. */
+function indexOf(walk: Walk, node: OnnxNode, rows: number): Index {
+  const value = node.inputs[1]!;
+  const found = walk.trials.map((trial) => indexIn(trial, value));
+  const [index] = found;
+  const differs = found.some((other) => JSON.stringify(other) !== JSON.stringify(index));
+  const [trial] = walk.trials;
+  if (index !== undefined && !differs && typeof index === "object" && "first" in index) {
+    const { fixed, padding, firstPosition } = trial!.inputs;
+    const length = Math.min(rows - index.first, MAX_LENGTH);
+    const whole = !fixed[1] && length > 0
+      ? indexIn(
+        walk.tryOut(fixed[0] ? trial!.inputs.batch : 1, length, padding, firstPosition, fixed),
+        value,
+      )
+      : index;
+    // One position looks like a constant.
+    const row = whole !== undefined && typeof whole === "object" && "row" in whole;
+    if (JSON.stringify(whole) === JSON.stringify(index) || (row && length === 1)) return index;
+  } else if (index !== undefined && !differs) return index;
+  const why = trial!.value(value) === undefined ? `: ${trial!.reason(value)}` : "";
+  refuse(
+    `${nodeLabel(node)} is indexed by ${
+      walk.describe(walk.through(value))
+    }; expected input_ids, one token ` +
+      `type, or the positions 0, 1, 2, ...${why}`,
+  );
+}
+
+/** Refuses a sum of embeddings that is laid out otherwise than `[batch, tokens, width]`, as words' are. */
+export function checkEmbeddings(walk: Walk, lookups: readonly Lookup[], sum: string): void {
+  const words = lookups.filter(({ node }) =>
+    node && indexIn(walk.trials[0]!, node.inputs[1]!) === "ids"
+  );
+  for (const value of [sum, ...words.map(({ node }) => node!.outputs[0]!)]) {
+    walk.sizes(value).forEach((shape, i) => {
+      const { batch, length } = walk.trials[i]!.inputs;
+      const want = [batch, length, words[0]!.table.columns].join();
+      if (shape.join() === want) return;
       refuse(
-        `${label} looks up ${walk.describe(at)}; expected input_ids, token_type_ids or the ` +
-          "positions 0, 1, 2, ...",
+        `The embeddings at ${
+          walk.describe(value)
+        } have shape [${shape}] for ${batch} texts of ${length} ` +
+          `tokens; expected [${want}].`,
       );
-    }
-    if (countsTokens(walk, at) && !picked) return { offset: offset + 1 };
-    if (node?.domain === "" && node.op === "Add") {
-      const [a, b] = node.inputs as [string, string];
-      const right = walk.scalar(b);
-      const added = right ?? walk.scalar(a);
-      if (added !== undefined) {
-        offset += added;
-        at = right === undefined ? b : a;
-        continue;
-      }
-    }
-    if (node === undefined || node.domain !== "" || !PASSED.includes(node.op)) {
-      refuse(
-        `${label} is indexed by ${walk.describe(at)}; expected input_ids, token_type_ids or the ` +
-          "positions 0, 1, 2, ...",
-      );
-    }
-    if (node.op === "Slice") {
-      // Starts and steps are inputs since opset 10, attributes before.
-      const start = node.inputs[1] ? walk.scalar(node.inputs[1]) : walk.list(node, "starts")?.[0];
-      const step = node.inputs[4] ? walk.scalar(node.inputs[4]) : 1;
-      if (start === undefined || start < 0 || step !== 1) picked = true;
-      else offset += start;
-    } else if (node.op !== "Expand") picked = true;
-    at = node.inputs[0]!;
+    });
   }
-  refuse(`${label} is indexed by an implausibly long chain.`);
 }
 
 /**
- * Whether a value counts tokens from 1: `CumSum(mask) * mask`, where the mask says which tokens are not
- * padding. The product only puts zeros at the padding.
- */
-function countsTokens(walk: Walk, value: string): boolean {
-  const product = walk.op(value, "Mul");
-  for (const side of product?.inputs ?? [value]) {
-    let at = walk.through(side);
-    const add = walk.op(at, "Add");
-    // The number of past tokens, which an encoder has none of.
-    const past = add?.inputs.find((input) => walk.scalar(input) === 0);
-    if (add !== undefined && past !== undefined) {
-      at = walk.through(add.inputs.find((input) => input !== past)!);
-    }
-    const sum = walk.op(at, "CumSum");
-    if (sum === undefined) continue;
-    const axis = walk.scalar(sum.inputs[1] ?? "");
-    const plain = walk.number(sum, "exclusive", 0) === 0 && walk.number(sum, "reverse", 0) === 0;
-    if ((axis === 1 || axis === -1) && plain) return true;
-  }
-  return false;
-}
-
-/** Inputs that embeddings are looked up with. */
-const INPUTS: readonly string[] = ["input_ids", "token_type_ids", "position_ids"];
-
-/**
- * What an index starts from: `zeros`, the first of consecutive numbers, `other` for constants that are
- * neither; undefined when it is not made here.
- */
-function sourceOf(walk: Walk, value: string): "zeros" | "other" | number | undefined {
-  const tensor = walk.stored(value);
-  if (tensor !== undefined) return contentOf(tensor);
-  const range = walk.op(value, "Range");
-  if (range !== undefined) {
-    const start = walk.scalar(range.inputs[0] ?? "");
-    return start !== undefined && walk.scalar(range.inputs[2] ?? "") === 1 ? start : "other";
-  }
-  const filled = walk.op(value, "ConstantOfShape");
-  if (filled === undefined) return undefined;
-  const fill = filled.attributes.get("value");
-  if (fill === undefined) return "zeros";
-  const tensorFill = fill !== null && typeof fill === "object" && !Array.isArray(fill);
-  return tensorFill && tensorNumbers(fill as OnnxTensor)[0] === 0 ? "zeros" : "other";
-}
-
-function contentOf(tensor: OnnxTensor): "zeros" | "other" | number {
-  const ids = tensorNumbers(tensor);
-  const [start] = ids;
-  if (start === undefined) return "other";
-  if (ids.length > 1 && ids.every((id) => id === 0)) return "zeros";
-  return ids.every((id, i) => id === start + i) ? start : "other";
-}
-
-/**
- * The tables behind these Gathers by role; a position table begins with the first token's row, which is
- * `firstOfInput` where positions are an input of the graph. Throws
- * {@link ModelError} `onnx/unsupported` for lookups by anything else, `model/positions` for positions that
- * start beyond the table.
+ * The tables behind these Gathers by role; a position table begins with the first token's row, a token-type
+ * table with the row of every token. Throws {@link ModelError}
+ * `onnx/unsupported` for lookups by anything else, `model/positions` for positions that start beyond the table.
  */
 export function matchEmbeddings(
   walk: Walk,
   lookups: readonly Lookup[],
-  firstOfInput: number,
 ): EmbeddingMatch {
   const tables = new Map<string, ConstantMatrix>();
+  const put = (
+    role: "word" | "position" | "type",
+    table: ConstantMatrix,
+    node?: OnnxNode,
+  ): void => {
+    if (tables.has(role)) {
+      const at = node === undefined ? "" : ` (the second at ${nodeLabel(node)})`;
+      refuse(
+        `Two embeddings are looked up by ${
+          LOOKED_UP[role]
+        }${at}; expected one each for words, positions and ` +
+          "token types. Embeddings of other inputs, as of a page's layout, are not supported.",
+      );
+    }
+    tables.set(role, table);
+  };
   let first = 0;
   let whole = true;
   for (const { table, node } of lookups) {
     if (node === undefined) {
       const uniform = isUniform(table);
-      const role = uniform ? "token_type_ids" : "position_ids";
-      if (tables.has(role)) refuse(`Two embeddings are looked up by ${role}.`);
-      tables.set(role, uniform ? rowsFrom(table, table.rows - 1) : table);
+      put(uniform ? "type" : "position", uniform ? rowsFrom(table, table.rows - 1) : table);
       whole &&= uniform;
       continue;
     }
-    const index = indexOf(walk, node);
-    const axis = walk.number(node, "axis", 0);
-    if (axis !== 0) refuse(`${nodeLabel(node)} gathers along axis ${axis}.`);
-    const role = typeof index === "object" ? "position_ids" : index;
-    if (tables.has(role)) refuse(`Two embeddings are looked up by ${role}.`);
-    if (role !== "position_ids") {
-      tables.set(role, table);
+    const index = indexOf(walk, node, table.rows);
+    if (numberOf(node, "axis") !== 0) refuse(`${nodeLabel(node)} gathers along another axis.`);
+    if (index === "ids") {
+      put("word", table, node);
       continue;
     }
-    first = typeof index === "object" ? index.offset : firstOfInput;
-    if (!(Number.isInteger(first) && first >= 0 && first < table.rows)) {
+    const row = "row" in index ? index.row : index.first;
+    if (!(row >= 0 && row < table.rows)) {
       throw new ModelError(
         "model/positions",
-        `Positions at ${nodeLabel(node)} start at ${first}; the table has ${table.rows} rows.`,
+        `Positions at ${nodeLabel(node)} start at ${row}; the table has ${table.rows} rows.`,
       );
     }
-    tables.set(role, rowsFrom(table, first));
+    if ("row" in index) {
+      put("type", row === 0 ? table : rowsFrom(table, row), node);
+      continue;
+    }
+    first = row;
+    put("position", rowsFrom(table, first), node);
   }
-  const word = tables.get("input_ids");
-  const position = tables.get("position_ids");
+  const word = tables.get("word");
+  const position = tables.get("position");
   if (word === undefined) refuse("Found no embedding that is looked up by input_ids.");
   if (position === undefined) {
     refuse("Found no position embedding: rotary or relative positions are not supported.");
@@ -243,6 +232,13 @@ export function matchEmbeddings(
     word,
     position,
     positions: whole ? position.rows + first : undefined,
-    type: tables.get("token_type_ids"),
+    type: tables.get("type"),
   };
 }
+
+/** What embeddings are looked up by, in words. */
+const LOOKED_UP = {
+  word: "input_ids",
+  position: "consecutive positions",
+  type: "one token type",
+} as const;

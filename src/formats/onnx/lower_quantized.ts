@@ -10,8 +10,9 @@
  *
  * @module
  */
+import { numberOf } from "./attributes.ts";
 import type { OnnxNode } from "./decode.ts";
-import type { Lowering, Rule } from "./lowering.ts";
+import type { Attributes, Lowering, Rule } from "./lowering.ts";
 import { tensorFloats } from "./tensor.ts";
 
 /** A weight or an activation by its integers, scale and zero point; the scale of each column for several. */
@@ -32,28 +33,46 @@ function real(
   return at.emit("DequantizeLinear", [value, scale, ...(zero ? [zero] : [])], { axis: 1 }, output);
 }
 
-/** The float activation that (Dynamic)QuantizeLinear made integers of, where it is in the graph. */
-function source(at: Lowering, value: string): string {
+/**
+ * An operand of an integer product: the activation that DynamicQuantizeLinear made integers of, if the product
+ * uses its scale and zero point, or a weight with one of the scales; undefined for anything else.
+ */
+function operand(
+  at: Lowering,
+  value: string,
+  zero: string | undefined,
+  scales: readonly (string | undefined)[],
+): string | undefined {
   const node = at.producer(value);
-  const made = node?.op === "DynamicQuantizeLinear" || node?.op === "QuantizeLinear";
-  return made && node.outputs[0] === value ? node.inputs[0]! : value;
+  if (node?.op === "DynamicQuantizeLinear" && node.outputs[0] === value) {
+    const [, scale, own] = node.outputs;
+    return own === zero && scales.includes(scale) ? node.inputs[0] : undefined;
+  }
+  const scale = scales.find((each) => isWeight(at, each));
+  return scale && isWeight(at, value) ? real(at, value, scale, zero) : undefined;
 }
 
 function isWeight(at: Lowering, value: string | undefined): boolean {
   return at.stored(value) !== undefined;
 }
 
-/** `Cast(MatMulInteger(a, b)) * (scale of a * scale of b)`, at the Mul. */
+/** `Cast(MatMulInteger(a, b)) * (scale of a * scale of b)`, at the Mul; both may be activations. */
 function matMulInteger(at: Lowering, node: OnnxNode): boolean {
   for (const [i, j] of [[0, 1], [1, 0]] as const) {
     const cast = at.producer(node.inputs[i]);
     const integer = cast?.op === "Cast" ? at.producer(cast.inputs[0]) : cast;
     const scales = at.producer(node.inputs[j]);
     if (integer?.op !== "MatMulInteger" || scales?.op !== "Mul") continue;
-    const scale = scales.inputs.find((input) => isWeight(at, input));
-    const [a, b, , zero] = integer.inputs as string[];
-    if (scale === undefined || !isWeight(at, b)) continue;
-    at.emit("MatMul", [source(at, a!), real(at, b!, scale, zero)], {}, node.outputs[0]);
+    const [a, b, aZero, bZero] = integer.inputs as string[];
+    const [left, right] = [
+      operand(at, a!, aZero, scales.inputs),
+      operand(at, b!, bZero, scales.inputs),
+    ];
+    // Each scale is one operand's.
+    if (left === undefined || right === undefined || scales.inputs[0] === scales.inputs[1]) {
+      continue;
+    }
+    at.emit("MatMul", [left, right], {}, node.outputs[0]);
     return true;
   }
   return false;
@@ -73,65 +92,82 @@ function dynamicQuantizeMatMul(at: Lowering, node: OnnxNode): boolean {
 }
 
 function matMulIntegerToFloat(at: Lowering, node: OnnxNode): boolean {
-  const [a, b, , scale, , zero, bias] = node.inputs as string[];
-  return product(at, node, source(at, a!), real(at, b!, scale!, zero), bias);
+  const [a, b, aScale, bScale, aZero, bZero, bias] = node.inputs as string[];
+  const [left, right] = [operand(at, a!, aZero, [aScale]), operand(at, b!, bZero, [bScale])];
+  if (left === undefined || right === undefined) return false;
+  return product(at, node, left, right, bias);
 }
 
 /** com.microsoft.Attention over an integer input and weight. */
 function qAttention(at: Lowering, node: OnnxNode): boolean {
-  const [x, weight, bias, , scale, mask, , zero, past] = node.inputs as string[];
-  const float = { ...node, op: "Attention", inputs: [] as string[] };
-  float.inputs = [source(at, x!), real(at, weight!, scale!, zero), bias!, mask ?? "", past ?? ""];
-  at.lower(float);
+  const [x, weight, bias, xScale, scale, mask, xZero, zero, past] = node.inputs as string[];
+  const input = operand(at, x!, xZero, [xScale]);
+  if (input === undefined) return false;
+  const inputs = [input, real(at, weight!, scale!, zero), bias!, mask ?? "", past ?? ""];
+  at.lower({ ...node, op: "Attention", inputs });
+  return true;
+}
+
+/** Writes what a float operator gives as integers again, so that whoever reads them finds their scale. */
+function quantized(
+  at: Lowering,
+  node: OnnxNode,
+  value: string,
+  scale: string,
+  zero: string | undefined,
+): boolean {
+  at.emit("QuantizeLinear", [value, scale, ...(zero ? [zero] : [])], {}, node.outputs[0]);
   return true;
 }
 
 function qLinearMatMul(at: Lowering, node: OnnxNode): boolean {
-  const [a, aScale, aZero, b, bScale, bZero] = node.inputs as string[];
-  return product(at, node, real(at, a!, aScale!, aZero), real(at, b!, bScale!, bZero));
+  const [a, aScale, aZero, b, bScale, bZero, scale, zero] = node.inputs as string[];
+  const inputs = [real(at, a!, aScale!, aZero), real(at, b!, bScale!, bZero)];
+  return quantized(at, node, at.emit("MatMul", inputs), scale!, zero);
 }
 
 /** Gemm whose bias is int32, with the product of both scales. */
 function qGemm(at: Lowering, node: OnnxNode): boolean {
-  const [a, aScale, aZero, b, bScale, bZero, c] = node.inputs as string[];
+  const [a, aScale, aZero, b, bScale, bZero, c, scale, zero] = node.inputs as string[];
   // The scale of each output: of a column, or of a row where the weight is turned.
-  const axis = node.attributes.get("transB") === 1 ? 0 : 1;
+  const transB = numberOf(node, "transB"),
+    alpha = numberOf(node, "alpha"),
+    axis = transB === 0 ? 1 : 0;
   const weight = at.emit("DequantizeLinear", [b!, bScale!, ...(bZero ? [bZero] : [])], { axis });
   const inputs = [real(at, a!, aScale!, aZero), weight];
   if (c) {
     const one = at.stored(aScale), many = at.stored(bScale);
     const scales = many && tensorFloats(many);
-    const scale = one && tensorFloats(one)?.[0];
-    if (scales === undefined || scale === undefined) return false;
+    const first = one && tensorFloats(one)?.[0];
+    if (scales === undefined || first === undefined) return false;
     const both = at.floats(
-      scales.map((s) => s * scale),
+      scales.map((s) => s * first),
       scales.length === 1 ? [] : [scales.length],
     );
     inputs.push(at.emit("DequantizeLinear", [c, both], { axis: 0 }));
   }
-  const { transA, transB, alpha } = Object.fromEntries(node.attributes);
-  const kept = Object.entries({ transA, transB, alpha }).filter(([, value]) => value !== undefined);
-  at.emit("Gemm", inputs, Object.fromEntries(kept) as Record<string, number>, node.outputs[0]);
+  const attributes = { transB, alpha };
+  if (scale) return quantized(at, node, at.emit("Gemm", inputs, attributes), scale, zero);
+  at.emit("Gemm", inputs, attributes, node.outputs[0]);
   return true;
 }
 
 /** QLinearAdd and QLinearMul: operands with scale and zero point each. */
 function qLinearBinary(op: string): Rule {
   return (at, node) => {
-    const [a, aScale, aZero, b, bScale, bZero] = node.inputs as string[];
+    const [a, aScale, aZero, b, bScale, bZero, scale, zero] = node.inputs as string[];
     const inputs = [real(at, a!, aScale!, aZero), real(at, b!, bScale!, bZero)];
-    at.emit(op, inputs, {}, node.outputs[0]);
-    return true;
+    return quantized(at, node, at.emit(op, inputs), scale!, zero);
   };
 }
 
 /** QLinearSoftmax and QLinearSigmoid: one operand. */
 function qLinearUnary(op: string): Rule {
   return (at, node) => {
-    const [x, scale, zero] = node.inputs as string[];
-    const kept = [...node.attributes].filter(([name]) => name === "axis");
-    at.emit(op, [real(at, x!, scale!, zero)], Object.fromEntries(kept), node.outputs[0]);
-    return true;
+    const [x, scale, zero, outScale, outZero] = node.inputs as string[];
+    const attributes: Attributes = op === "Softmax" ? { axis: numberOf(node, "axis") } : {};
+    const out = at.emit(op, [real(at, x!, scale!, zero)], attributes);
+    return quantized(at, node, out, outScale!, outZero);
   };
 }
 
@@ -194,7 +230,7 @@ function qEmbedLayerNormalization(at: Lowering, node: OnnxNode): boolean {
   const table = (i: number, scale: number): string =>
     parts[i] ? real(at, parts[i]!, parts[scale]!, parts[scale + 5]) : "";
   const inputs = [parts[0]!, parts[1] ?? "", table(2, 8), table(3, 9), table(4, 10)];
-  inputs.push(table(5, 11), table(6, 12));
+  inputs.push(table(5, 11), table(6, 12), parts[7] ?? "");
   at.lower({ ...node, op: "EmbedLayerNormalization", inputs });
   return true;
 }

@@ -5,10 +5,11 @@
  *
  * @module
  */
+import { checkAttributes } from "./attributes.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from "./decode.ts";
 import { nodeLabel } from "./decode.ts";
 import type { OnnxTensor } from "./tensor.ts";
-import { refuse } from "./walk.ts";
+import { refuse } from "./refuse.ts";
 
 /** Attributes of a node that a rule writes. */
 export type Attributes = Readonly<Record<string, OnnxAttribute>>;
@@ -37,7 +38,9 @@ export class Lowering {
   /** Writes what a node stands for, or the node itself where no rule knows more. */
   lower(node: OnnxNode): void {
     this.#origin = node;
-    if (!this.#ruleOf(node)?.(this, node)) this.nodes.push(node);
+    const rule = this.#ruleOf(node);
+    if (rule !== undefined) checkAttributes(node);
+    if (!rule?.(this, node)) this.nodes.push(node);
   }
 
   /** The node that produces a value, of the original graph or written by a rule. */
@@ -90,10 +93,19 @@ export class Lowering {
     return this.#store({ type: "float32", dims, size: values.length, bytes });
   }
 
-  /** Stores the numbers 0 .. count - 1 under a new name. */
-  counting(count: number): string {
-    const bytes = new Uint8Array(Int32Array.from({ length: count }, (_, i) => i).buffer);
-    return this.#store({ type: "int32", dims: [1, count], size: count, bytes });
+  /** Positions 0, 1, 2, ... of as many tokens as these ids have, at most `count`: `[1, tokens]`. */
+  positions(ids: string, count: number): string {
+    const integers = (dims: readonly number[], values: Int32Array): string =>
+      this.#store({
+        type: "int32",
+        dims,
+        size: values.length,
+        bytes: new Uint8Array(values.buffer),
+      });
+    const all = integers([1, count], Int32Array.from({ length: count }, (_, i) => i));
+    const length = this.emit("Shape", [ids], { start: 1 });
+    const [zero, one] = [integers([1], Int32Array.of(0)), integers([1], Int32Array.of(1))];
+    return this.emit("Slice", [all, zero, length, one]);
   }
 
   /** Stores a third of a vector (query's, key's or value's) under a new name. */

@@ -8,8 +8,9 @@
  * @module
  */
 import { columnsOf, type ConstantMatrix, flipped } from "./constant.ts";
-import { nodeLabel, type OnnxNode } from "./decode.ts";
-import { refuse, type Walk } from "./walk.ts";
+import { listOf, numberOf } from "./attributes.ts";
+import type { OnnxNode } from "./decode.ts";
+import { type Walk } from "./walk.ts";
 
 /** `y = (x W) * alpha + bias`, with W as the graph multiplies it: `[inputs, outputs]`. */
 export interface LinearMatch {
@@ -89,19 +90,19 @@ interface Extent {
 }
 
 /**
- * Columns themselves, or the first of the dimensions that a Reshape to `[batch, tokens, ...]` splits them into:
- * a cut of that one takes columns that lie together, too.
+ * Columns themselves, or the first of the dimensions that they are split into, `[batch, tokens, ...]`: a cut of
+ * that one takes columns that lie together, too.
  */
 function cutExtent(walk: Walk, value: string, columns: number): Extent | undefined {
-  const { reshapes } = walk.peel(value, false);
-  if (reshapes.length === 0) return { length: columns, last: true };
-  const inner = walk.shape(reshapes[0]!.inputs[1] ?? "")?.slice(2);
-  if (reshapes.length > 1 || inner === undefined || inner.length === 0) return undefined;
-  const product = inner.reduce<number>((all, size) => size === -1 ? all : all * (size ?? NaN), 1);
-  const sizes = inner.map((size) => size === -1 ? columns / product : size!);
-  const fits = sizes.every((size) => Number.isInteger(size) && size > 0) &&
-    sizes.reduce((all, size) => all * size, 1) === columns;
-  return fits ? { length: sizes[0]!, last: sizes.length === 1 } : undefined;
+  const found = walk.trials.map((trial) => {
+    const [batch, length, ...inner] = trial.sizes(value) ?? [];
+    const whole = batch === trial.inputs.batch && length === trial.inputs.length;
+    return whole && inner.reduce((all, size) => all * size, 1) === columns ? inner : [];
+  });
+  const [inner] = found;
+  if (inner === undefined || inner.length === 0) return undefined;
+  if (found.some((other) => other.join() !== inner.join())) return undefined;
+  return { length: inner[0]!, last: inner.length === 1 };
 }
 
 function isCutAxis(axis: number | undefined, { last }: Extent): boolean {
@@ -116,10 +117,10 @@ function splitRange(
   extent: Extent,
 ): [number, number] | undefined {
   const count = node.outputs.length;
-  const sizes = walk.list(node, "split") ??
+  const sizes = listOf(node, "split") ??
     (node.inputs[1] ? walk.fold(node.inputs[1]) : node.outputs.map(() => extent.length / count));
   const sum = sizes?.reduce((a, b) => a + b, 0);
-  if (!isCutAxis(walk.number(node, "axis", 0), extent)) return undefined;
+  if (!isCutAxis(numberOf(node, "axis"), extent)) return undefined;
   if (sizes?.length !== count || sum !== extent.length) return undefined;
   if (!sizes.every((size) => Number.isInteger(size) && size > 0)) return undefined;
   const index = node.outputs.indexOf(value);
@@ -130,7 +131,7 @@ function splitRange(
 /** Places `[from, to)` of a Slice of one axis in steps of one. */
 function sliceRange(walk: Walk, node: OnnxNode, extent: Extent): [number, number] | undefined {
   const part = (i: number, name: string): readonly number[] | undefined =>
-    node.inputs[i] ? walk.fold(node.inputs[i]) : walk.list(node, name);
+    node.inputs[i] ? walk.fold(node.inputs[i]) : listOf(node, name);
   const [starts, ends, axes] = [part(1, "starts"), part(2, "ends"), part(3, "axes")];
   const step = node.inputs[4] ? walk.scalar(node.inputs[4]) : 1;
   if (starts?.length !== 1 || ends?.length !== 1 || axes?.length !== 1 || step !== 1) {
@@ -149,16 +150,16 @@ function matchProduct(walk: Walk, value: string): Omit<LinearMatch, "rest"> | un
   if (node === undefined || matrix === undefined) return undefined;
   const input = walk.through(node.inputs[0]!);
   if (node.op === "MatMul") return { input, matrix, bias: undefined, alpha: 1, beta: 1, node };
-  if (walk.number(node, "transA", 0) !== 0) return undefined;
-  const flip = walk.number(node, "transB", 0) !== 0;
+  if (numberOf(node, "transA") !== 0) return undefined;
+  const flip = numberOf(node, "transB") !== 0;
   const bias = node.inputs[2] ? walk.vector(node.inputs[2]) : undefined;
   if (node.inputs[2] && bias === undefined) return undefined;
   return {
     input,
     matrix: flip ? flipped(matrix) : matrix,
     bias,
-    alpha: walk.number(node, "alpha", 1),
-    beta: walk.number(node, "beta", 1),
+    alpha: numberOf(node, "alpha"),
+    beta: numberOf(node, "beta"),
     node,
   };
 }
@@ -181,10 +182,8 @@ export function matchNorm(walk: Walk, value: string): NormMatch | undefined {
     const gamma = walk.vector(scale ?? "");
     const beta = shift ? walk.vector(shift) : undefined;
     if (gamma === undefined || (shift && beta === undefined)) return undefined;
-    const axis = walk.number(node, "axis", -1);
-    if (axis !== -1 && axis !== 2) refuse(`${nodeLabel(node)} normalises axis ${axis}.`);
     // ONNX LayerNormalization-17: epsilon is 1e-5 unless given.
-    const epsilon = walk.number(node, "epsilon", 1e-5);
+    const epsilon = numberOf(node, "epsilon");
     return { input: walk.through(input!), gamma, beta, epsilon, node };
   }
   const outer = walk.op(value, "Add");
@@ -256,10 +255,7 @@ function isDifference(walk: Walk, value: string, sub: OnnxNode): boolean {
     mean(node) !== undefined && mean(node) === mean(sub);
 }
 
-/** The value averaged over its last dimension; axes are an attribute before opset 18, an input after. */
+/** The value averaged over its last dimension, which a trial makes sure of. */
 function meanOfLast(walk: Walk, value: string): string | undefined {
-  const node = walk.op(walk.through(value), "ReduceMean");
-  if (node === undefined || walk.number(node, "keepdims", 1) !== 1) return undefined;
-  const axes = walk.list(node, "axes") ?? (node.inputs[1] ? walk.fold(node.inputs[1]) : undefined);
-  return axes?.length === 1 && (axes[0] === -1 || axes[0] === 2) ? node.inputs[0] : undefined;
+  return walk.op(walk.through(value), "ReduceMean")?.inputs[0];
 }

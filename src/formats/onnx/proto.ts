@@ -4,7 +4,7 @@
  * The schema is written down as a table and turned into a descriptor by `@bufbuild/protobuf`, whose
  * decoder runs no generated code (`new Function` is forbidden in workerd and under a strict CSP) and
  * hands out `bytes` fields as views. Fields that are left out (subgraphs, functions, training info,
- * value types) are skipped unread, so the schema is not recursive and nesting is at most five deep.
+ * element types) are skipped unread, so the schema is not recursive and nesting is at most seven deep.
  *
  * Field numbers and types: onnx/onnx.proto, ONNX 1.23 (IR version 14); they never change once assigned
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
@@ -70,9 +70,14 @@ export interface NodeProto {
   readonly domain: string;
 }
 
-/** A graph input or output; its type is not read. */
+/** A graph input or output; of its type the shape of a tensor is read. */
 export interface ValueInfoProto {
   readonly name: string;
+  readonly type?: {
+    readonly tensorType?: {
+      readonly shape?: { readonly dim: readonly { readonly dimValue: Int64 }[] };
+    };
+  };
 }
 
 /** Nodes and constants. */
@@ -106,7 +111,11 @@ const SCHEMA: Readonly<Record<string, readonly (readonly [string, number, string
     ["input", 11, "ValueInfoProto[]"],
     ["output", 12, "ValueInfoProto[]"],
   ],
-  ValueInfoProto: [["name", 1, "string"]],
+  ValueInfoProto: [["name", 1, "string"], ["type", 2, "TypeProto"]],
+  TypeProto: [["tensor_type", 1, "TensorTypeProto"]],
+  TensorTypeProto: [["shape", 2, "TensorShapeProto"]],
+  TensorShapeProto: [["dim", 1, "DimensionProto[]"]],
+  DimensionProto: [["dim_value", 1, "int64"]],
   NodeProto: [
     ["input", 1, "string[]"],
     ["output", 2, "string[]"],

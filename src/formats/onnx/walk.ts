@@ -6,13 +6,12 @@
  * by what is done with them. This file has the steps that every recogniser needs: who produces a value,
  * which nodes change nothing, which values are constant, and which values are added up.
  *
- * Weak: nothing here infers shapes. A Reshape between two weight multiplications is passed over, which
- * is safe because the last dimension is pinned by the weights on both sides.
+ * A Reshape is passed over, for it leaves all elements in their order; what shapes come out of it is known from
+ * trials (`trial.ts`), and checked where it matters: where heads are split, and at the output.
  *
  * @module
  */
-import { ModelError } from "../../errors.ts";
-import { nodeLabel, type OnnxAttribute, type OnnxGraph, type OnnxNode } from "./decode.ts";
+import { nodeLabel, type OnnxGraph, type OnnxNode } from "./decode.ts";
 import {
   type ConstantMatrix,
   flipped,
@@ -23,6 +22,9 @@ import {
   turnedQuantization,
   wholeMatrix,
 } from "./constant.ts";
+import { listOf, numberOf } from "./attributes.ts";
+import { refuse } from "./refuse.ts";
+import { constantIn, Trial } from "./trial.ts";
 import { type OnnxTensor, type OnnxType, tensorFloats, tensorNumbers } from "./tensor.ts";
 
 /** Small constants are folded up to this many elements: shapes, axes, scalars. */
@@ -43,11 +45,6 @@ export interface Peeled {
   readonly reshapes: readonly OnnxNode[];
 }
 
-/** Throws the error for a graph that is valid ONNX but not an encoder that can be read. */
-export function refuse(message: string): never {
-  throw new ModelError("onnx/unsupported", message);
-}
-
 /** Nodes that leave every element as it is, up to rounding, and in its order. */
 const PASSED = new Set([
   "Identity",
@@ -62,8 +59,8 @@ const PASSED = new Set([
   "DynamicQuantizeLinear",
 ]);
 
-/** Those of them that keep the last dimension, apart from Identity. */
-const LAST_KEPT = ["Cast", "QuantizeLinear", "DequantizeLinear"];
+/** Batch sizes and lengths of the trials: short, so that any encoder has the positions. */
+const TRIALS = [[2, 3], [3, 4]] as const;
 
 /** A graph with its producers indexed, and the small questions that recognisers ask. */
 export class Walk {
@@ -72,13 +69,37 @@ export class Walk {
   readonly #folded = new Map<string, readonly number[] | undefined>();
   readonly #types = new Set<OnnxType>();
 
-  /** Indexes the graph's producers. */
-  constructor(graph: OnnxGraph) {
+  /** The graph, tried out for two batch sizes and lengths, or for the one that it was made for. */
+  readonly trials: readonly Trial[];
+
+  /**
+   * Indexes the graph's producers. `padding` is the padding's id, `firstPosition` the first of the positions
+   * where they are an input.
+   */
+  constructor(graph: OnnxGraph, padding = 0, firstPosition = 0) {
     this.graph = graph;
     for (const node of graph.nodes) {
       for (const output of node.outputs) if (output !== "") this.#producers.set(output, node);
     }
     for (const { type } of graph.initializers.values()) this.#types.add(type);
+    const [batch, length] = graph.shapes.get("input_ids") ?? [];
+    const fixed = [batch !== undefined, length !== undefined] as const;
+    const trials = TRIALS.map(([b, l]) =>
+      this.tryOut(batch ?? b, length ?? l, padding, firstPosition, fixed)
+    );
+    this.trials = fixed[0] && fixed[1] ? trials.slice(0, 1) : trials;
+  }
+
+  /** The graph, tried out for this batch size and length. */
+  tryOut(
+    batch: number,
+    length: number,
+    padding: number,
+    firstPosition: number,
+    fixed: readonly [batch: boolean, length: boolean],
+  ): Trial {
+    const inputs = { batch, length, padding, firstPosition, fixed };
+    return new Trial(this.graph, this.#producers, inputs);
   }
 
   /** Whether the graph stores constants of this type: of a narrow one, its scalars are rounded to it, too. */
@@ -107,18 +128,6 @@ export class Walk {
     return `${nodeLabel(node)}, which adds up ${
       producers.map((term) => nodeLabel(term!)).join(", ")
     }`;
-  }
-
-  /** A numeric attribute, or its default. */
-  number(node: OnnxNode, name: string, fallback: number): number {
-    const value: OnnxAttribute | undefined = node.attributes.get(name);
-    return typeof value === "number" ? value : fallback;
-  }
-
-  /** A list attribute. */
-  list(node: OnnxNode, name: string): readonly number[] | undefined {
-    const value = node.attributes.get(name);
-    return Array.isArray(value) ? value : undefined;
   }
 
   /** A tensor that is stored, whole, under this value: an initializer or a Constant node. */
@@ -164,7 +173,7 @@ export class Walk {
       if (node === undefined || (node.op === "DequantizeLinear" && integers)) return undefined;
       if (node.op === "DequantizeLinear") integers = { node, turned };
       if (node.op === "Transpose") {
-        const perm = this.list(node, "perm") ?? [1, 0];
+        const perm = listOf(node, "perm") ?? [1, 0];
         if (perm.length !== 2) return undefined;
         if (perm[0] === 1 && perm[1] === 0) turned = !turned;
       }
@@ -182,10 +191,10 @@ export class Walk {
     if (scales === undefined || (node.inputs[2] && zeros === undefined)) {
       refuse(`${nodeLabel(node)} has a scale or a zero point that is not a constant.`);
     }
-    if (this.number(node, "block_size", 0) !== 0) {
+    if (numberOf(node, "block_size") !== 0) {
       refuse(`${nodeLabel(node)} has blocks of weights with a scale each.`);
     }
-    return quantizationOf(scales, zeros, this.number(node, "axis", 1), dims, nodeLabel(node));
+    return quantizationOf(scales, zeros, numberOf(node, "axis"), dims, nodeLabel(node));
   }
 
   /** A stored vector of floats or quantized integers; leading dimensions of 1 are dropped. */
@@ -198,10 +207,24 @@ export class Walk {
     return toVector(tensor, this.#quantization(integers, [tensor.size]));
   }
 
-  /** A constant scalar: one element, folded if it is computed from constants. */
+  /** A scalar that is the same in every run: stored, folded from constants, or computed from fixed sizes. */
   scalar(value: string): number | undefined {
     const values = this.fold(value);
-    return values?.length === 1 ? values[0] : undefined;
+    if (values !== undefined) return values.length === 1 ? values[0] : undefined;
+    return constantIn(this.trials, value);
+  }
+
+  /** Why a value is not understood, to end a sentence with; nothing where it is. */
+  because(value: string): string {
+    const lost = this.trials.find((trial) => trial.value(value) === undefined);
+    return lost === undefined ? "" : `; ${lost.reason(value)}`;
+  }
+
+  /** The shape of a value in each trial; throws where it is not understood. */
+  sizes(value: string): (readonly number[])[] {
+    return this.trials.map((trial) =>
+      trial.sizes(value) ?? refuse(`The graph is not understood: ${trial.reason(value)}.`)
+    );
   }
 
   /** Elements of a small constant, folded through the few operators that exporters leave around them. */
@@ -279,53 +302,9 @@ export class Walk {
         const all = parts.flat() as number[];
         return all.length > MAX_FOLDED ? undefined : all;
       }
-      case "Slice":
-      case "Gather": {
-        // The last element of a shape: PyTorch's exporter computes 1 / sqrt(head size) from it. ONNX
-        // Runtime reorders the shape instead of what has it, by a Gather in between.
-        const order = this.op(node.inputs[0] ?? "", "Gather");
-        const shape = this.op((order ?? node).inputs[0] ?? "", "Shape");
-        const turned = order && this.fold(order.inputs[1] ?? "", depth + 1);
-        const at = input(1)?.[0];
-        const last = (at === -1 || at === 3) &&
-          (!order || (turned?.length === 4 && turned[3] === 3));
-        const whole = node.op === "Gather" || (input(2)?.[0] ?? 0) > 3;
-        if (shape === undefined || shape.attributes.size > 0 || !last || !whole) return undefined;
-        const size = this.#lastDimension(shape.inputs[0]!, depth);
-        return size === undefined ? undefined : [size];
-      }
       default:
         return undefined;
     }
-  }
-
-  /** The last dimension of a value whose Reshape says it. */
-  #lastDimension(value: string, depth: number): number | undefined {
-    let at = value;
-    for (let i = 0; i < MAX_DEPTH; i++) {
-      const node = this.op(at, "Transpose", "Reshape", "Identity", ...LAST_KEPT);
-      if (node === undefined) return undefined;
-      if (node.op === "Reshape") {
-        const size = this.shape(node.inputs[1] ?? "", depth + 1)?.at(-1);
-        return size !== undefined && size > 0 ? size : undefined;
-      }
-      const perm = node.op === "Transpose" ? this.list(node, "perm") : undefined;
-      if (perm !== undefined && perm.at(-1) !== perm.length - 1) return undefined;
-      at = node.inputs[0]!;
-    }
-    return undefined;
-  }
-
-  /** A shape's elements, as far as they are constant: undefined for a dimension known only at run time. */
-  shape(value: string, depth = 0): readonly (number | undefined)[] | undefined {
-    const whole = this.fold(value, depth);
-    if (whole !== undefined) return whole;
-    const node = this.op(value, "Concat");
-    if (node === undefined) return undefined;
-    // Each part that is not constant is one dimension: exporters concatenate shapes element by element.
-    return node.inputs.flatMap<number | undefined>((input) =>
-      this.fold(input, depth) ?? [undefined]
-    );
   }
 
   /** Passes over nodes that leave every element as it is and in its order. */
@@ -349,7 +328,7 @@ export class Walk {
       if (node.outputs[0] !== at || !first) break;
       if (node.op === "Reshape") reshapes.push(node);
       else if (all && node.op === "Transpose") {
-        transposes.push(this.list(node, "perm") ?? []);
+        transposes.push(listOf(node, "perm") ?? []);
       } else if (all && (node.op === "Mul" || node.op === "Div") && second) {
         const right = this.scalar(second);
         const left = this.scalar(first);
@@ -383,19 +362,5 @@ export class Walk {
       if (terms.length + open.length > MAX_TERMS) return undefined;
     }
     return terms;
-  }
-
-  /** All nodes whose elements a value is computed from; a Shape depends on no element. */
-  ancestors(value: string): Set<OnnxNode> {
-    const found = new Set<OnnxNode>();
-    const open = [value];
-    while (open.length > 0) {
-      const node = this.#producers.get(open.pop()!);
-      if (node === undefined || found.has(node)) continue;
-      found.add(node);
-      if (node.op === "Shape" || node.op === "Size") continue;
-      for (const input of node.inputs) if (input !== "") open.push(input);
-    }
-    return found;
   }
 }

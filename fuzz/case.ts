@@ -14,6 +14,10 @@ export interface Case {
   read(): unknown;
   /** Uses what was read; returns the bytes that it may take beyond the input's multiple. */
   use(value: unknown): Promise<number>;
+  /** What was done to the input, in words, for whoever repeats the case. */
+  what?(): string;
+  /** Which kind of acceptance it was, where there are several. */
+  kind?(): string;
 }
 
 /** A family of cases. */
@@ -29,7 +33,7 @@ export interface Target {
 export interface Outcome {
   readonly index: number;
   readonly verdict: "accepted" | "refused" | "failed";
-  /** The error's code, or what went wrong. */
+  /** The error's code, or what went wrong; of an accepted one its kind, where there are several. */
   readonly what: string;
   /** Milliseconds of processor time. */
   readonly ms: number;

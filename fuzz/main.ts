@@ -5,6 +5,8 @@
  *     deno task fuzz --seconds 60 --target onnx --seed 7
  *     deno task fuzz --target onnx --seed 7 --case 123 [--save FOLDER]
  *
+ * The target graph-change asks for more, see twin.ts: that what is accepted is what ONNX Runtime computes.
+ *
  * Promised is: an input is read, or refused by one of the library's own errors; no other error, no trap, no
  * hang, no memory out of proportion, and afterwards everything still works. What is accepted must run. A case
  * is made from seed, target and number alone, so each failure is printed with the command that repeats it.
@@ -33,6 +35,8 @@ interface Tally {
   accepted: number;
   failed: number;
   readonly refused: Map<string, number>;
+  /** Accepted ones by kind, for targets that tell several. */
+  readonly kinds: Map<string, number>;
   slowest: Outcome | undefined;
   /** Of the cases that were no failure. */
   reading: Outcome | undefined;
@@ -66,6 +70,7 @@ const tallies = new Map(names.map((name): [string, Tally] => [name, {
   accepted: 0,
   failed: 0,
   refused: new Map(),
+  kinds: new Map(),
   slowest: undefined,
   reading: undefined,
   using: undefined,
@@ -90,8 +95,11 @@ function hear({ target }: Work, outcome: Outcome): void {
     if (++kind.count <= SHOWN) show(target, outcome);
     return;
   }
+  const count = (counts: Map<string, number>): unknown =>
+    counts.set(outcome.what, (counts.get(outcome.what) ?? 0) + 1);
   if (outcome.verdict === "accepted") tally.accepted++;
-  else tally.refused.set(outcome.what, (tally.refused.get(outcome.what) ?? 0) + 1);
+  if (outcome.verdict === "accepted" && outcome.what !== "") count(tally.kinds);
+  if (outcome.verdict === "refused") count(tally.refused);
   tally.slowest = most(tally.slowest, outcome, "ms");
   tally.reading = most(tally.reading, outcome, "reading");
   tally.using = most(tally.using, outcome, "using");
@@ -152,8 +160,11 @@ const mega = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 function summary(): void {
   for (const [name, tally] of tallies) {
-    const { cases, accepted, failed, refused } = tally;
+    const { cases, accepted, failed, refused, kinds } = tally;
     console.log(`\n${name}: ${cases} cases, ${accepted} accepted, ${failed} failed`);
+    for (const [kind, count] of [...kinds].sort((a, b) => b[1] - a[1])) {
+      console.log(`  ${String(count).padStart(7)}  accepted: ${kind}`);
+    }
     for (const [code, count] of [...refused].sort((a, b) => b[1] - a[1])) {
       console.log(`  ${String(count).padStart(7)}  ${code}`);
     }

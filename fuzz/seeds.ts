@@ -35,6 +35,8 @@ export interface Seeds {
   /** Exports and checkpoints of many kinds of encoders, some of which must be refused. */
   readonly zoo: readonly ExportFiles[];
   readonly checkpoints: readonly CheckpointFiles[];
+  /** Those exports of the zoo that are read, and whose output is emissions. */
+  readonly readable: readonly ExportFiles[];
   /** Every kind of tokenizer.json among all of these. */
   readonly vocabularies: readonly string[];
   /** Packages in float32, int8, and int8 with an int4 embedding. */
@@ -71,18 +73,21 @@ async function exportOf(folder: string): Promise<Export> {
 }
 
 /** All that is in the zoo, in the order of its names; an export's files or a checkpoint's. */
-async function readZoo(): Promise<Pick<Seeds, "zoo" | "checkpoints">> {
-  const zoo: ExportFiles[] = [], checkpoints: CheckpointFiles[] = [];
+async function readZoo(): Promise<Pick<Seeds, "zoo" | "checkpoints" | "readable">> {
+  const zoo: ExportFiles[] = [], checkpoints: CheckpointFiles[] = [], readable: ExportFiles[] = [];
   const entries = await readdir(new URL("zoo/", fixtures), { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
   for (const folder of folders) {
     const base = new URL(`zoo/${folder}/`, fixtures), names = (await readdir(base)).sort();
     const read = (name: string): Promise<Uint8Array> => bytes(name, base);
     const content = await readFolder({ location: folder, names, read });
-    if (content.kind === "export") zoo.push(content.files);
-    else if (content.kind === "checkpoint") checkpoints.push(content.files);
+    if (content.kind === "export") {
+      zoo.push(content.files);
+      const other = folder.startsWith("refused-") || folder.includes("qstatic");
+      if (!other && content.files.head === undefined) readable.push(content.files);
+    } else if (content.kind === "checkpoint") checkpoints.push(content.files);
   }
-  return { zoo, checkpoints };
+  return { zoo, checkpoints, readable };
 }
 
 /** The different tokenizer.json files of some models. */

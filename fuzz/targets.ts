@@ -25,6 +25,7 @@ import { mutateOnnx } from "./onnx.ts";
 import { claim, mutateSafetensors, oddPackage } from "./package.ts";
 import { EDGES, type Random } from "./random.ts";
 import { TINY_VOCAB } from "./seeds.ts";
+import { graphChange } from "./twin.ts";
 import { mixed, NOT_TEXTS, repeated } from "./text.ts";
 import { mutateCheckpointConfig, mutateConfig, mutateTokenizer, mutateVocab } from "./tokenizer.ts";
 
@@ -344,6 +345,7 @@ export const TARGETS: readonly Target[] = [
   tokenizers,
   configs,
   texts,
+  graphChange,
 ];
 
 /** Whether an error is one that a caller was promised. */

@@ -98,6 +98,7 @@ async function runCase(
         Deno.writeFileSync(`${work.save}/${name.replace(/[^\w.]/g, "_")}`, bytes);
       }
     }
+    if (work.verbose && made.what) say({ kind: "note", text: made.what() });
     begun = processorMs();
     stage = "read";
     memory.start();
@@ -109,7 +110,7 @@ async function runCase(
     allowed = await made.use(value);
     using = memory.taken();
     over(using, 2 * allowed + share());
-    return result("accepted", "");
+    return result("accepted", made.kind?.() ?? "");
   } catch (error) {
     if (stage === "read") reading = memory.taken();
     if (!isTyped(error)) return result("failed", describe(error));

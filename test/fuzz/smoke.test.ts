@@ -63,7 +63,7 @@ test("an unknown target is refused", async () => {
   assert.is(code, 2);
   assert.match(
     output,
-    "expected onnx, checkpoint, safetensors, package, stream, tokenizer, config, text",
+    "expected onnx, checkpoint, safetensors, package, stream, tokenizer, config, text, graph-change",
   );
 });
 
@@ -96,6 +96,7 @@ test("the library passes a few seconds of every target", async () => {
       "tokenizer",
       "config",
       "text",
+      "graph-change",
     ]
   ) {
     assert.match(output, new RegExp(`^${name}: \\d+ cases, \\d+ accepted, 0 failed$`, "m"));

@@ -64,11 +64,12 @@ function findProduct(
     const learned = masks.find((mask) => walk.trials.some((trial) => !trial.value(mask)?.items));
     if (learned !== undefined || masks.length === node.inputs.length) {
       const what = learned === undefined ? "themselves" : walk.describe(learned);
+      const why = learned === undefined ? "" : walk.because(learned);
       refuse(
         `Attention scores are biased by ${what} at ${
           nodeLabel(node)
         }, which is computed from weights or ` +
-          "activations; expected the padding mask alone: relative positions are not supported.",
+          `activations; expected the padding mask alone: relative positions are not supported${why}.`,
       );
     }
     return found;

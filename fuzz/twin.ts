@@ -15,7 +15,7 @@
  * @module
  */
 import type * as Ort from "onnxruntime-web";
-import { type ExportFiles, type ModelBundle } from "../mod.ts";
+import type { ExportFiles, ModelBundle } from "../mod.ts";
 import { encode } from "../src/backend/encoder.ts";
 import { ReferenceBackend } from "../src/backend/reference/reference.ts";
 import { loadOrt } from "../src/cli/ort.ts";
@@ -131,11 +131,14 @@ function batchesFor(bundle: ModelBundle, files: ExportFiles): Batch[] {
   const { vocabSize, maxPositions } = bundle.weights.config, random = new Random(1, "texts", 0);
   const text = (length: number): number[] =>
     Array.from({ length }, () => 7 + random.int(vocabSize - 7));
-  const [batch, length] = decodeOnnx(files.model, files.external).shapes.get("input_ids") ?? [];
+  const { inputs, shapes } = decodeOnnx(files.model, files.external);
+  const [batch, length] = shapes.get("input_ids") ?? [];
   if (length !== undefined) {
     return [Array.from({ length: batch ?? 1 }, () => text(length))];
   }
-  return [[text(7), text(4), text(1)], [text(11)], [text(maxPositions - 1)]];
+  const alone = [[text(11)], [text(1)], [text(maxPositions - 1)]];
+  // A graph that is told of no mask takes no padding.
+  return inputs.includes("attention_mask") ? [[text(7), text(4), text(1)], ...alone] : alone;
 }
 
 /** Good graphs that ONNX Runtime runs, by their bytes; undefined for those that it does not. */

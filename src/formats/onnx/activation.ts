@@ -16,7 +16,7 @@ import { isQuantized } from "./constant.ts";
 import type { OnnxNode } from "./decode.ts";
 import { type LinearMatch, matchLinear } from "./patterns.ts";
 import { refuse } from "./refuse.ts";
-import { type Walk } from "./walk.ts";
+import type { Walk } from "./walk.ts";
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 

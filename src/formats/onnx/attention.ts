@@ -18,7 +18,7 @@ import { type LinearMatch, matchLinear } from "./patterns.ts";
 import { numberOf } from "./attributes.ts";
 import { refuse } from "./refuse.ts";
 import { type Layout, proveJoined, proveMask, proveScores, proveSplit } from "./proofs.ts";
-import { type Walk } from "./walk.ts";
+import type { Walk } from "./walk.ts";
 
 /** One attention block, from the layer's input to its context. */
 export interface AttentionMatch {
@@ -188,7 +188,7 @@ export function matchAttention(
     const given = numberOf(product, "scale");
     scale = Number.isNaN(given) ? expected : given;
     if (product.inputs[4] || product.inputs[5]) refuse(`${nodeLabel(product)} has a cache.`);
-    if (product.inputs[3]) proveMask(walk, product.inputs[3], heads, product);
+    proveMask(walk, product.inputs[3], heads, product);
   } else scale = proveScores(walk, softmax!.inputs[0]!, scores.outputs[0]!, heads, scores);
   const total = scale * query.scale * key.scale;
   const tolerance = scaleTolerance(walk, query.linear.matrix);

@@ -22,6 +22,7 @@ import type {
   Matrix,
   NormWeights,
 } from "../../model/weights.ts";
+import { checkFinite } from "../check.ts";
 import { firstPositionOf } from "../hf/parameter_names.ts";
 import type { HfConfig } from "../hf/config.ts";
 import { shareLayers, stackLinear } from "../stack.ts";
@@ -62,7 +63,13 @@ function vectorOf(
       `The ${what} at ${nodeLabel(node)} has ${vector.length} elements, expected ${size}.`,
     );
   }
-  return vector;
+  return checkFinite(`${what} at ${nodeLabel(node)}`, vector);
+}
+
+/** A matrix whose numbers, or scales, are finite; throws {@link ModelError} `model/weights`. */
+function finite(matrix: Matrix, what: string): Matrix {
+  checkFinite(what, matrix.type === "f32" ? matrix.data : matrix.scales);
+  return matrix;
 }
 
 /** A linear map with one row per output, checked to have the sizes that its place asks for. */
@@ -83,7 +90,7 @@ function linearOf(
   const bias = vectorOf(match.bias, outputs, `${role} bias`, node);
   return {
     // The graph multiplies x by [inputs, outputs]; a row per output is its transpose.
-    weight: toMatrix(flipped(matrix), match.alpha),
+    weight: finite(toMatrix(flipped(matrix), match.alpha), `${role} at ${nodeLabel(node)}`),
     bias: match.beta === 1 ? bias : bias.map((value) => value * match.beta),
   };
 }
@@ -361,7 +368,7 @@ export function readBertGraph(
         `The ${what} embedding has ${matrix.columns} columns, the word embedding ${embedding}.`,
       );
     }
-    return matrix && toMatrix(matrix);
+    return matrix && finite(toMatrix(matrix), `${what} embedding`);
   };
   const layers = found.map((layer): LayerWeights => {
     const { query, key, value } = layer.attention;

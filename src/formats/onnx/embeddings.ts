@@ -22,7 +22,7 @@ import { numberOf } from "./attributes.ts";
 import { type Choice, isChoice, isConstant, type Item } from "./numbers.ts";
 import { refuse } from "./refuse.ts";
 import { idAt, type Trial } from "./trial.ts";
-import { type Walk } from "./walk.ts";
+import type { Walk } from "./walk.ts";
 
 /** The tables of an encoder. */
 export interface EmbeddingMatch {
@@ -114,7 +114,7 @@ function indexIn(trial: Trial, value: string): Index | undefined {
 }
 
 /** A token's id, as it came. */
-function isId({ place, on, off: _ }: Choice, at: number): boolean {
+function isId({ place, on }: Choice, at: number): boolean {
   return place === at && on.value === idAt(at) && on.low === 0 && on.high === Infinity && !on.bent;
 }
 

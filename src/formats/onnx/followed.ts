@@ -89,7 +89,9 @@ export function arranged(
   const { items, ...rest } = tensor;
   if (items === undefined) return { ...rest, dims };
   const total = count(dims);
-  if (!(total <= MAX_ITEMS)) lost(`has ${total} elements`);
+  if (dims.some(({ value }) => !(value >= 0)) || !(total <= MAX_ITEMS)) {
+    lost(`has shape [${dims.map(({ value }) => value)}]`);
+  }
   const place = new Array<number>(dims.length).fill(0);
   const out = new Array<Item>(total);
   for (let i = 0; i < total; i++) {

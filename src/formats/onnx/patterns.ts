@@ -10,7 +10,7 @@
 import { columnsOf, type ConstantMatrix, flipped } from "./constant.ts";
 import { listOf, numberOf } from "./attributes.ts";
 import type { OnnxNode } from "./decode.ts";
-import { type Walk } from "./walk.ts";
+import type { Walk } from "./walk.ts";
 
 /** `y = (x W) * alpha + bias`, with W as the graph multiplies it: `[inputs, outputs]`. */
 export interface LinearMatch {

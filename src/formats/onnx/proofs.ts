@@ -158,9 +158,15 @@ export function proveJoined(
 }
 
 /** What a score is multiplied by, or why it is no padding mask that it is under. */
-function scaleUnder(items: readonly Item[], trial: Trial, wide: Sizes): number | string {
-  const { length, heads } = wide;
-  const first = items[0]!, masked = isChoice(first);
+function scaleUnder(
+  walk: Walk,
+  items: readonly Item[],
+  trial: Trial,
+  heads: number,
+): number | string {
+  const { length } = trial.inputs, first = items[0]!, masked = isChoice(first);
+  // Without that input there is no padding, and nothing to mask.
+  if (!masked && walk.graph.inputs.includes("attention_mask")) return "it masks no padding";
   const plain = (item: Item): Num | undefined => isChoice(item) ? item.on : item as Num;
   const { low, high } = plain(first) ?? {};
   if (low === undefined || high === undefined || !Number.isFinite(low + high)) {
@@ -204,7 +210,7 @@ export function proveScores(
     };
     const items = trial.valueIf(value, from, scores)?.items;
     if (items?.length !== size) return "it is not understood";
-    return scaleUnder(items, trial, { batch, length, heads, columns: 0 });
+    return scaleUnder(walk, items, trial, heads);
   });
   const [scale] = found;
   const wrong = found.find((each) => typeof each === "string");
@@ -215,9 +221,18 @@ export function proveScores(
 }
 
 /** Refuses a mask or bias of an Attention operator that is no padding mask. */
-export function proveMask(walk: Walk, value: string, heads: number, node: OnnxNode): void {
+export function proveMask(
+  walk: Walk,
+  value: string | undefined,
+  heads: number,
+  node: OnnxNode,
+): void {
+  if (!value) {
+    if (walk.graph.inputs.includes("attention_mask")) refuseMask(node, "it masks no padding");
+    return;
+  }
   for (const trial of walk.trials) {
-    const { batch, length, fixed: _ } = trial.inputs;
+    const { batch, length } = trial.inputs;
     const mask = trial.value(value);
     if (mask === undefined) refuse(`The graph is not understood: ${trial.reason(value)}.`);
     const dims = [batch, heads, length, length].map(constant);
@@ -232,7 +247,7 @@ export function proveMask(walk: Walk, value: string, heads: number, node: OnnxNo
     }
     // A mask of truth values says which places count.
     const floats = mask.kind === "bool" ? items.map(lowered) : items;
-    const scale = scaleUnder(floats, trial, { batch, length, heads, columns: 0 });
+    const scale = scaleUnder(walk, floats, trial, heads);
     if (typeof scale === "string") refuseMask(node, scale);
     if (scale !== 0) refuseMask(node, "it is not the same in every run");
   }

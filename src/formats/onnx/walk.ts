@@ -41,13 +41,12 @@ export interface Peeled {
   readonly scale: number;
   /** Permutations of the Transposes, outermost first. */
   readonly transposes: readonly (readonly number[])[];
-  /** Reshape nodes, outermost first. */
-  readonly reshapes: readonly OnnxNode[];
 }
 
 /** Nodes that leave every element as it is, up to rounding, and in its order. */
 const PASSED = new Set([
   "Identity",
+  "Reshape",
   "Cast",
   "CastLike",
   "Dropout",
@@ -320,14 +319,12 @@ export class Walk {
     let at = value;
     let scale = 1;
     const transposes: (readonly number[])[] = [];
-    const reshapes: OnnxNode[] = [];
     for (;;) {
       const node = this.#producers.get(at);
       if (node === undefined || node.domain !== "") break;
       const [first, second] = node.inputs;
       if (node.outputs[0] !== at || !first) break;
-      if (node.op === "Reshape") reshapes.push(node);
-      else if (all && node.op === "Transpose") {
+      if (all && node.op === "Transpose") {
         transposes.push(listOf(node, "perm") ?? []);
       } else if (all && (node.op === "Mul" || node.op === "Div") && second) {
         const right = this.scalar(second);
@@ -344,7 +341,7 @@ export class Walk {
       else if (node.op === "DequantizeLinear" && this.stored(first)) break;
       at = first;
     }
-    return { value: at, scale, transposes, reshapes };
+    return { value: at, scale, transposes };
   }
 
   /**

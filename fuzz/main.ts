@@ -43,17 +43,53 @@ interface Tally {
   using: Outcome | undefined;
 }
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "60" },
-    seed: { type: "string", default: "1" },
-    target: { type: "string", multiple: true },
-    case: { type: "string" },
-    save: { type: "string" },
-    jobs: { type: "string", default: "2" },
-    inject: { type: "string" },
-  },
-});
+const HELP =
+  `Feeds the library malformed input, and graphs with one change, and holds it to its promises.
+
+  deno task fuzz [--seconds 60] [--target NAME]... [--seed 1] [--jobs 2]
+  deno task fuzz --target NAME --seed 7 --case 123 [--save FOLDER]
+
+  --seconds N    how long; each target has one round of cases at least
+  --target NAME  only this target; repeatable: ${TARGETS.map(({ name }) => name).join(", ")}
+  --seed N       which cases: the same seed gives the same ones
+  --case N       only this case, with all there is to say about it
+  --save FOLDER  writes the case's files there
+  --jobs N       processes at a time
+  --inject PATH  a module with further targets
+
+Exits with 1 when something failed, with 2 for options that cannot be.`;
+
+/** The command line as it is; throws where it cannot be. */
+function parse() {
+  return parseArgs({
+    options: {
+      help: { type: "boolean", short: "h" },
+      seconds: { type: "string", default: "60" },
+      seed: { type: "string", default: "1" },
+      target: { type: "string", multiple: true },
+      case: { type: "string" },
+      save: { type: "string" },
+      jobs: { type: "string", default: "2" },
+      inject: { type: "string" },
+    },
+  });
+}
+
+/** The command line, or what is wrong with it and what could be right. */
+function commandLine(): ReturnType<typeof parse> {
+  try {
+    return parse();
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    Deno.exit(2);
+  }
+}
+
+const { values } = commandLine();
+if (values.help) {
+  console.log(HELP);
+  Deno.exit(0);
+}
 
 function integer(name: "seconds" | "seed" | "case" | "jobs", text: string): number {
   const value = Number(text);

@@ -17,6 +17,7 @@ import type { ModelBundle } from "../model/bundle.ts";
 import { linearsOf } from "../model/linears.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
+import { checkOptions } from "./check_options.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./recogniser.ts";
 
@@ -85,21 +86,10 @@ export async function assemble(
   options: NerOptions & KernelOptions,
   parts?: AsyncIterable<MatrixPart>,
 ): Promise<Parts> {
+  checkOptions(options);
   const { tokenizer, crf } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
   const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));
-  if (!["int8", "fp32", "reference"].includes(kind)) {
-    throw new InputError(
-      "input/option",
-      `backend is ${JSON.stringify(kind)}; expected "int8", "fp32" or "reference".`,
-    );
-  }
-  if (!Number.isInteger(maxTokens) || maxTokens < 3 || maxTokens > 1 << 20) {
-    throw new InputError(
-      "input/option",
-      `maxTokens is ${maxTokens}; expected an integer from 3 to ${1 << 20}.`,
-    );
-  }
   if (config.maxPositions < 3) {
     throw new ModelError(
       "model/config",
@@ -114,19 +104,14 @@ export async function assemble(
     );
   }
   const { threading, maxMemoryBytes } = options;
-  if (maxMemoryBytes !== undefined && !(maxMemoryBytes > 0)) {
-    throw new InputError(
-      "input/option",
-      `maxMemoryBytes is ${maxMemoryBytes}; expected a number of bytes above 0.`,
-    );
-  }
   const chosen = await chooseKernels(options.kernels);
   const threads = threadsFor(kind, chosen, threading);
   const tags = parseTags(config.labels);
   const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
   const limits = {
     threading: typeof threads === "object" ? threads : undefined,
-    maxMemoryBytes: maxMemoryBytes && maxMemoryBytes - layer.memoryBytes,
+    // What the decoder has taken is gone.
+    maxMemoryBytes: maxMemoryBytes && Math.max(0, maxMemoryBytes - layer.memoryBytes),
   };
   const backend = await makeBackend(kind, chosen, bundle, maxTokens, limits, parts);
   const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];

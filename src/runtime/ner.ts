@@ -18,6 +18,7 @@ import { type ByteSource, collectModel, streamPackage } from "../formats/package
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
+import { checkOptions } from "../ner/check_options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
 import type { ModelSource, Opened } from "./source.ts";
 import { threadsOf } from "./threading.ts";
@@ -70,7 +71,7 @@ export async function loadBundle(
   source: ModelSource,
   options: Pick<NerOptions, "allowStripAccents"> = {},
 ): Promise<ModelBundle> {
-  return await modelIn(await open(source), options);
+  return await modelIn(await open(source), checkOptions(options));
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
@@ -106,8 +107,11 @@ export class Ner extends Recogniser {
    * @throws as {@link Ner.fromBytes}, and whatever `source.chunks` throws
    */
   static async fromStream(source: ByteSource, options: LoadOptions = {}): Promise<Ner> {
-    const ready = await withKernels(options), { allowStripAccents } = options;
-    const model = await streamPackage(source, { allowStripAccents });
+    const ready = await withKernels(options).catch(async (error) => {
+      await source.chunks[Symbol.asyncIterator]().return?.();
+      throw error;
+    });
+    const model = await streamPackage(source, { allowStripAccents: ready.allowStripAccents });
     try {
       return new this(await assemble(model.bundle, ready, model.parts));
     } finally {
@@ -126,7 +130,7 @@ export class Ner extends Recogniser {
     if (!(bytes instanceof Uint8Array)) {
       throw new InputError("input/bytes", "a packed model must be given as a Uint8Array.");
     }
-    const { allowStripAccents } = options;
+    const { allowStripAccents } = checkOptions(options);
     return await this.fromBundle(readPackage(bytes, { allowStripAccents }), options);
   }
 
@@ -145,13 +149,14 @@ export class Ner extends Recogniser {
    * @throws what {@link Ner.load} throws for a folder that it could read
    */
   static async fromExport(files: ExportFiles, options: LoadOptions = {}): Promise<Ner> {
-    const { allowStripAccents } = options;
+    const { allowStripAccents } = checkOptions(options);
     return await this.fromBundle(bundleFromExport(files, { allowStripAccents }), options);
   }
 }
 
 /** Options with everything that the core wants of a runtime. */
 async function withKernels(options: LoadOptions): Promise<NerOptions & KernelOptions> {
+  checkOptions(options);
   // The core's ways to make a recogniser lead through one another, and so pass here twice.
   const threading = options.threading ??
     (options.backend === "reference" && options.threads === undefined

@@ -58,6 +58,16 @@ test("the command that is printed with a failure repeats it", async () => {
   assert.match(again.output, "0 passed, 1 failed");
 });
 
+test("--help and options that cannot be are answered in sentences", async () => {
+  const help = await fuzz("--help");
+  assert.is(help.code, 0);
+  assert.match(help.output, /^Feeds the library.*--target NAME/s);
+  const odd = await fuzz("--sedonds", "3");
+  assert.is(odd.code, 2);
+  assert.match(odd.output, /^Unknown option '--sedonds'[^]*--seconds N/);
+  assert.not.match(odd.output, /\n +at /);
+});
+
 test("an unknown target is refused", async () => {
   const { code, output } = await fuzz("--target", "nothing", "--case", "1");
   assert.is(code, 2);

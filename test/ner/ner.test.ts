@@ -144,6 +144,29 @@ test("wrong options are typed errors", async () => {
     assert.is(await codeOf(() => load({ maxTokens })), "input/option");
   }
   assert.is(await codeOf(() => load({ backend: "cuda" as "int8" })), "input/option");
+  const odd: readonly unknown[] = [
+    null,
+    5,
+    { kernels: 5 },
+    { constrained: "no" },
+    { allowStripAccents: 1 },
+    { threading: null },
+    { maxMemoryBytes: "1" },
+  ];
+  const packed = writePackage(exported);
+  for (const options of odd as NerOptions[]) {
+    const said = JSON.stringify(options);
+    const path = new URL("../../models/none", import.meta.url);
+    assert.is(await codeOf(() => Ner.load(path, options)), "input/option", said);
+    assert.is(await codeOf(() => Ner.fromBytes(packed, options)), "input/option", said);
+    assert.is(await codeOf(() => Ner.fromBundle(exported, options)), "input/option", said);
+  }
+  try {
+    await load({ maxMemoryBytes: 1 });
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), /maxMemoryBytes leaves it 0: allow more/);
+  }
   const bytes = "x" as unknown as Uint8Array;
   assert.is(await codeOf(() => Ner.fromBytes(bytes, { kernels })), "input/bytes");
 });

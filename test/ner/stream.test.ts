@@ -137,7 +137,21 @@ test("a damaged or mislabelled stream is a typed error, and the source is let go
   const damaged = int8.slice();
   damaged[damaged.length - 1] = 0x80; // -128, in the last matrix
   assert.equal(await failure(damaged), { code: "model/weights", closed: 1 });
-  assert.equal(await failure(int8, { maxTokens: 1 }), { code: "input/option", closed: 1 });
+  // Before the first byte is asked for: a generator that was never begun has nothing to end.
+  assert.equal(await failure(int8, { maxTokens: 1 }), { code: "input/option", closed: 0 });
+  const odd = {
+    size: 10,
+    chunks: (async function* () {
+      yield await Promise.resolve("bytes" as unknown as Uint8Array);
+    })(),
+  };
+  try {
+    await Ner.fromStream(odd, { kernels });
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as NerError).code, "input/bytes", String(error));
+    assert.match(String(error), /a chunk of the stream is "bytes"; expected a Uint8Array/);
+  }
 });
 
 test("a header that claims more than there is gets no memory", async () => {

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { FormatError } from "../../errors.ts";
+import { FormatError, InputError, show } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
@@ -93,6 +93,12 @@ class ByteReader {
           throw new FormatError(
             "safetensors/truncated",
             `safetensors: the data end after ${at} of the next ${length} bytes.`,
+          );
+        }
+        if (!(value instanceof Uint8Array)) {
+          throw new InputError(
+            "input/bytes",
+            `a chunk of the stream is ${show(value)}; expected a Uint8Array.`,
           );
         }
         this.#rest = value;

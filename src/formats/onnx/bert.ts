@@ -39,6 +39,8 @@ import { Walk } from "./walk.ts";
 
 /** Bounds the walk; checkConfig has the same limit. */
 const MAX_LAYERS = 256;
+/** An activation is at most so many operators deep. */
+const MAX_HEAD = 12;
 
 interface LayerMatch {
   readonly attention: AttentionMatch;
@@ -102,25 +104,35 @@ function normOf(match: NormMatch, hidden: number): NormWeights {
   };
 }
 
-/** The output to begin at: the only one, or the one with a usual name when there are several. */
-function chosenOutput(graph: OnnxGraph, names: readonly string[]): string {
-  if (graph.outputs.length === 1) return graph.outputs[0]!;
-  const named = graph.outputs.filter((name) => names.includes(name));
+/**
+ * The output to begin at: the only one, or of several the one with a usual name, or the only one with a row of
+ * this width for each token.
+ */
+function chosenOutput(walk: Walk, names: readonly string[], width: number): string {
+  const { outputs } = walk.graph;
+  if (outputs.length === 1) return outputs[0]!;
+  const named = outputs.filter((name) => names.includes(name));
   if (named.length === 1) return named[0]!;
+  const fitting = outputs.filter((name) =>
+    walk.trials.every((trial) => {
+      const { batch, length } = trial.inputs;
+      return trial.sizes(name)?.join() === [batch, length, width].join();
+    })
+  );
+  if (fitting.length === 1) return fitting[0]!;
   const list = names.map((name) => JSON.stringify(name)).join(" or ");
   refuse(
-    `The graph has ${graph.outputs.length} outputs (${graph.outputs.join(", ")}); expected one, ` +
-      `or one named ${list}.`,
+    `The graph has ${outputs.length} outputs (${
+      outputs.join(", ")
+    }), ${fitting.length} of them with ${width} ` +
+      `columns for each token; expected one such, or one named ${list}.`,
   );
 }
 
-/** Operators that make one vector of a text's tokens. */
-const POOLING = ["Tanh", "Gather", "Slice", "ReduceMean", "ReduceMax", "ReduceSum", "Div", "Relu"];
-
-/** The classifier at the output, which reads the last layer. */
+/** The classifier at the output, which reads the last layer; its emissions may be scaled by a constant. */
 function matchClassifier(walk: Walk, value: string): LinearMatch {
-  const output = walk.through(value);
-  const classifier = matchLinear(walk, output);
+  const { value: output, scale, transposes } = walk.peel(value);
+  const classifier = transposes.length > 0 ? undefined : matchLinear(walk, output);
   if (classifier === undefined) {
     if (matchNorm(walk, output) !== undefined) {
       refuse(
@@ -131,16 +143,37 @@ function matchClassifier(walk: Walk, value: string): LinearMatch {
     }
     refuse(`Expected a linear classifier at the output, found ${walk.describe(output)}.`);
   }
-  if (walk.op(classifier.input, ...POOLING) && matchNorm(walk, classifier.input) === undefined) {
+  const [trial] = walk.trials, shape = trial!.sizes(value);
+  if (shape?.length === 2 && shape[0] === trial!.inputs.batch) {
+    refuse(
+      `The classifier reads ${walk.describe(classifier.input)} and gives [${shape}] for ${
+        shape[0]
+      } texts: one ` +
+        "vector of a whole text; expected one of each token, as in token classification.",
+    );
+  }
+  if (matchNorm(walk, classifier.input) === undefined && isHead(walk, classifier.input)) {
     refuse(
       `The classifier reads ${
         walk.describe(classifier.input)
-      }, which makes one vector of a whole ` +
-        "text or of a further layer; expected one classifier of each token of the last layer, as in " +
-        "token classification.",
+      }, which is a further layer of the head over each ` +
+        "token; expected one linear map over the encoder's last LayerNorm.",
     );
   }
-  return classifier;
+  return { ...classifier, alpha: classifier.alpha * scale, beta: classifier.beta * scale };
+}
+
+/** Whether a value is an elementwise function of a linear map: a head's hidden layer. */
+function isHead(walk: Walk, value: string): boolean {
+  let at = value;
+  for (let i = 0; i < MAX_HEAD; i++) {
+    if (matchLinear(walk, at) !== undefined) return true;
+    const node = walk.op(at, "Tanh", "Relu", "Gelu", "Erf", "Mul", "Add", "Div", "Sigmoid");
+    const next = node?.inputs.find((input) => walk.scalar(input) === undefined);
+    if (next === undefined) return false;
+    at = walk.through(next);
+  }
+  return false;
 }
 
 /** Embeddings that are brought to the hidden size by a linear map, as ELECTRA's and ALBERT's are. */
@@ -281,7 +314,8 @@ export function readBertGraph(
   const names = head === undefined
     ? ["logits", "emissions"]
     : ["last_hidden_state", "hidden_states"];
-  const output = chosenOutput(graph, names);
+  const width = head?.weight.columns ?? config.labels.length;
+  const output = chosenOutput(walk, names, width);
   const classifier = head === undefined ? matchClassifier(walk, output) : undefined;
   const top = classifier?.input ?? walk.through(output);
 

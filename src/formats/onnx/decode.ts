@@ -3,7 +3,8 @@
  *
  * What comes out keeps ONNX's own terms (nodes, values by name, initializers) with every tensor checked,
  * and every value known to be produced before it is used, so that code which walks the graph needs no
- * guards of its own: no cycles, no dangling names, no two producers of one value.
+ * guards of its own: no cycles, no dangling names, no two producers of one value. Nodes that are listed in
+ * another order are put in order.
  *
  * Weak: subgraphs (If, Loop) and local functions are not read; a graph that needs them fails later, at
  * the node that uses them.
@@ -45,7 +46,9 @@ export interface OnnxGraph {
   readonly shapes: ReadonlyMap<string, readonly (number | undefined)[]>;
   /** Graph outputs, in the file's order. */
   readonly outputs: readonly string[];
-  /** In an order in which each node comes after those it reads, as the standard asks. */
+  /**
+   * In an order in which each node comes after those it reads; the file's, where it is one, as the standard asks.
+   */
   readonly nodes: readonly OnnxNode[];
   /** Stored weights and constants by name. */
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
@@ -108,6 +111,43 @@ function readNode(
 }
 
 /**
+ * The nodes, each after those that it reads; as they are listed where they are so. `given` are the values that
+ * no node produces. Throws {@link FormatError} `onnx/graph` for a cycle.
+ */
+function inOrder(listed: readonly OnnxNode[], given: ReadonlySet<string>): OnnxNode[] {
+  /** How many values each node still waits for, and who waits for each value. */
+  const waiting = new Map<OnnxNode, number>(), readers = new Map<string, OnnxNode[]>();
+  for (const node of listed) {
+    const needed = new Set(node.inputs.filter((name) => name !== "" && !given.has(name)));
+    waiting.set(node, needed.size);
+    for (const name of needed) {
+      const others = readers.get(name);
+      if (others === undefined) readers.set(name, [node]);
+      else others.push(node);
+    }
+  }
+  const order: OnnxNode[] = [];
+  for (const first of listed) {
+    // A node that is ready takes its place; those that it lets go and were passed over already come next.
+    const ready = waiting.get(first) === 0 ? [first] : [];
+    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+      waiting.delete(node);
+      order.push(node);
+      for (const reader of node.outputs.flatMap((name) => readers.get(name) ?? [])) {
+        const left = waiting.get(reader)! - 1;
+        waiting.set(reader, left);
+        if (left === 0 && reader.index < first.index) ready.push(reader);
+      }
+    }
+  }
+  const [stuck] = waiting.keys();
+  if (stuck === undefined) return order;
+  throw graphError(
+    `${nodeLabel(stuck)} waits for a value that depends on its own: the graph has a cycle.`,
+  );
+}
+
+/**
  * Decodes an ONNX model. Tensors are views into `bytes`, or into `external` for a model whose weights
  * are stored beside it: a map from the location that the file names to those bytes.
  *
@@ -149,16 +189,9 @@ export function decodeOnnx(
   if (known.size !== initializers.size + inputs.length) {
     throw graphError("Two inputs of the graph have one name.");
   }
-  const nodes = proto.node.map((item, index) => readNode(item, index, external));
-  for (const node of nodes) {
-    for (const name of node.inputs) {
-      if (name !== "" && !known.has(name)) {
-        throw graphError(
-          `${nodeLabel(node)} reads ${JSON.stringify(name)}, which nothing before it produces: ` +
-            "the value is missing, or the graph has a cycle or is not in order.",
-        );
-      }
-    }
+  const listed = proto.node.map((item, index) => readNode(item, index, external));
+  const given = new Set(known);
+  for (const node of listed) {
     for (const name of node.outputs) {
       if (name === "") continue;
       if (known.has(name)) {
@@ -167,6 +200,15 @@ export function decodeOnnx(
       known.add(name);
     }
   }
+  for (const node of listed) {
+    const missing = node.inputs.find((name) => name !== "" && !known.has(name));
+    if (missing !== undefined) {
+      throw graphError(
+        `${nodeLabel(node)} reads ${JSON.stringify(missing)}, which nothing produces.`,
+      );
+    }
+  }
+  const nodes = inOrder(listed, given);
   const outputs = proto.output.map(({ name }) => name);
   for (const name of outputs) {
     if (!known.has(name)) throw graphError(`Nothing produces output ${JSON.stringify(name)}.`);

@@ -202,15 +202,17 @@ export function proveScores(
   const found = walk.trials.map((trial) => {
     const { batch, length } = trial.inputs, product = trial.value(from);
     if (product === undefined) return refuse(`The graph is not understood: ${trial.reason(from)}.`);
-    const score = within(0, -1, 1), size = batch * heads * length * length;
-    const scores: Followed = {
-      kind: "float",
-      dims: product.dims,
-      items: new Array<Item>(size).fill(score),
+    const size = batch * heads * length * length;
+    const under = (score: Num): number | string => {
+      const items = new Array<Item>(size).fill(score);
+      const scores: Followed = { kind: "float", dims: product.dims, items };
+      const out = trial.valueIf(value, from, scores)?.items;
+      return out?.length === size ? scaleUnder(walk, out, trial, heads) : "it is not understood";
     };
-    const items = trial.valueIf(value, from, scores)?.items;
-    if (items?.length !== size) return "it is not understood";
-    return scaleUnder(walk, items, trial, heads);
+    // Under a score of 0 there is the mask alone, which must have no bounds of its own.
+    const alone = under(constant(0));
+    if (typeof alone === "string") return alone;
+    return alone === 0 ? under(within(0, -1, 1)) : "it is not the same in every run";
   });
   const [scale] = found;
   const wrong = found.find((each) => typeof each === "string");

@@ -181,6 +181,25 @@ test("a graph whose names do not fit together is refused", () => {
   }, /two attributes "axis"/);
 });
 
+test("nodes that are listed in another order are put in order, and keep their numbers", () => {
+  const chain = ["x", "a", "b", "c", "d"].map((from, i, all) => ({
+    op: "Add",
+    inputs: [from, i > 1 ? all[i - 1]! : "x"],
+    outputs: [all[i + 1] ?? "y"],
+  }));
+  fc.assert(
+    fc.property(fc.shuffledSubarray(chain, { minLength: chain.length }), (nodes) => {
+      const graph = decodeOnnx(modelBytes({ nodes, inputs: ["x"], outputs: ["y"] }));
+      assert.equal(graph.nodes.map(({ outputs }) => outputs[0]), ["a", "b", "c", "d", "y"]);
+      assert.ok(graph.nodes.every(({ index, outputs }) => nodes[index]!.outputs[0] === outputs[0]));
+    }),
+  );
+  // Those that do not wait for each other stay as they are listed.
+  const apart = ["c", "a", "b"].map((name) => ({ op: "Add", inputs: ["x", "x"], outputs: [name] }));
+  const { nodes } = decodeOnnx(modelBytes({ nodes: apart, inputs: ["x"], outputs: ["a"] }));
+  assert.equal(nodes.map(({ outputs }) => outputs[0]), ["c", "a", "b"]);
+});
+
 test("bytes that are not ONNX are refused", () => {
   throwsCode(() => decodeOnnx("model.onnx" as unknown as Uint8Array), "input/bytes");
   throwsCode(() => decodeOnnx(new Uint8Array(0)), "onnx/graph", /no graph/);

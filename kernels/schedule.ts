@@ -29,7 +29,12 @@ const SPINS: i32 = 1 << 14;
 /** Nanoseconds to sleep then, so that the other thread can have this core if there is no other. */
 const NAP: i64 = 100000;
 
-/** Carries out one chunk of a command; scratch number `thread` is this thread's own. */
+/**
+ * Carries out one chunk of a command; scratch number `thread` is this thread's own.
+ *
+ * All that takes one is inlined, so that the compiler knows the function and calls it by name. Through a table, Node 20
+ * puts every thread but the first to sleep for good after some chunks.
+ */
 export type Step = (command: Command, chunk: i32, thread: i32) => void;
 
 /** End of the piece of `size` that begins at `start`: what is left if it is the last of `pieces`. */
@@ -40,6 +45,8 @@ export function endOf(start: i32, size: i32, piece: i32, pieces: i32, end: i32):
 }
 
 /** Takes part in a program of `count` commands until it is done; scratch number `thread` is this thread's own. */
+// @ts-ignore: decorator
+@inline
 function takePart(
   control: usize,
   program: usize,
@@ -77,6 +84,8 @@ function takePart(
  * Runs `count` commands at `program`, together with the threads that sleep at `control` (see {@link workProgram}),
  * and returns when all is done.
  */
+// @ts-ignore: decorator
+@inline
 export function runProgram(control: usize, program: usize, count: i32, step: Step): void {
   // 1, 2, ... 2^31 - 1, 1, ...: 0 is the state before the first run, -1 tells threads to end.
   let generation = (load<i32>(control) + 1) & 0x7fffffff;
@@ -101,6 +110,8 @@ const PATIENCE: i32 = 100000;
  * What an extra thread does all its life: waits for a run, takes part, and waits again, first watching, then
  * asleep. Returns after {@link stop}. `thread` is 1 or more.
  */
+// @ts-ignore: decorator
+@inline
 export function workProgram(control: usize, program: usize, thread: i32, step: Step): void {
   let seen = 0;
   for (;;) {

@@ -24,6 +24,8 @@ test("each package's licence is there once, and a package without one is an erro
     }
     await Deno.writeTextFile(new URL("node_modules/a/LICENSE", root), "Copyright A\n");
     await Deno.writeTextFile(new URL("node_modules/b/licence.md", root), "Copyright B\n");
+    await Deno.writeTextFile(new URL("node_modules/b/NOTICE", root), "Notice B\n");
+    await Deno.writeTextFile(new URL("node_modules/bare/NOTICE", root), "no licence\n");
     const inputs = [
       "node_modules/b/x.js",
       "node_modules/a/x.js",
@@ -32,7 +34,9 @@ test("each package's licence is there once, and a package without one is an erro
     ];
     assert.is(
       await licencesOf(inputs, root),
-      `a 1.0.0 (MIT)\n\nCopyright A\n\n${"-".repeat(80)}\n\nb 1.0.0 (MIT)\n\nCopyright B\n`,
+      `a 1.0.0 (MIT)\n\nCopyright A\n\n${
+        "-".repeat(80)
+      }\n\nb 1.0.0 (MIT)\n\nCopyright B\n\nNotice B\n`,
     );
     try {
       await licencesOf(["node_modules/bare/x.js"], root);

@@ -7,8 +7,9 @@
  * @module
  */
 
-/** A licence's file by any of the names that packages give it. */
+/** A licence's file by any of the names that packages give it; a NOTICE goes with it, as Apache's wants. */
 const LICENCE = /^(licen[cs]e|copying)/i;
+const NOTICE = /^notice/i;
 
 /** The folder of the package that a bundled file is of, or undefined for a file of this repository. */
 export function packageOf(input: string): string | undefined {
@@ -19,13 +20,13 @@ async function licenceOf(folder: URL): Promise<string> {
   const { name, version, license } = JSON.parse(
     await Deno.readTextFile(new URL("package.json", folder)),
   );
-  const texts: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    if (entry.isFile && LICENCE.test(entry.name)) {
-      texts.push((await Deno.readTextFile(new URL(entry.name, folder))).trim());
-    }
-  }
-  if (texts.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
+  const entries = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isFile }) => isFile)
+    .map((entry) => entry.name).sort();
+  const files = entries.filter((entry) => LICENCE.test(entry));
+  if (files.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
+  files.push(...entries.filter((entry) => NOTICE.test(entry)));
+  const read = files.map((file) => Deno.readTextFile(new URL(file, folder)));
+  const texts = (await Promise.all(read)).map((text) => text.trim());
   return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
 }
 

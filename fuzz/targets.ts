@@ -27,6 +27,7 @@ import { EDGES, type Random } from "./random.ts";
 import { TINY_VOCAB } from "./seeds.ts";
 import { graphChange } from "./twin.ts";
 import { mixed, NOT_TEXTS, repeated } from "./text.ts";
+import { TRAINING } from "./training.ts";
 import { mutateCheckpointConfig, mutateConfig, mutateTokenizer, mutateVocab } from "./tokenizer.ts";
 
 const encoder = new TextEncoder();
@@ -346,6 +347,7 @@ export const TARGETS: readonly Target[] = [
   configs,
   texts,
   graphChange,
+  ...TRAINING,
 ];
 
 /** Whether an error is one that a caller was promised. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NerError } from "../../src/errors.ts";
@@ -201,6 +202,30 @@ test("frozen parts do not move, and a head over the same labels is kept", async 
   assert.equal(other.weights.layers, model.weights.layers);
   assert.equal(other.crf!.transitions, new Float32Array(9));
 });
+
+/** Checkpoints that transformers wrote (tools/fixtures/make_zoo.py). */
+const FAMILIES = ["bert", "electra", "distilbert", "albert", "xlmr"];
+
+for (const family of FAMILIES) {
+  test(`a PyTorch checkpoint is a start, and goes on with the same bits: ${family}`, async () => {
+    const folder = new URL(`../fixtures/zoo/${family}-safetensors/`, import.meta.url);
+    const file = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
+    const model = bundleFromCheckpoint({
+      model: file("model.safetensors"),
+      config: file("config.json"),
+      tokenizer: file("tokenizer.json"),
+    });
+    const from = (parts: Partial<FineTuneInput> = {}) =>
+      input({ epochs: 2, rate: 1e-3 }, { model, ...parts });
+    const whole = await run(from());
+    const part = await run(from(), (r) => r.kind === "step" && r.step === 4);
+    const state = part.files.get("optimizer.safetensors");
+    const rest = await run(from({ model: loaded(part.files), state }));
+    assert.equal([...part.records, ...rest.records], whole.records);
+    assert.equal(rest.files, whole.files);
+    assert.ok(whole.records.every(({ loss }) => Number.isFinite(loss)));
+  });
+}
 
 test("a packed model is a start: what its integers stand for", async () => {
   const model = fresh(), packed = { ...model, weights: quantizeEncoder(model.weights).weights };

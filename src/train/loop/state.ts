@@ -118,6 +118,7 @@ export function readState(bytes: Uint8Array, run: unknown): RunState {
   if (!Array.isArray(losses) || losses.length !== 2 || !losses.every(Number.isFinite)) {
     fail(`losses is ${show(losses)}`);
   }
+  if (best !== undefined) checkBest(best, fail);
   const named = (prefix: string): Map<string, Float32Array> | undefined => {
     const found = [...tensors].filter(([name]) => name.startsWith(prefix))
       .map(([name, one]) =>
@@ -140,6 +141,11 @@ export function readState(bytes: Uint8Array, run: unknown): RunState {
     average: named("average."),
     values: named("value."),
   };
+}
+
+function checkBest(best: unknown, fail: (what: string) => never): void {
+  const { epoch, since, score } = (best ?? {}) as Record<string, unknown>;
+  if (![epoch, since, score].every(Number.isFinite)) fail(`best is ${show(best)}`);
 }
 
 /** Names what is not as it was. */

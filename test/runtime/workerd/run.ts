@@ -102,7 +102,8 @@ await finish("workerd", async () => {
     const cli = `${project.path}/node_modules/edge-ner/dist/cli.js`;
     guide.prepare(project.path);
     // The commands as the installed package runs them, up to the one that packs the model.
-    const all = guide.commands(), last = all.findIndex(([name]) => name === "convert");
+    const all = guide.commands();
+    const last = all.findIndex((args) => args.includes("recipes.safetensors"));
     for (const args of all.slice(0, last + 1)) {
       await command("node", [cli, ...args], { cwd: project.path });
     }

@@ -350,6 +350,11 @@ test("attention scores must be scaled by 1 / sqrt(head size), wherever the scale
     /scaled by 1; expected 1 \/ sqrt\(head size\) = 0\.5 for 3 heads/,
   );
   throwsCode(() => readBertGraph(scaled("Mul", NaN), CONFIG), "onnx/unsupported");
+  throwsCode(
+    () => readBertGraph(scaled("Div", -2), CONFIG),
+    "model/scale",
+    /scaled by -0\.5; expected/,
+  );
   sameBits(floatsOf(readBertGraph(scaled("Mul", 0.5), CONFIG)), saved());
   sameBits(floatsOf(readBertGraph(scaled("Div", 2), CONFIG)), saved());
 });

@@ -46,6 +46,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   "xlm-roberta": "XLM-RoBERTa",
   camembert: "CamemBERT",
   albert: "ALBERT",
+  rembert: "RemBERT",
 };
 
 function has(steps: Outcome["expected"]["then"], step: string): boolean {

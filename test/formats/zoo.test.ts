@@ -26,6 +26,7 @@ const REFUSALS: readonly (readonly [RegExp, RegExp])[] = [
   [/deberta/, /disentangled attention/],
   [/gpt2/, /causal attention/],
   [/mpnet/, /relative position bias/],
+  [/layoutlm/, /bbox|layout|boxes/i],
   [/modernbert/, /rotary positions, gated feed-forward/],
   [/sequence-classification-onnx/, /Tanh.*one vector of a whole text/],
   [/sequence-classification-safetensors/, /BertForSequenceClassification, which does not label/],
@@ -145,7 +146,7 @@ test("signed weights stay int8, as they are, and the int8 kernels run them", asy
 test("ALBERT's layers are one, and RoBERTa's positions begin at the first token", () => {
   const of = (pattern: RegExp): Outcome[] =>
     outcomes.filter(({ name, weights }) => pattern.test(name) && weights !== undefined);
-  for (const { weights, name } of of(/^albert-(?!q)/)) {
+  for (const { weights, name } of of(/^albert-(?!q|oq)/)) {
     assert.is(new Set(weights!.layers).size, 1, name);
     assert.ok(weights!.embeddingProjection, name);
   }

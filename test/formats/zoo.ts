@@ -99,7 +99,7 @@ export function readZoo(folder: string, changes: Record<string, unknown> = {}): 
   return readBertGraph(graph, hf, head && headFromTensors(head, hf.labels.length));
 }
 
-const QUANTIZERS = ["dynamic", "static"];
+const QUANTIZERS = ["dynamic", "static", "optimum-quantize"];
 
 /** Reads a folder and computes its sequences' emissions. */
 export async function runZoo(name: string, kernels: ChosenKernels): Promise<Outcome> {

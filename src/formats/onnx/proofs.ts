@@ -3,7 +3,7 @@
  * computing it in every trial.
  *
  * Heads: elements are numbered where a linear map gives them, and it is looked where each of them arrives. The
- * mask: a score is put in whose bounds are -1 and 1, and the bounds under Softmax must be those of a multiple
+ * mask: a score is put in whose bounds are -1 and 3, and the bounds under Softmax must be those of a multiple
  * of it for every token that counts, and far below for every one that does not. A mask that depends on
  * positions, on queries, on lengths or on anything else has other bounds, or is bent, somewhere.
  *
@@ -157,13 +157,13 @@ export function proveJoined(
   }
 }
 
-/** What a score is multiplied by, or why it is no padding mask that it is under. */
-function scaleUnder(
+/** Bounds of what a score becomes where tokens count, or why it is no padding mask that it is under. */
+function boundsUnder(
   walk: Walk,
   items: readonly Item[],
   trial: Trial,
   heads: number,
-): number | string {
+): readonly [low: number, high: number] | string {
   const { length } = trial.inputs, first = items[0]!, masked = isChoice(first);
   // Without that input there is no padding, and nothing to mask.
   if (!masked && walk.graph.inputs.includes("attention_mask")) return "it masks no padding";
@@ -185,7 +185,7 @@ function scaleUnder(
     }
     if (!(off!.high <= low + MASKED)) return `it lowers padding to ${off!.high} only`;
   }
-  return (high - low) / 2;
+  return [low, high];
 }
 
 /**
@@ -203,16 +203,21 @@ export function proveScores(
     const { batch, length } = trial.inputs, product = trial.value(from);
     if (product === undefined) return refuse(`The graph is not understood: ${trial.reason(from)}.`);
     const size = batch * heads * length * length;
-    const under = (score: Num): number | string => {
+    const under = (score: Num): readonly [number, number] | string => {
       const items = new Array<Item>(size).fill(score);
       const scores: Followed = { kind: "float", dims: product.dims, items };
       const out = trial.valueIf(value, from, scores)?.items;
-      return out?.length === size ? scaleUnder(walk, out, trial, heads) : "it is not understood";
+      return out?.length === size ? boundsUnder(walk, out, trial, heads) : "it is not understood";
     };
     // Under a score of 0 there is the mask alone, which must have no bounds of its own.
     const alone = under(constant(0));
     if (typeof alone === "string") return alone;
-    return alone === 0 ? under(within(0, -1, 1)) : "it is not the same in every run";
+    if (alone[0] !== alone[1]) return "it is not the same in every run";
+    const bounds = under(within(0, -1, 3));
+    if (typeof bounds === "string") return bounds;
+    // The longer side is the score's upper one, unless it has been turned round.
+    const [below, above] = [alone[0] - bounds[0], bounds[1] - alone[0]];
+    return above >= below ? (above + below) / 4 : -(above + below) / 4;
   });
   const [scale] = found;
   const wrong = found.find((each) => typeof each === "string");
@@ -249,9 +254,9 @@ export function proveMask(
     }
     // A mask of truth values says which places count.
     const floats = mask.kind === "bool" ? items.map(lowered) : items;
-    const scale = scaleUnder(walk, floats, trial, heads);
-    if (typeof scale === "string") refuseMask(node, scale);
-    if (scale !== 0) refuseMask(node, "it is not the same in every run");
+    const bounds = boundsUnder(walk, floats, trial, heads);
+    if (typeof bounds === "string") refuseMask(node, bounds);
+    if (bounds[0] !== bounds[1]) refuseMask(node, "it is not the same in every run");
   }
 }
 

@@ -86,27 +86,26 @@ function writeBytes(source: Aligned, from: number, to: number, target: Aligned):
   const { units: bytes, starts: first, ends: last } = target;
   const table = byteUnits();
   let n = target.length;
-  const put = (byte: number, at: number): void => {
-    bytes[n] = table[byte];
-    first[n] = starts[at];
-    last[n++] = ends[at];
-  };
   for (let i = from; i < to; i++) {
+    const before = n, at = i;
     let c = units[i];
-    if (c < 0x80) {
-      put(c, i);
-      continue;
-    }
-    if (c < 0x800) put(0xc0 | c >> 6, i);
+    if (c < 0x80) bytes[n++] = table[c];
     else {
-      if ((c & 0xfc00) === 0xd800) {
-        c = joinSurrogates(c, units[i + 1]);
-        put(0xf0 | c >> 18, i);
-        put(0x80 | c >> 12 & 63, i++);
-      } else put(0xe0 | c >> 12, i);
-      put(0x80 | c >> 6 & 63, i);
+      if (c < 0x800) bytes[n++] = table[0xc0 | c >> 6];
+      else {
+        if ((c & 0xfc00) === 0xd800) {
+          c = joinSurrogates(c, units[++i]);
+          bytes[n++] = table[0xf0 | c >> 18];
+          bytes[n++] = table[0x80 | c >> 12 & 63];
+        } else bytes[n++] = table[0xe0 | c >> 12];
+        bytes[n++] = table[0x80 | c >> 6 & 63];
+      }
+      bytes[n++] = table[0x80 | c & 63];
     }
-    put(0x80 | c & 63, i);
+    for (let k = before; k < n; k++) {
+      first[k] = starts[at];
+      last[k] = ends[at];
+    }
   }
   target.length = n;
 }

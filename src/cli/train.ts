@@ -258,8 +258,7 @@ async function run(
     await follow(tuning, folder, records, options.saveSteps);
     const { curvesSvg } = await import("./curves.ts");
     await folder.write(new Map([["curves.svg", curvesSvg(records)]]));
-    const best = records.findLast((r) => r.kind === "epoch")?.best;
-    const result = tuning.result();
+    const result = tuning.result(), { best } = tuning;
     return {
       outcome: { seed, best, test: await judge(result, split.test) },
       model: result,

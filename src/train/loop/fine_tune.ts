@@ -226,6 +226,11 @@ export class FineTuning {
     return { step: this.#trainer.steps, epoch: this.#state.epoch };
   }
 
+  /** The best epoch so far; undefined where nothing was validated. */
+  get best(): Best | undefined {
+    return this.#state.best;
+  }
+
   /** Whether the run is over: all epochs done, or too many of them without a better score. */
   get over(): boolean {
     const { epoch, best } = this.#state;

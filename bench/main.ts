@@ -1,8 +1,8 @@
 /**
  * Speed, side by side with ONNX Runtime and transformers.js: `deno task bench`, options in `--help`.
  *
- * Three sections, from the smallest part to the whole: kernels against the machine's peak, the encoder
- * against its peers, texts to entities. Each prints as soon as it is done; `--json` keeps everything. The
+ * Four sections: kernels against the machine's peak, the encoder against its peers, texts to entities, and a
+ * step of training against PyTorch's. Each prints as soon as it is done; `--json` keeps everything. The
  * encoder can also be timed inside other runtimes.
  *
  * @module
@@ -30,10 +30,11 @@ import { latencySvg } from "./plot.ts";
 import type { Report } from "./report.ts";
 import { benchInside } from "./runtimes.ts";
 import { benchText, type TextReport, textText } from "./text.ts";
+import { benchTraining, type TrainingReport, trainingText } from "./training.ts";
 import { transformersEngines } from "./transformers.ts";
 
 /** What Deno's own sections found. */
-type Here = Inside & Pick<Report, "kernels" | "text">;
+type Here = Inside & Pick<Report, "kernels" | "text" | "training">;
 
 /** A kernel and its peak need less time than a set of engines. */
 const KERNEL_SHARE = 0.05;
@@ -101,7 +102,13 @@ async function measureHere(options: Options): Promise<Here> {
       console.log(textText(report));
     }
   }
-  return { ...runtime, kernels, encoder, text };
+
+  const training = await benchTraining(filter, options.torch, budget, smoke, note);
+  if (training.length > 0) {
+    heading("A step of training");
+    console.log(trainingText(training));
+  }
+  return { ...runtime, kernels, encoder, text, training };
 }
 
 /** Has another runtime time the encoders, and prints what it found. */
@@ -120,11 +127,12 @@ async function measureAll(options: Options): Promise<Report> {
   const runtimes: RuntimeReport[] = [], failed: Report["failed"][number][] = [];
   const encoder: EncoderReport[] = [];
   let kernels: KernelReport = { modules: [], rows: [] }, text: readonly TextReport[] = [];
+  let training: readonly TrainingReport[] = [];
   for (const name of options.runtimes) {
     let inside: Inside;
     if (name === "deno") {
       const here = await measureHere(options);
-      ({ kernels, text } = here);
+      ({ kernels, text, training } = here);
       inside = here;
     } else {
       try {
@@ -150,12 +158,13 @@ async function measureAll(options: Options): Promise<Report> {
     kernels,
     encoder,
     text,
+    training,
   };
 }
 
 /** What makes a run a failure, in words. */
-function failures({ runtimes, failed, encoder, kernels, text }: Report): string[] {
-  const nothing = kernels.rows.length + encoder.length + text.length === 0;
+function failures({ runtimes, failed, encoder, kernels, text, training }: Report): string[] {
+  const nothing = kernels.rows.length + encoder.length + text.length + training.length === 0;
   return [
     ...failed.map(({ runtime, reason }) => `${runtime} does not run: ${reason}`),
     ...nothing && failed.length === 0

@@ -32,13 +32,15 @@ export interface Options {
   readonly ortNode: string | undefined;
   /** Folder with node_modules/@huggingface/transformers. */
   readonly transformers: string | undefined;
+  /** A Python that has PyTorch. */
+  readonly torch: string | undefined;
 }
 
 /** Text of `--help`. */
 export const HELP = `deno task bench [options]
 
 Measures kernels, the encoder, and texts to entities, side by side with ONNX Runtime and transformers.js
-on the same weights. Trust the ratios of one run; absolute times depend on what else the machine does.
+on the same weights, and a step of training beside PyTorch's. Trust the ratios of one run; absolute times depend on what else the machine does.
 
 Where
   --runtime R,R...    deno, bun, node20, node24; default: deno. In runtimes other than Deno it is the encoder
@@ -50,6 +52,7 @@ What is measured
   --filter TEXT       only what has TEXT in its name:
                         kernels/gemm_int8 baseline/128x256x256   kernels/attention/...
                         encoder/default/b1/s128   mixed/default   text/default/one by one
+                        train/4 layers dropout 0.1/1t
   --model NAME        default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
   --batch N,N...      sequences at once; default 1,8,32
   --length N,N...     tokens of a sequence, 1 to 512; default 8,32,64,128,512
@@ -73,6 +76,8 @@ Peers that are no dependency; taken from DIR/node_modules, or from the project's
   --transformers DIR  transformers.js, on onnxruntime-web and onnxruntime-node, both of which it brings
                       (474 MB; the same DIR then serves --ort-node):
                       npm install --ignore-scripts --prefix DIR @huggingface/transformers@4.3.1
+  --torch PYTHON      a Python that has PyTorch, of which a step of training is timed:
+                      python3 -m venv DIR && DIR/bin/pip install torch, then DIR/bin/python
 
   --help              this text
 
@@ -124,6 +129,7 @@ export function readOptions(args: readonly string[]): Options {
       svg: { type: "string" },
       "ort-node": { type: "string" },
       transformers: { type: "string" },
+      torch: { type: "string" },
     },
   });
   const { model, smoke } = values;
@@ -151,5 +157,6 @@ export function readOptions(args: readonly string[]): Options {
     svg: values.svg,
     ortNode: values["ort-node"],
     transformers: values.transformers,
+    torch: values.torch,
   };
 }

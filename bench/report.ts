@@ -8,6 +8,7 @@ import type { RuntimeReport } from "./inside.ts";
 import type { KernelReport } from "./kernels.ts";
 import type { RuntimeName } from "./options.ts";
 import type { TextReport } from "./text.ts";
+import type { TrainingReport } from "./training.ts";
 
 /** All that a run found; what `--json` writes. */
 export interface Report {
@@ -24,4 +25,6 @@ export interface Report {
   readonly encoder: readonly EncoderReport[];
   /** In Deno only. */
   readonly text: readonly TextReport[];
+  /** In Deno only. */
+  readonly training: readonly TrainingReport[];
 }

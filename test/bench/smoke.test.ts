@@ -91,6 +91,12 @@ test("--smoke measures every section and writes it down", async () => {
     assert.is(report.text[0].rows.length, 2 * 2 * engines.length);
     assert.ok(report.text[0].rows.every(({ textsPerSecond }) => measured(textsPerSecond)));
 
+    assert.is(report.training.length, 2);
+    for (const { ours, absent } of report.training) {
+      assert.ok([ours.min, ours.median, ours.bytes, ours.loss].every(measured));
+      assert.is(absent, "--torch names no Python");
+    }
+
     assert.match(
       output,
       /^\| smoke, int8, batch 1 \| runtime \| 4 tokens \| 9 tokens \|\n\| --- \| --: \| --: \| --: \|$/m,

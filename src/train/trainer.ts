@@ -13,9 +13,9 @@ import { checkBatch } from "../backend/batch.ts";
 import type { PackedBatch, ThreadState } from "../backend/backend.ts";
 import { InputError, show } from "../errors.ts";
 import { CONTROL_MAY_SLEEP, CONTROL_TAKEN, MAX_THREADS } from "../kernels/contract.ts";
+import { makeMemory } from "../kernels/memory.ts";
 import { type Threading, Threads } from "../kernels/threads.ts";
-import type { EncoderWeights, LinearWeights } from "../model/weights.ts";
-import { visitEncoder } from "../model/roles.ts";
+import { copyModel, rowsOf } from "./engine/copy.ts";
 import {
   embedBackward,
   embedForward,
@@ -28,6 +28,7 @@ import type { TrainKernels } from "./engine/exports.ts";
 import { instantiateTrainKernels } from "./engine/kernels.ts";
 import { Operations, SQUARES } from "./engine/operations.ts";
 import {
+  checkSize,
   listParameters,
   type ModelPlaces,
   padded,
@@ -38,7 +39,8 @@ import {
   writePlace,
 } from "./engine/places.ts";
 import { placeTraining, type Plan } from "./engine/plan.ts";
-import { adamwConstants, checkAdamW } from "./optimizer.ts";
+import { adamwConstants } from "./optimizer.ts";
+import { checkOptions, fail, type Settings } from "./settings.ts";
 import type {
   Emissions,
   Example,
@@ -81,7 +83,8 @@ export async function createTrainer(
     return fail(`rateOf gives ${rate} for ${name}; expected 0 or more.`);
   });
   const threads = shared ? threading?.threads ?? 1 : 1;
-  const plan = placeTraining(model, parameters, { ...settings, threads });
+  const sizes = await instantiateTrainKernels(module, makeMemory(1, shared));
+  const plan = placeTraining(model, parameters, { ...settings, threads }, sizes);
   const memory = plan.arena.memory(Infinity, shared);
   const kernels = await instantiateTrainKernels(module, memory);
   const places = placesByRole(model, aliases, plan.placed.places),
@@ -108,63 +111,6 @@ export async function createTrainer(
   return new WasmTrainer({ model, places, plan, memory, kernels, settings, helpers, aliases });
 }
 
-/** Options with nothing left open. */
-type Settings = ReturnType<typeof checkOptions>;
-
-function fail(message: string): never {
-  throw new InputError("input/option", message);
-}
-
-function checkOptions({ weights, masked }: TrainableModel, options: TrainerOptions) {
-  const { maxTokens, maxMasked = maxTokens, seed = 0, dropout = 0.1, checkpointing = false } =
-    options;
-  const { attentionDropout = dropout, pieces } = options, { vocabSize } = weights.config;
-  for (const [name, value] of Object.entries({ maxTokens, maxMasked })) {
-    if (!Number.isInteger(value) || value < 1) {
-      fail(`${name} is ${show(value)}; expected an integer from 1.`);
-    }
-  }
-  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-    fail(`seed is ${show(seed)}; expected an integer from 0 to 2^32 - 1.`);
-  }
-  for (const [name, value] of Object.entries({ dropout, attentionDropout })) {
-    if (!(value >= 0 && value < 1)) fail(`${name} is ${show(value)}; expected 0 to below 1.`);
-  }
-  if (pieces) {
-    if (masked) {
-      fail("pieces cannot be left out under the masked head, which predicts any of them.");
-    }
-    if (
-      pieces.length === 0 ||
-      pieces.some((id, i) => id < 0 || id >= vocabSize || i > 0 && id <= pieces[i - 1])
-    ) {
-      fail(`pieces must be ids from 0 to ${vocabSize - 1}, ascending, at least one.`);
-    }
-  }
-  return {
-    ...checkAdamW(options),
-    maxTokens,
-    maxMasked,
-    seed,
-    dropout,
-    attentionDropout,
-    checkpointing,
-    pieces,
-  };
-}
-
-/** The rows of a table that `pieces` names; all without. */
-function rowsOf(
-  table: Float32Array,
-  columns: number,
-  pieces: Int32Array | undefined,
-): Float32Array {
-  if (!pieces) return table;
-  const out = new Float32Array(pieces.length * columns);
-  pieces.forEach((id, i) => out.set(table.subarray(id * columns, (id + 1) * columns), i * columns));
-  return out;
-}
-
 /** What a trainer is put together from. */
 interface Parts {
   readonly model: TrainableModel;
@@ -180,7 +126,8 @@ interface Parts {
 class WasmTrainer implements Trainer {
   readonly parameters: readonly Parameter[];
   readonly memoryBytes: number;
-  readonly #parts: Parts;
+  /** Undefined once closed, since they hold the memory. */
+  #held: Parts | undefined;
   readonly #named: ReadonlyMap<string, Place>;
   /** Row of the word embedding by id, -1 for a piece that was left out; undefined: its own. */
   readonly #rows: Int32Array | undefined;
@@ -192,7 +139,7 @@ class WasmTrainer implements Trainer {
 
   constructor(parts: Parts) {
     const { plan, memory, kernels, settings: { pieces }, model: { weights: { config } } } = parts;
-    this.#parts = parts;
+    this.#held = parts;
     this.parameters = plan.placed.places.map(({ parameter }) => parameter);
     this.memoryBytes = plan.arena.bytes;
     this.#named = new Map(plan.placed.places.map((place) => [place.parameter.name, place]));
@@ -226,6 +173,11 @@ class WasmTrainer implements Trainer {
     const at = (this.#parts.plan.program.control + CONTROL_TAKEN) >> 2;
     const taken = this.#memory.i32.subarray(at, at + Math.min(state.threads, MAX_THREADS));
     return { ...state, chunks: Array.from(taken, (chunks) => chunks >>> 0) };
+  }
+
+  get #parts(): Parts {
+    if (!this.#held) throw new InputError("input/closed", "this trainer has been closed.");
+    return this.#held;
   }
 
   get #memory(): { ops: Operations; f32: Float32Array; i32: Int32Array; f64: Float64Array } {
@@ -462,53 +414,8 @@ class WasmTrainer implements Trainer {
   }
 
   model(): TrainableModel {
-    const { model, settings: { pieces } } = this.#parts, { weights, crf, masked, replaced } = model;
-    const matrix = (name: string, rows: number, columns: number) => {
-      const learned = this.read(name);
-      if (name !== WORDS || !pieces || weights.wordEmbedding.type !== "f32") {
-        return { type: "f32" as const, rows, columns, data: learned };
-      }
-      const data = weights.wordEmbedding.data.slice();
-      pieces.forEach((id, i) =>
-        data.set(learned.subarray(i * columns, (i + 1) * columns), id * columns)
-      );
-      return { type: "f32" as const, rows, columns, data };
-    };
-    const linear = (name: string, { weight: { rows, columns } }: LinearWeights): LinearWeights => ({
-      weight: matrix(`${name}.weight`, rows, columns),
-      bias: this.read(`${name}.bias`),
-    });
-    const copy: EncoderWeights = visitEncoder(weights.config, {
-      matrix,
-      vector: (name) => this.read(name),
-    });
-    return {
-      // A layer that occurs more than once stays one layer.
-      weights: {
-        ...copy,
-        layers: weights.layers.map((layer) => copy.layers[weights.layers.indexOf(layer)]),
-      },
-      ...crf && {
-        crf: {
-          start: this.read("crf.start"),
-          end: this.read("crf.end"),
-          transitions: this.read("crf.transitions"),
-        },
-      },
-      ...masked && {
-        masked: {
-          dense: linear("masked.dense", masked.dense),
-          norm: { gamma: this.read("masked.norm.weight"), beta: this.read("masked.norm.bias") },
-          bias: this.read("masked.bias"),
-        },
-      },
-      ...replaced && {
-        replaced: {
-          dense: linear("replaced.dense", replaced.dense),
-          prediction: linear("replaced.prediction", replaced.prediction),
-        },
-      },
-    };
+    const { model, settings } = this.#parts;
+    return copyModel(model, settings.pieces, (name) => this.read(name));
   }
 
   moments(): NamedTensor[] {
@@ -545,6 +452,8 @@ class WasmTrainer implements Trainer {
           : `there are moments ${extra}, which belong to no parameter that is learned.`,
       );
     }
+    // All are looked at before any is taken.
+    for (const { name, place } of wanted) checkSize(place, given.get(name)!);
     for (const { name, place, address } of wanted) {
       writePlace(f32, place, address, given.get(name)!);
     }
@@ -552,7 +461,8 @@ class WasmTrainer implements Trainer {
   }
 
   close(): void {
-    this.#parts.helpers?.close();
+    this.#held?.helpers?.close();
+    this.#held = undefined;
     this.#open = undefined;
   }
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { InputError, ModelError, show } from "../../errors.ts";
+import { InputError, ModelError } from "../../errors.ts";
 import type { Arena } from "../../kernels/memory.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { visitEncoder } from "../../model/roles.ts";
@@ -255,22 +255,26 @@ export function readPlace(memory: Float32Array, place: Place, address: number): 
   return out;
 }
 
-/** Copies a tensor into memory; throws an {@link InputError} (`input/tensor`) if it is of another size. */
+/** Throws an {@link InputError} (`input/tensor`) unless `data` are as many numbers as the parameter. */
+export function checkSize({ rows, columns, parameter }: Place, { length }: Float32Array): void {
+  if (length === rows * columns) return;
+  throw new InputError(
+    "input/tensor",
+    `${parameter.name} has ${rows * columns} numbers, [${
+      parameter.shape.join(", ")
+    }]; got ${length}.`,
+  );
+}
+
+/** Copies a tensor into memory; throws as {@link checkSize}. */
 export function writePlace(
   memory: Float32Array,
   place: Place,
   address: number,
   data: Float32Array,
 ): void {
-  const { rows, columns, parameter } = place, stride = padded(columns);
-  if (data.length !== rows * columns) {
-    throw new InputError(
-      "input/tensor",
-      `${parameter.name} has ${rows * columns} numbers, [${parameter.shape.join(", ")}]; got ${
-        show(data.length)
-      }.`,
-    );
-  }
+  const { rows, columns } = place, stride = padded(columns);
+  checkSize(place, data);
   for (let r = 0, at = address >> 2; r < rows; r++, at += stride) {
     memory.set(data.subarray(r * columns, (r + 1) * columns), at);
   }

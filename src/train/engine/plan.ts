@@ -4,11 +4,12 @@
  * @module
  */
 import { Arena } from "../../kernels/memory.ts";
-import { COMMAND_BYTES, CONTROL_BYTES, PANEL } from "../../kernels/contract.ts";
+import { COMMAND_BYTES, CONTROL_BYTES } from "../../kernels/contract.ts";
 import { crfScratchBytes } from "../losses/crf.ts";
 import type { Head, Parameter, TrainableModel } from "../types.ts";
-import { DEPTH, DROPOUT_BYTES } from "./contract.ts";
+import { DROPOUT_BYTES } from "./contract.ts";
 import type { Activations, Tensors } from "./encoder.ts";
+import type { TrainKernels } from "./exports.ts";
 import type { HeadTensors } from "./heads.ts";
 import { PRODUCT_ROWS, SQUARES, type Workspace } from "./operations.ts";
 import { padded, type Placed, placeParameters, type Tensor } from "./places.ts";
@@ -40,17 +41,15 @@ export interface Plan {
   readonly constants: number;
 }
 
-/** Floats of scratch for one attention head; mirrors attention_train_scratch of kernels/. */
-function attentionScratch(s: number, d: number): number {
-  const wide = (d + 7) & ~7, tokens = ((s + 7) & ~7) + 8;
-  return 8 * tokens * wide + 12 * padded(s) + 4 * wide;
-}
+/** Kernels that tell what scratch they need. */
+export type ScratchSizes = Pick<TrainKernels, "attention_train_scratch" | "product_scratch">;
 
 /** Places a model's parameters, derivatives, moments and activations. */
 export function placeTraining(
   model: TrainableModel,
   parameters: readonly Parameter[],
   { maxTokens, maxMasked, checkpointing, threads }: Sizes,
+  scratch: ScratchSizes,
 ): Plan {
   const { config, embeddingProjection } = model.weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, embeddingSize: e, heads, layers } = config;
@@ -115,8 +114,12 @@ export function placeTraining(
   };
 
   const longest = Math.min(maxTokens, config.maxPositions);
-  const product = (PRODUCT_ROWS + PANEL) * DEPTH;
-  const scratchBytes = Math.ceil(Math.max(product, attentionScratch(longest, h / heads)) / 16) * 64;
+  const scratchBytes = 64 * Math.ceil(
+    Math.max(
+      scratch.product_scratch(PRODUCT_ROWS),
+      scratch.attention_train_scratch(longest, h / heads),
+    ) / 64,
+  );
   const lossBytes = model.crf ? crfScratchBytes(longest, config.labels.length) : 0;
   // A layer takes 9 commands forward, as many again where it is recomputed, and 22 backward.
   const capacity = 40 * layers + 64 + parameters.length;

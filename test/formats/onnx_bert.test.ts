@@ -125,7 +125,12 @@ test("what the encoder does not compute is refused by name", () => {
 
 test("RoBERTa's positions begin behind the padding's id; ELECTRA's embeddings are projected", () => {
   const one = { ...ANY, layers: 1 };
-  const roberta = read("roberta", { ...one, typeVocabSize: undefined });
+  const own = { ...one, typeVocabSize: undefined, paddingId: 1 };
+  const roberta = read("roberta", own);
+  // A graph that leaves another id out of its counting counts some text otherwise.
+  for (const paddingId of [0, 2]) {
+    throwsCode(() => read("roberta", { ...own, paddingId }), "onnx/unsupported", /is indexed by/);
+  }
   assert.is(roberta.config.maxPositions, 7);
   assert.is(roberta.positionEmbedding.data.length, 7 * 12);
   const graph = decodeOnnx(local("roberta.onnx"));
@@ -163,7 +168,7 @@ test("positions that are an input begin where the architecture's do", () => {
 
 test("positions that are counted otherwise than from the first token on are refused", () => {
   const graph = decodeOnnx(local("roberta.onnx"));
-  const one = { ...ANY, layers: 1, typeVocabSize: undefined };
+  const one = { ...ANY, layers: 1, typeVocabSize: undefined, paddingId: 1 };
   const sum = graph.nodes.find(({ op }) => op === "CumSum")!;
   const counted = (name: string): OnnxGraph =>
     changed(

@@ -151,21 +151,21 @@ export function ofConstants(f: (...x: number[]) => number): (...numbers: Num[]) 
       : ANYTHING;
 }
 
-/** A truth value: one that the bounds decide, or the trial's. */
-function truth(value: boolean, always: boolean, never: boolean, bent: boolean): Num {
+/** A truth value: one that the bounds decide, or the trial's, which elsewhere may be the other. */
+function truth(value: boolean, always: boolean, never: boolean): Num {
   if (always) return constant(1);
   if (never) return constant(0);
-  return within(value ? 1 : 0, 0, 1, bent);
+  return within(value ? 1 : 0, 0, 1, true);
 }
 
 /** a < b. */
 export function less(a: Num, b: Num): Num {
-  return truth(a.value < b.value, a.high < b.low, a.low >= b.high, a.bent || b.bent);
+  return truth(a.value < b.value, a.high < b.low, a.low >= b.high);
 }
 
 /** a <= b. */
 export function lessOrEqual(a: Num, b: Num): Num {
-  return truth(a.value <= b.value, a.high <= b.low, a.low > b.high, a.bent || b.bent);
+  return truth(a.value <= b.value, a.high <= b.low, a.low > b.high);
 }
 
 /** a = b. */
@@ -173,7 +173,7 @@ export function equal(a: Num, b: Num): Num {
   const point = isConstant(a) && isConstant(b) && a.low === b.low;
   const excluded = isConstant(b) && a.never === b.low || isConstant(a) && b.never === a.low;
   const apart = a.high < b.low || b.high < a.low || excluded;
-  return truth(a.value === b.value, point, apart, a.bent || b.bent);
+  return truth(a.value === b.value, point, apart);
 }
 
 /** Both, of truth values. */

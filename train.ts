@@ -24,6 +24,7 @@ export {
 export { readTagPairs, type TagPairs } from "./src/train/data/conll.ts";
 export { DATA_FORMATS, dataFormatOf, type ReadOptions, readTexts } from "./src/train/data/read.ts";
 export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
+export { readTerms } from "./src/train/data/terms.ts";
 export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
 
 // A model in training: parameters, steps, losses.
@@ -80,6 +81,7 @@ export {
   type TrainRecord,
 } from "./src/train/loop/fine_tune.ts";
 export type { FineTuneOptions, Settings } from "./src/train/loop/options.ts";
+export type { Augment, AugmentOptions } from "./src/train/loop/augment.ts";
 export type { LowRankOptions } from "./src/train/loop/low_rank.ts";
 export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
 

@@ -39,7 +39,16 @@ export function philox(
 }
 
 /** What random numbers are for; each has a stream of its own. */
-export const STREAMS = { split: 1, order: 2, weights: 3, adapters: 4 } as const;
+export const STREAMS = {
+  split: 1,
+  order: 2,
+  weights: 3,
+  adapters: 4,
+  exchange: 5,
+  resplit: 6,
+  mask: 7,
+  join: 8,
+} as const;
 
 /** The numbers of one stream of a seed, drawn in order. */
 export class Random {

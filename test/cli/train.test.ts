@@ -126,6 +126,17 @@ test("a run that is killed, twice, goes on to the same bits", async () => {
   assert.not(readdirSync(path("part")).some((name) => /checkpoint/.test(name)));
 });
 
+test("texts differ from epoch to epoch, and names of a list come into them", async () => {
+  const args = [...setUp(), "--epochs", "3", "--batch-texts", "4", "--exchange", "0.9"];
+  writeFileSync(path("names.tsv"), "1\textra\n2\textra\n");
+  const plain = await cli([...args, "-o", path("exchanged")]);
+  const named = await cli([...args, "--names", `MED=${path("names.tsv")}`, "-o", path("named")]);
+  assert.is(plain.code, 0);
+  assert.is(named.code, 0, named.stderr);
+  const model = (folder: string) => readFileSync(path(`${folder}/model.safetensors`));
+  assert.not.equal(model("named"), model("exchanged"));
+});
+
 test("several seeds: a folder each, their mean and deviation", async () => {
   const run = await cli([
     ...setUp(),
@@ -287,6 +298,16 @@ const BAD: readonly (readonly [string, string[], RegExp])[] = [
     "a rate that is none",
     ["--data", "data.tsv", "--fresh", ".", "--rate", "2"],
     /'--rate <x>'.* 0 to 1/,
+  ],
+  [
+    "names of no type",
+    ["--data", "data.tsv", "--fresh", ".", "--names", "MED"],
+    /--names <type=file>.* Expected TYPE=FILE/,
+  ],
+  [
+    "a list without a name",
+    ["--data", "data.tsv", "--fresh", ".", "--names", "MED=/dev/null"],
+    /\/dev\/null: holds no term/,
   ],
   ["a type that is none", ["--data", "data.tsv", "--fresh", ".", "--type", "Organ"], /COLUMN=TYPE/],
 ];

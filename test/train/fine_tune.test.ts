@@ -29,10 +29,9 @@ import { Labeller } from "../../src/train/data/labels.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 
 const DRUGS = ["napa", "ace", "omez", "losec"], ILLS = ["fever", "cough", "pain"];
+const WORDS = [...DRUGS, ...ILLS, "take", "for", "extra", "no"];
 const tokenizer = tokenizerFromVocab(
-  ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...DRUGS, ...ILLS, "take", "for", "extra", "no", ""].join(
-    "\n",
-  ),
+  ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...WORDS, "[MASK]", ""].join("\n"),
 );
 const LABELS = ["O", "B-DIS", "I-DIS", "B-MED", "I-MED"];
 
@@ -55,6 +54,9 @@ const TEXTS = DRUGS.flatMap((drug) =>
 const SIZES = { hiddenSize: 16, layers: 2, heads: 2, feedForwardSize: 32, maxPositions: 16 };
 const fresh = (seed = 1): ModelBundle => freshModel(SIZES, tokenizer, LABELS, seed);
 const one: MakeTrainer = (model, options) => createTrainer(model, { ...options, threads: 1 });
+
+/** All ways in which texts differ from epoch to epoch. */
+const AUGMENT = { exchange: 0.5, mask: 0.2, resplit: 0.5, join: 0.3 };
 
 const OPTIONS: FineTuneOptions = { epochs: 4, rate: 5e-3, tokens: 48, texts: 4, dropout: 0.1 };
 
@@ -122,7 +124,13 @@ test("a fresh encoder learns what is there to be learnt", async () => {
   assert.ok(result.crf!.transitions.some((value) => value !== 0));
 });
 
-for (const options of [{}, { average: 0.9 }, { crf: false, accumulate: 2 }]) {
+const RUNS: FineTuneOptions[] = [
+  {},
+  { average: 0.9, augment: AUGMENT },
+  { crf: false, accumulate: 2 },
+];
+
+for (const options of RUNS) {
   for (const at of [2, 7]) {
     test(`a run that was ended after step ${at} goes on with the same bits: ${JSON.stringify(options)}`, async () => {
       const whole = await run(input(options));
@@ -239,7 +247,13 @@ test("a packed model is a start: what its integers stand for", async () => {
 
 test("long texts go in windows that hold all their tokens", () => {
   const long = text("take *napa* for *fever* no *cough* extra for *pain* take *ace*");
-  const sequences = sequencesOf([long], tokenizer, new Labeller(LABELS), 8);
+  const sequences = sequencesOf(
+    [long],
+    (text) => tokenizer.encode(text),
+    tokenizer,
+    new Labeller(LABELS),
+    8,
+  );
   assert.ok(sequences.length > 1);
   assert.ok(
     sequences.every(({ ids, labels }) =>
@@ -348,6 +362,11 @@ test("a state of another run is refused, by what is other", async () => {
   const code = "checkpoint/state";
   await refused(input({ rate: 1e-3 }, { model, state }), code, /begun with another options/);
   await refused(input({}, { model, state, train: TEXTS.slice(1) }), code, /another texts/);
+  const augmented = (names: Record<string, string[]>, state?: Uint8Array) =>
+    input({ augment: AUGMENT }, { model, names, state });
+  const named = await run(augmented({ MED: ["napa"] }), (r) => r.step === 1);
+  const after = named.files.get("optimizer.safetensors")!;
+  await refused(augmented({ MED: ["ace"] }, after), code, /another names/);
   await refused(
     input({}, { model, state: files.get("model.safetensors") }),
     code,

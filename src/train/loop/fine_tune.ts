@@ -29,9 +29,10 @@ import type {
   Trainer,
   TrainerOptions,
 } from "../types.ts";
+import { Epochs } from "./epochs.ts";
 import { LowRank } from "./low_rank.ts";
 import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
-import { pack, piecesOf, type Sequence, sequencesOf } from "./sequences.ts";
+import { addPieces, pack, type Sequence } from "./sequences.ts";
 import { startModel } from "./start.ts";
 import { type Best, readState, type RunState, writeState } from "./state.ts";
 import { Validation } from "./validate.ts";
@@ -89,6 +90,8 @@ export interface FineTuneInput {
   readonly train: readonly LabelledText[];
   /** Texts to choose the best epoch by; none: the last one is it. */
   readonly validation: readonly LabelledText[];
+  /** Further names by type, which entities may be exchanged for; with `augment.exchange`. */
+  readonly names?: Readonly<Record<string, readonly string[]>> | undefined;
   /** How. */
   readonly options?: FineTuneOptions;
   /** `optimizer.safetensors` of the checkpoint that a run goes on from. */
@@ -104,7 +107,7 @@ export class FineTuning {
   readonly #trainer: Trainer;
   readonly #tokenizer: Tokenizer;
   readonly #labels: readonly string[];
-  readonly #sequences: readonly Sequence[];
+  readonly #epochs: Epochs;
   readonly #validation: Validation | undefined;
   /** What is learnt in the place of the encoder's own matrices. */
   readonly #lowRank: LowRank | undefined;
@@ -117,7 +120,8 @@ export class FineTuning {
     trainer: Trainer;
     tokenizer: Tokenizer;
     labels: readonly string[];
-    sequences: readonly Sequence[];
+    epochs: Epochs;
+    totalSteps: number;
     validation: Validation | undefined;
     lowRank: LowRank | undefined;
     run: unknown;
@@ -127,13 +131,11 @@ export class FineTuning {
     this.#trainer = parts.trainer;
     this.#tokenizer = parts.tokenizer;
     this.#labels = parts.labels;
-    this.#sequences = parts.sequences;
+    this.#epochs = parts.epochs;
     this.#validation = parts.validation;
     this.#lowRank = parts.lowRank;
     this.#run = parts.run;
-    let steps = 0;
-    for (let epoch = 0; epoch < this.settings.epochs; epoch++) steps += this.#steps(epoch).length;
-    this.totalSteps = steps;
+    this.totalSteps = parts.totalSteps;
     if (parts.state) {
       this.#restore(parts.state);
       this.#state = parts.state;
@@ -154,15 +156,16 @@ export class FineTuning {
 
   /**
    * Makes ready. Throws {@link InputError}: `input/option` for an option out of range, `input/labels` for labels that
-   * cannot say what the data do, `input/data` for texts without tokens; a FormatError `checkpoint/state` for a state of
+   * cannot say what the data do, `input/data` for texts without tokens or names of no type of theirs; a FormatError `checkpoint/state` for a state of
    * another run; and what making a trainer throws.
    */
   static async create(make: MakeTrainer, input: FineTuneInput): Promise<FineTuning> {
     const { model, labels, train, options = {} } = input, { tokenizer } = model;
     const settings = settingsOf(options, model.weights.config);
     const labeller = new Labeller(labels);
-    const sequences = sequencesOf(train, tokenizer, labeller, settings.length);
-    if (sequences.length === 0) {
+    const { augment, length, seed } = settings, { names } = input;
+    const epochs = new Epochs({ texts: train, tokenizer, labeller, length, seed, augment, names });
+    if (epochs.plain.length === 0) {
       throw new InputError("input/data", "no text to learn from has a token.");
     }
     const validation = input.validation.length === 0
@@ -171,12 +174,20 @@ export class FineTuning {
     const run = {
       options: settings,
       labels,
-      texts: fingerprint(sequences),
+      texts: fingerprint(epochs.plain),
       validation: fingerprint(validation?.sequences ?? []),
+      ...(names && { names: fingerprintOfNames(names) }),
       ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };
     // Read first: a state of another run is refused before memory is taken.
     const state = input.state && readState(input.state, run);
+    const pieces = new Set<number>();
+    let totalSteps = 0;
+    for (let epoch = 0; epoch < settings.epochs; epoch++) {
+      totalSteps += stepsOf(epochs, settings, epoch).length;
+      addPieces(pieces, epochs.sequences(epoch));
+    }
+    addPieces(pieces, validation?.sequences ?? []);
     const started = startModel(model, { labels, crf: settings.crf, seed: settings.seed });
     const lowRank = settings.lora && new LowRank(started.weights, settings.lora, settings.seed);
     const trainer = await make(started, {
@@ -184,8 +195,9 @@ export class FineTuning {
       seed: settings.seed,
       dropout: settings.dropout,
       weightDecay: settings.weightDecay,
+      beta2: settings.beta2,
       clip: settings.clip,
-      pieces: piecesOf([...sequences, ...validation?.sequences ?? []]),
+      pieces: Int32Array.from(pieces).sort(),
       rateOf: (parameter) =>
         lowRank && !/^(classifier|crf)\./.test(parameter.name)
           ? Number(lowRank.adapted.has(parameter.name))
@@ -196,7 +208,8 @@ export class FineTuning {
       trainer,
       tokenizer,
       labels,
-      sequences,
+      epochs,
+      totalSteps,
       validation,
       lowRank,
       run,
@@ -245,7 +258,7 @@ export class FineTuning {
   async *run(): AsyncGenerator<TrainRecord, void> {
     while (!this.over) {
       const { epoch } = this.#state;
-      const steps = this.#steps(epoch);
+      const steps = stepsOf(this.#epochs, this.settings, epoch);
       while (this.#state.batch < steps.length) {
         yield await this.#step(steps[this.#state.batch]!);
       }
@@ -253,16 +266,9 @@ export class FineTuning {
     }
   }
 
-  /** The batches of each step of an epoch, counted from 0. */
-  #steps(epoch: number): Int32Array[][] {
-    const { tokens, texts, seed, accumulate } = this.settings;
-    const lengths = this.#sequences.map(({ ids }) => ids.length);
-    const batches = batchesOf(lengths, { tokens, texts, seed, epoch });
-    const steps: Int32Array[][] = [];
-    for (let i = 0; i < batches.length; i += accumulate) {
-      steps.push(batches.slice(i, i + accumulate));
-    }
-    return steps;
+  /** Sequence number `i` of the epoch that is not over. */
+  #sequence(i: number): Sequence {
+    return this.#epochs.sequences(this.#state.epoch)[i]!;
   }
 
   async #step(batches: readonly Int32Array[]): Promise<StepRecord> {
@@ -275,9 +281,8 @@ export class FineTuning {
         : error;
     });
     const { loss, gradientNorm, tokens } = report, firstLoss = state.firstLoss ?? loss;
-    const { clip, weightDecay } = this.settings,
-      factor = gradientNorm > clip ? clip / gradientNorm : 1;
-    this.#lowRank?.update(this.#trainer, { number: step, rate, factor }, weightDecay);
+    const { clip } = this.settings, factor = gradientNorm > clip ? clip / gradientNorm : 1;
+    this.#lowRank?.update(this.#trainer, { number: step, rate, factor }, this.settings);
     if (loss > DIVERGED * firstLoss) {
       throw this.#diverged(
         step,
@@ -296,7 +301,7 @@ export class FineTuning {
   }
 
   #example(indices: Int32Array): Example {
-    const sequences = Array.from(indices, (i) => this.#sequences[i]!), batch = pack(sequences);
+    const sequences = Array.from(indices, (i) => this.#sequence(i)), batch = pack(sequences);
     const labels = new Int32Array(batch.ids.length);
     sequences.forEach((sequence, i) => labels.set(sequence.labels, batch.offsets[i]));
     const loss = this.settings.crf ? crfLoss(labels, batch.offsets) : crossEntropyLoss(labels);
@@ -309,7 +314,7 @@ export class FineTuning {
     what: string,
     cause?: unknown,
   ): InputError {
-    const places = batches.flatMap((batch) => Array.from(batch, (i) => this.#sequences[i]!.where));
+    const places = batches.flatMap((batch) => Array.from(batch, (i) => this.#sequence(i).where));
     const shown = places.slice(0, 4).join("; ") + (places.length > 4 ? "; ..." : "");
     return new InputError(
       "train/diverged",
@@ -453,6 +458,18 @@ export class FineTuning {
   }
 }
 
+/** The batches of each step of an epoch, counted from 0. */
+function stepsOf(epochs: Epochs, settings: Settings, epoch: number): Int32Array[][] {
+  const { tokens, texts, seed, accumulate } = settings;
+  const lengths = epochs.sequences(epoch).map(({ ids }) => ids.length);
+  const batches = batchesOf(lengths, { tokens, texts, seed, epoch });
+  const steps: Int32Array[][] = [];
+  for (let i = 0; i < batches.length; i += accumulate) {
+    steps.push(batches.slice(i, i + accumulate));
+  }
+  return steps;
+}
+
 /** Tells encoders apart, by all their linear maps. */
 function fingerprintOf(weights: EncoderWeights): string {
   let hash = FNV_OFFSET;
@@ -464,6 +481,14 @@ function fingerprintOf(weights: EncoderWeights): string {
     add(weight.data);
     add(bias);
   }
+  return (hash >>> 0).toString(16);
+}
+
+/** Tells lists of names apart. */
+function fingerprintOfNames(names: Readonly<Record<string, readonly string[]>>): string {
+  const text = JSON.stringify(Object.entries(names).sort(([a], [b]) => a < b ? -1 : 1));
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
   return (hash >>> 0).toString(16);
 }
 

@@ -24,7 +24,7 @@ import {
 import type { EncoderWeights } from "../../model/weights.ts";
 import { adamwConstants, checkAdamW } from "../optimizer.ts";
 import { Random } from "../random.ts";
-import type { NamedTensor, Trainer } from "../types.ts";
+import type { AdamWOptions, NamedTensor, Trainer } from "../types.ts";
 
 /** Where a layer's maps are among the trainer's parameters. */
 const PARAMETERS = {
@@ -121,9 +121,9 @@ export class LowRank {
   update(
     trainer: Trainer,
     step: { readonly number: number; readonly rate: number; readonly factor: number },
-    weightDecay: number,
+    adamw: AdamWOptions,
   ): void {
-    const settings = checkAdamW({ weightDecay }), { number, rate, factor } = step;
+    const settings = checkAdamW(adamw), { number, rate, factor } = step;
     for (const [parameter, { columns }] of this.#base) {
       const derivative = trainer.gradient(parameter)!;
       for (const part of this.#parts) {

@@ -6,6 +6,7 @@
 import { InputError, show } from "../../errors.ts";
 import { ADAPTED, type Adapted } from "../../model/adapter.ts";
 import type { Parameter } from "../types.ts";
+import { type Augment, augmentOf, type AugmentOptions } from "./augment.ts";
 import type { LowRankOptions } from "./low_rank.ts";
 
 /** All that a run depends on, beside the data and the model that it starts from. */
@@ -30,6 +31,8 @@ export interface FineTuneOptions {
   readonly dropout?: number;
   /** Decoupled weight decay. Default 0.01. */
   readonly weightDecay?: number;
+  /** Decay of AdamW's second moment. Default 0.999; 0.98 suits runs of some thousand steps. */
+  readonly beta2?: number;
   /** Largest norm of a step's gradient. Default 1. */
   readonly clip?: number;
   /** Factor on the classifier's rate. Default 2. */
@@ -56,14 +59,17 @@ export interface FineTuneOptions {
     readonly alpha?: number;
     readonly maps?: readonly Adapted[];
   };
+  /** How the texts of an epoch differ from the data. Default: they do not. */
+  readonly augment?: AugmentOptions;
   /** Epochs without a better score after which training stops. Default: none stops it. */
   readonly patience?: number;
 }
 
 /** Options with nothing left open. */
 export type Settings =
-  & Required<Omit<FineTuneOptions, "freeze" | "lora">>
+  & Required<Omit<FineTuneOptions, "freeze" | "lora" | "augment">>
   & {
+    readonly augment: Augment | undefined;
     readonly freeze: { readonly embeddings: boolean; readonly layers: number };
     readonly lora: LowRankOptions | undefined;
   };
@@ -78,6 +84,7 @@ const DEFAULTS: Omit<Settings, "length"> = {
   accumulate: 1,
   dropout: 0.1,
   weightDecay: 0.01,
+  beta2: 0.999,
   clip: 1,
   headRate: 2,
   crfRate: 10,
@@ -86,6 +93,7 @@ const DEFAULTS: Omit<Settings, "length"> = {
   average: 0,
   metric: "micro",
   lora: undefined,
+  augment: undefined,
   patience: Infinity,
 };
 
@@ -103,6 +111,7 @@ const RANGES: Readonly<Record<string, Range>> = {
   length: [3, 1 << 16, "whole"],
   dropout: [0, 0.99, "any"],
   weightDecay: [0, 1, "any"],
+  beta2: [0, 0.999999, "any"],
   clip: [0, Infinity, "any"],
   headRate: [0, 1e6, "any"],
   crfRate: [0, 1e6, "any"],
@@ -133,6 +142,7 @@ export function settingsOf(
     ...given,
     freeze: { embeddings, layers: frozen },
     lora,
+    augment: augmentOf(given.augment),
   };
   const fail: Fail = (name, value, expected) => {
     throw new InputError("input/option", `${name} is ${show(value)}; expected ${expected}.`);

@@ -23,22 +23,41 @@ export interface Sequence {
   readonly where: string;
 }
 
-/** Sequences of at most `size` tokens, special ones included; a text without tokens gives none. */
+/**
+ * Sequences of at most `size` tokens, special ones included; a text without tokens gives none. `encode` is the tokenizer's,
+ * or what is to be learnt from in its place.
+ */
 export function sequencesOf(
   texts: readonly LabelledText[],
-  tokenizer: Tokenizer,
+  encode: Tokenizer["encode"],
+  { cls, sep }: Pick<Tokenizer, "cls" | "sep">,
   labeller: Labeller,
   size: number,
 ): Sequence[] {
-  const { cls, sep } = tokenizer;
   return texts.flatMap(({ text, entities, where }) => {
-    const encoding = tokenizer.encode(text), labels = labeller.label(entities, encoding);
+    const encoding = encode(text), labels = labeller.label(entities, encoding);
     return windowsOf(encoding.ids.length, size - 2).map(({ start, end }): Sequence => ({
       ids: Int32Array.from([cls, ...encoding.ids.subarray(start, end), sep]),
       labels: Int32Array.from([IGNORED, ...labels.subarray(start, end), IGNORED]),
       where,
     }));
   });
+}
+
+/** One sequence of the tokens of several, between one pair of special tokens. */
+export function join(sequences: readonly Sequence[]): Sequence {
+  const [first] = sequences;
+  if (first === undefined || sequences.length === 1) return first!;
+  const inner = (values: (sequence: Sequence) => Int32Array): Int32Array => {
+    const own = values(first);
+    const parts = sequences.flatMap((sequence) => [...values(sequence).subarray(1, -1)]);
+    return Int32Array.from([own[0]!, ...parts, own.at(-1)!]);
+  };
+  return {
+    ids: inner(({ ids }) => ids),
+    labels: inner(({ labels }) => labels),
+    where: sequences.map(({ where }) => where).join(" + "),
+  };
 }
 
 /** Sequences one after the other. */
@@ -50,9 +69,7 @@ export function pack(sequences: readonly Pick<Sequence, "ids">[]): PackedBatch {
   return { ids, offsets };
 }
 
-/** Ids that occur, ascending. */
-export function piecesOf(sequences: readonly Pick<Sequence, "ids">[]): Int32Array {
-  const seen = new Set<number>();
+/** Adds the ids that occur. */
+export function addPieces(seen: Set<number>, sequences: readonly Pick<Sequence, "ids">[]): void {
   for (const { ids } of sequences) for (const id of ids) seen.add(id);
-  return Int32Array.from(seen).sort();
 }

@@ -1,0 +1,144 @@
+/**
+ * The sequences of each epoch: those of the data, or of the data as {@link Augment} changes them.
+ *
+ * An epoch is a function of the seed and its number, so that a run that is gone on with finds the same texts; of what is
+ * changed each way has random numbers of its own, so that one option does not shift what another does. Only one epoch
+ * is kept. What all of them will be (how many steps, which pieces) is found out by going through them once before.
+ *
+ * @module
+ */
+import { InputError } from "../../errors.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
+import { exchangeEntities, type Pools, poolsOf } from "../data/exchange.ts";
+import type { Labeller } from "../data/labels.ts";
+import { Resplitter } from "../data/resplit.ts";
+import type { LabelledText } from "../data/text.ts";
+import { Random } from "../random.ts";
+import type { Augment } from "./augment.ts";
+import { join, type Sequence, sequencesOf } from "./sequences.ts";
+
+/** Share of the texts in which tokens are masked. */
+const MASKED = 0.7;
+
+/** Most texts that are joined to one. */
+const JOINED = 5;
+
+/** What epochs are made from. */
+export interface EpochParts {
+  readonly texts: readonly LabelledText[];
+  readonly tokenizer: Tokenizer;
+  readonly labeller: Labeller;
+  /** Longest sequence, special tokens included. */
+  readonly length: number;
+  readonly seed: number;
+  readonly augment: Augment | undefined;
+  /** Further names by type, which entities may be exchanged for. */
+  readonly names: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** Sequences by epoch. */
+export class Epochs {
+  /** Those of the data as they are. */
+  readonly plain: readonly Sequence[];
+  readonly #parts: EpochParts;
+  readonly #pools: Pools;
+  readonly #mask: number;
+  readonly #resplitter: Resplitter | undefined;
+  #last: { readonly epoch: number; readonly sequences: readonly Sequence[] } | undefined;
+
+  /**
+   * Throws {@link InputError}: `input/option` for tokens to be masked without a token for it, words to be cut that are not
+   * WordPiece's, and names that nothing is exchanged for; `input/data` for names of a type that the data do not have;
+   * what a labeller throws.
+   */
+  constructor(parts: EpochParts) {
+    const { texts, tokenizer, labeller, length, augment, names } = parts;
+    if (names && !augment?.exchange) {
+      throw new InputError(
+        "input/option",
+        "names are what entities are exchanged for: say for what share of the texts (augment.exchange).",
+      );
+    }
+    this.#parts = parts;
+    this.#pools = augment?.exchange ? poolsOf(texts, names) : new Map();
+    this.#mask = augment?.mask ? maskOf(tokenizer) : -1;
+    this.#resplitter = augment?.resplit ? new Resplitter(tokenizer) : undefined;
+    this.plain = sequencesOf(texts, (text) => tokenizer.encode(text), tokenizer, labeller, length);
+  }
+
+  /** The sequences of an epoch, counted from 0. */
+  sequences(epoch: number): readonly Sequence[] {
+    const { augment } = this.#parts;
+    if (augment === undefined) return this.plain;
+    if (this.#last?.epoch !== epoch) {
+      this.#last = { epoch, sequences: this.#augmented(epoch, augment) };
+    }
+    return this.#last.sequences;
+  }
+
+  #augmented(epoch: number, augment: Augment): readonly Sequence[] {
+    const { texts, tokenizer, labeller, length, seed } = this.#parts, resplitter = this.#resplitter;
+    const random = (what: "exchange" | "resplit" | "mask" | "join"): Random =>
+      new Random(seed, what, epoch);
+    const exchanging = random("exchange"), cutting = random("resplit"), masking = random("mask");
+    const changed = augment.exchange === 0
+      ? texts
+      : texts.map((text) =>
+        exchanging.uniform() < augment.exchange
+          ? exchangeEntities(text, this.#pools, exchanging)
+          : text
+      );
+    const encode = resplitter
+      ? (text: string) => resplitter.encode(text, augment.resplit, cutting)
+      : (text: string) => tokenizer.encode(text);
+    const sequences = sequencesOf(changed, encode, tokenizer, labeller, length);
+    const masked = augment.mask === 0
+      ? sequences
+      : sequences.map((sequence) => this.#masked(sequence, augment.mask, masking));
+    return augment.join === 0 ? masked : joined(masked, augment.join, length, random("join"));
+  }
+
+  #masked(sequence: Sequence, share: number, random: Random): Sequence {
+    if (random.uniform() >= MASKED) return sequence;
+    const ids = sequence.ids.slice();
+    for (let t = 1; t < ids.length - 1; t++) if (random.uniform() < share) ids[t] = this.#mask;
+    return { ...sequence, ids };
+  }
+}
+
+/** Sequences in random order, a share of them with others behind. */
+function joined(
+  sequences: readonly Sequence[],
+  share: number,
+  length: number,
+  random: Random,
+): Sequence[] {
+  const order = random.permutation(sequences.length), result: Sequence[] = [];
+  for (let at = 0; at < order.length;) {
+    const group = [sequences[order[at++]!]!];
+    if (random.uniform() < share) {
+      let tokens = group[0]!.ids.length;
+      for (let more = 1 + random.below(JOINED); more > 0 && at < order.length; more--) {
+        const next = sequences[order[at]!]!;
+        // Two special tokens of each but the first are left out.
+        tokens += next.ids.length - 2;
+        if (tokens > length) break;
+        group.push(next);
+        at++;
+      }
+    }
+    result.push(join(group));
+  }
+  return result;
+}
+
+function maskOf(tokenizer: Tokenizer): number {
+  for (const name of ["[MASK]", "<mask>"]) {
+    const id = tokenizer.tokenToId(name);
+    if (id !== undefined) return id;
+  }
+  throw new InputError(
+    "input/option",
+    "tokens cannot be masked: the vocabulary has neither [MASK] nor <mask>.",
+  );
+}

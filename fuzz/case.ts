@@ -25,6 +25,8 @@ export interface Target {
   readonly name: string;
   /** Bytes that reading may take for each byte of the input, where it is not {@link MEMORY_FACTOR}. */
   readonly factor?: number;
+  /** What is done once before its first case, and takes its time: an engine that is loaded. */
+  prepare?(seeds: Seeds): Promise<void>;
   /** Makes a case; everything random comes from `random`. */
   make(random: Random, seeds: Seeds): Case;
 }

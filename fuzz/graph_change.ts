@@ -216,6 +216,7 @@ const CHANGES: readonly (readonly [weight: number, Change])[] = [
           "Where",
           "Cast",
           "Transpose",
+          "Dropout",
         ]));
     const made = new Message("Node"), output = "put between";
     made.add(1, from);
@@ -228,6 +229,8 @@ const CHANGES: readonly (readonly [weight: number, Change])[] = [
     }
     made.add(2, output);
     made.add(4, op);
+    // In training mode, dropping half.
+    if (op === "Dropout") { for (const input of dropping(graph)) made.add(1, input); }
     if (op === "Cast") {
       const to = new Message("Attribute");
       to.add(1, "to");
@@ -251,6 +254,22 @@ const CHANGES: readonly (readonly [weight: number, Change])[] = [
     return `outputs swapped of ${label(node)}`;
   }],
 ];
+
+/** Stores what puts a Dropout into training mode: how much it drops, and that it does. */
+function dropping(graph: Message): string[] {
+  const parts = [
+    ["dropped part", 1n, new Uint8Array(Float32Array.of(0.5).buffer)],
+    ["in training", 9n, Uint8Array.of(1)],
+  ] as const;
+  return parts.map(([name, type, bytes]) => {
+    const tensor = new Message("Tensor");
+    tensor.add(2, type);
+    tensor.add(8, name);
+    tensor.add(9, bytes);
+    graph.add(5, tensor);
+    return name;
+  });
+}
 
 /** A value that is known in front of a node: mostly an initializer or an input of some node before. */
 function someName(

@@ -122,14 +122,15 @@ export class Worker {
     await this.start();
     await this.#input!.write(new TextEncoder().encode(JSON.stringify(work) + "\n"));
     const { pid } = this.#child!;
-    let index = work.from, used = processorMs(pid), waited = 0;
+    let index = work.from, used = processorMs(pid), waited = 0, preparing = false;
     const stopped = async (what: string): Promise<Outcome> => {
       await this.end();
       const numbers = { ms: waited, size: 0, reading: 0, using: 0 };
       return { index, verdict: "failed", what, ...numbers };
     };
     for (;;) {
-      const heard = await this.#next(LIMIT_MS / 4);
+      const heard = await this.#next(preparing ? START_MS : LIMIT_MS / 4);
+      preparing = heard !== "late" && heard !== "dead" && heard.kind === "preparing";
       if (heard === "late") {
         waited += LIMIT_MS / 4;
         const took = processorMs(pid) - used;

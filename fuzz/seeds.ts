@@ -83,7 +83,7 @@ async function readZoo(): Promise<Pick<Seeds, "zoo" | "checkpoints" | "readable"
     const content = await readFolder({ location: folder, names, read });
     if (content.kind === "export") {
       zoo.push(content.files);
-      const other = folder.startsWith("refused-") || folder.includes("qstatic");
+      const other = folder.startsWith("refused-");
       if (!other && content.files.head === undefined) readable.push(content.files);
     } else if (content.kind === "checkpoint") checkpoints.push(content.files);
   }

@@ -30,6 +30,7 @@ export interface Work {
 /** What the worker says. */
 export type Said =
   | { readonly kind: "ready"; readonly targets: readonly string[] }
+  | { readonly kind: "preparing" }
   | { readonly kind: "start"; readonly index: number }
   | { readonly kind: "outcome"; readonly outcome: Outcome }
   | { readonly kind: "note"; readonly text: string }
@@ -144,10 +145,16 @@ async function main(injected: string | undefined): Promise<void> {
   memory.install();
   const held = await memory.held();
   say({ kind: "ready", targets: targets.map(({ name }) => name) });
+  const prepared = new Set<Target>();
   let since = 0;
   for await (const line of lines()) {
     const work = JSON.parse(line) as Work;
     const target = targets.find(({ name }) => name === work.target)!;
+    if (target.prepare && !prepared.has(target)) {
+      say({ kind: "preparing" });
+      await target.prepare(seeds);
+      prepared.add(target);
+    }
     for (let index = work.from; index < work.from + work.count; index++) {
       say({ kind: "start", index });
       let outcome = await runCase(target, work, index, seeds);

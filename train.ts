@@ -24,6 +24,7 @@ export {
 export { readTagPairs, type TagPairs } from "./src/train/data/conll.ts";
 export { DATA_FORMATS, dataFormatOf, type ReadOptions, readTexts } from "./src/train/data/read.ts";
 export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
+export { PARTIAL_WEIGHT, type PartialCorpus } from "./src/train/data/partial.ts";
 export { readTerms } from "./src/train/data/terms.ts";
 export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
 

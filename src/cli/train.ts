@@ -13,7 +13,12 @@ import { scoreTable } from "./eval_tables.ts";
 import { decimal, integer } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { table } from "./table.ts";
-import { addAugmentOptions, type AugmentArguments, readNames } from "./train_augment.ts";
+import {
+  addAugmentOptions,
+  type AugmentArguments,
+  readFurther,
+  readNames,
+} from "./train_augment.ts";
 import { addDataOptions, type DataOptions, readData, reportReach } from "./train_data.ts";
 import { type LoggedRecord, TrainFolder } from "./train_folder.ts";
 import { TrainProgress } from "./train_progress.ts";
@@ -64,6 +69,9 @@ Rates: small or fresh encoders learn at 5e-4, large ones that were pretrained lo
 
 Few data are learnt by heart unless the texts differ from epoch to epoch: --exchange 0.25 --mask 0.07 --resplit 0.1
 --join 0.06, --average 0.99, and --dropout 0.15. Names of --names are in the last column of each line.
+
+--also reads a corpus of other types, of which --also-type Medicine=MED says which are ours: where it has one, the label
+is known, and elsewhere it is anything but one of these.
 
 --lora 8 learns adapters (LoRA) beside an encoder that stays as it is: a file of some kilobytes, under PEFT's names, in
 the folder "adapter"; the model in the output folder has it merged. "convert --adapter" merges it into another copy.
@@ -202,7 +210,11 @@ async function train(options: TrainOptions): Promise<void> {
   const over = resume ? top.report() as Report | undefined : undefined;
   if (over) return await print(reportText(output, over));
   const split = readData(options), all = [...split.train, ...split.validation, ...split.test];
-  const data: RunData = { ...split, names: options.names && readNames(options.names) };
+  const data: RunData = {
+    ...split,
+    names: options.names && readNames(options.names),
+    also: readFurther(options),
+  };
   const start = await startingModel(options);
   // A model's own labels, if they are of just these types, so that its head is kept.
   const labels = labelsOf(all, start.loaded?.weights.config.labels);
@@ -243,6 +255,7 @@ async function train(options: TrainOptions): Promise<void> {
 /** What runs learn from and are judged by. */
 interface RunData extends Split {
   readonly names: FineTuneInput["names"];
+  readonly also: FineTuneInput["also"];
 }
 
 /** One run, from its beginning or from its last checkpoint. */
@@ -268,6 +281,7 @@ async function run(
       train: data.train,
       validation: data.validation,
       names: data.names,
+      also: data.also,
       options: fineTuneOptions(options, seed),
       state: saved?.state,
     },

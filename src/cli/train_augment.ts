@@ -5,14 +5,21 @@
  */
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import type { AugmentOptions } from "../../train.ts";
-import { readTerms } from "../../train.ts";
-import { decimal } from "./model.ts";
+import type { AugmentOptions, PartialCorpus } from "../../train.ts";
+import { PARTIAL_WEIGHT, readTerms, readTexts } from "../../train.ts";
+import { UsageError } from "./errors.ts";
+import { decimal, integer } from "./model.ts";
+import { complain } from "./output.ts";
+import { list, parsePair } from "./train_data.ts";
 import { readText } from "./text_files.ts";
 
 /** What {@link addAugmentOptions} parses to. */
 export interface AugmentArguments extends AugmentOptions {
   readonly names?: readonly TypedFile[];
+  readonly also?: readonly string[];
+  readonly alsoType?: Readonly<Record<string, string>>;
+  readonly alsoTexts?: number;
+  readonly alsoWeight: number;
 }
 
 /** A file whose terms are of one type. */
@@ -39,7 +46,24 @@ export function addAugmentOptions(command: Command): Command {
     )
     .option("--mask <x>", "share of tokens masked, in 70 % of the texts", decimal(0, 1))
     .option("--resplit <x>", "share of words cut into other pieces", decimal(0, 1))
-    .option("--join <x>", "share of texts that others are joined to", decimal(0, 1));
+    .option("--join <x>", "share of texts that others are joined to", decimal(0, 1))
+    .option("--also <file>", "a further corpus, which knows some of the types; repeatable", list)
+    .option("--also-type <theirs=ours>", "a type of theirs that is ours; repeatable", parsePair)
+    .option("--also-texts <n>", "texts of each in an epoch (default: all)", integer(1, 1e9))
+    .option("--also-weight <x>", "factor on their loss", decimal(1e-6, 1e6), PARTIAL_WEIGHT);
+}
+
+/** The further corpora; a type that does not occur in one is not looked for in it. */
+export function readFurther(options: AugmentArguments): PartialCorpus[] {
+  const { also = [], alsoType = {}, alsoTexts, alsoWeight } = options;
+  if (also.length > 0 && Object.keys(alsoType).length === 0) {
+    throw new UsageError("--also needs --also-type: which of its types are ours");
+  }
+  return also.map((path) => {
+    const { texts, warnings } = readTexts(readText(path), path);
+    for (const warning of warnings) complain(`warning: ${warning}`);
+    return { texts, types: alsoType, perEpoch: alsoTexts, weight: alsoWeight };
+  });
 }
 
 /** The names of all files by type. */

@@ -27,16 +27,17 @@ export interface DataOptions {
 }
 
 /** `COLUMN=TYPE`, more of them added to those before. */
-function parseType(
+export function parsePair(
   value: string,
   before: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const at = value.lastIndexOf("=");
-  if (at < 1 || at === value.length - 1) throw new InvalidArgumentError("Expected COLUMN=TYPE.");
+  if (at < 1 || at === value.length - 1) throw new InvalidArgumentError("Expected NAME=TYPE.");
   return { ...before, [value.slice(0, at)]: value.slice(at + 1) };
 }
 
-const list = (value: string, values: readonly string[] = []): string[] => [...values, value];
+/** An option that may be given many times. */
+export const list = (value: string, values: readonly string[] = []): string[] => [...values, value];
 
 /** Adds the options about data. */
 export function addDataOptions(command: Command): Command {
@@ -46,7 +47,7 @@ export function addDataOptions(command: Command): Command {
     .option("--test <file>", "texts for the last report; repeatable", list)
     .addOption(new Option("--format <name>", "kind of the files").choices(DATA_FORMATS))
     .option("--text <column>", "a table's column of texts (default: the first)")
-    .option("--type <column=type>", "a table's column of entities; repeatable", parseType)
+    .option("--type <column=type>", "a table's column of entities; repeatable", parsePair)
     .option("--group <field>", "field or column whose texts stay on one side of a split")
     .option("--validation-share <x>", "share held out for validation", decimal(0, 0.9), 0.1)
     .option("--test-share <x>", "share held out for the last report", decimal(0, 0.9), 0.1)

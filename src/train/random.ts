@@ -48,6 +48,7 @@ export const STREAMS = {
   resplit: 6,
   mask: 7,
   join: 8,
+  further: 9,
 } as const;
 
 /** The numbers of one stream of a seed, drawn in order. */

@@ -137,6 +137,20 @@ test("texts differ from epoch to epoch, and names of a list come into them", asy
   assert.not.equal(model("named"), model("exchanged"));
 });
 
+test("a further corpus teaches the types that it knows, and goes on with the same bits", async () => {
+  const args = [...setUp(), "--epochs", "4", "--batch-texts", "4", "--save-steps", "2"];
+  const lines = DRUGS.map((drug) => `give\tO\n${drug}\tB-Medicine\nfever\tB-Symptom\n`);
+  writeFileSync(path("other.tsv"), lines.join("\n"));
+  args.push("--also", path("other.tsv"), "--also-type", "Medicine=MED", "--also-texts", "2");
+  const whole = await cli([...args, "-o", path("taught")]);
+  assert.is(whole.code, 0, whole.stderr);
+  await killAfter([...args, "-o", path("stopped")], "stopped", 6);
+  const rest = await cli([...args, "-o", path("stopped"), "--resume"]);
+  assert.is(rest.code, 0, rest.stderr);
+  const model = (folder: string) => readFileSync(path(`${folder}/model.safetensors`));
+  assert.equal(model("stopped"), model("taught"));
+});
+
 test("several seeds: a folder each, their mean and deviation", async () => {
   const run = await cli([
     ...setUp(),
@@ -300,6 +314,11 @@ const BAD: readonly (readonly [string, string[], RegExp])[] = [
     /'--rate <x>'.* 0 to 1/,
   ],
   [
+    "a corpus without types of ours",
+    ["--data", "data.tsv", "--fresh", ".", "--also", "data.tsv"],
+    /--also needs --also-type/,
+  ],
+  [
     "names of no type",
     ["--data", "data.tsv", "--fresh", ".", "--names", "MED"],
     /--names <type=file>.* Expected TYPE=FILE/,
@@ -309,7 +328,7 @@ const BAD: readonly (readonly [string, string[], RegExp])[] = [
     ["--data", "data.tsv", "--fresh", ".", "--names", "MED=/dev/null"],
     /\/dev\/null: holds no term/,
   ],
-  ["a type that is none", ["--data", "data.tsv", "--fresh", ".", "--type", "Organ"], /COLUMN=TYPE/],
+  ["a type that is none", ["--data", "data.tsv", "--fresh", ".", "--type", "Organ"], /NAME=TYPE/],
 ];
 
 for (const [name, args, message] of BAD) {

@@ -13,9 +13,12 @@ import { exchangeEntities, poolsOf } from "../../src/train/data/exchange.ts";
 import { Labeller } from "../../src/train/data/labels.ts";
 import { Resplitter } from "../../src/train/data/resplit.ts";
 import { readTerms } from "../../src/train/data/terms.ts";
+import type { PartialCorpus } from "../../src/train/data/partial.ts";
 import type { LabelledText } from "../../src/train/data/text.ts";
 import { augmentOf, type AugmentOptions } from "../../src/train/loop/augment.ts";
 import { type EpochParts, Epochs } from "../../src/train/loop/epochs.ts";
+import { chainLossOf } from "../../src/train/loop/sequences.ts";
+import { IGNORED, OPEN } from "../../src/train/losses/targets.ts";
 import { Random } from "../../src/train/random.ts";
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
@@ -135,11 +138,12 @@ const epochs = (options: AugmentOptions, parts: Partial<EpochParts> = {}): Epoch
   new Epochs({
     texts: TEXTS,
     tokenizer,
-    labeller: new Labeller(["O", "B-DIS", "I-DIS", "B-MED", "I-MED"]),
+    labeller: new Labeller(LABELS),
     length: 40,
     seed: 1,
     augment: augmentOf(options),
     names: undefined,
+    also: undefined,
     ...parts,
   });
 
@@ -202,6 +206,56 @@ test("texts are joined between one pair of special tokens, each once, none too l
       });
     }).sort();
   assert.equal(inner(sequences), inner(own.plain));
+});
+
+const LABELS = ["O", "B-DIS", "I-DIS", "B-MED", "I-MED"];
+const OTHERS = ["a", "b", "c", "d"].map((letter) => {
+  const text = `${letter} napa for cough`;
+  const entities = [{ type: "Medicine", start: 2, end: 6 }, { type: "Age", start: 11, end: 16 }];
+  return { text, entities, where: letter };
+});
+const further = { texts: OTHERS, types: { Medicine: "MED", Illness: "DIS" }, perEpoch: 2 };
+
+test("a further corpus: its medicines are known, everything else is anything but a medicine", () => {
+  const own = epochs({ mask: 0.2 }, { also: [further] }), alone = epochs({ mask: 0.2 });
+  const chosen = new Set<string>();
+  for (let epoch = 0; epoch < 6; epoch++) {
+    const sequences = own.sequences(epoch);
+    assert.equal(sequences.slice(0, -2), alone.sequences(epoch));
+    for (const { labels, partial, where } of sequences.slice(-2)) {
+      assert.equal([...labels], [IGNORED, OPEN, LABELS.indexOf("B-MED"), OPEN, OPEN, IGNORED]);
+      // Of DIS the corpus has nothing, so that it says nothing of it.
+      assert.equal(partial, { open: Uint8Array.of(1, 1, 1, 0, 0), weight: 0.5 });
+      chosen.add(where);
+    }
+  }
+  assert.is(chosen.size, 4);
+  assert.is(own.further().length, 4);
+});
+
+test("the loss of a batch lets open labels be what they may, and weighs them", () => {
+  const [full, part] = [epochs({}).plain[2]!, epochs({}, { also: [further] }).further()[0]!];
+  assert.is(chainLossOf([full], Int32Array.of(0, 4), 5).name, "crf");
+  const both = chainLossOf([full, part], Int32Array.of(0, 4, 10), 5);
+  assert.is(both.name, "partial crf");
+  assert.is(both.count, 2 + 4);
+});
+
+test("a further corpus that fits no label is refused", () => {
+  const also = (parts: Partial<PartialCorpus>) => () =>
+    epochs({}, { also: [{ ...further, ...parts }] });
+  refused(
+    "input/labels",
+    /Medicine for DRUG.*they are DIS, MED/,
+    also({ types: { Medicine: "DRUG" } }),
+  );
+  refused(
+    "input/data",
+    /corpus \(a\) has no entity of the types Drug; it has Age, Medicine/,
+    also({ types: { Drug: "MED" } }),
+  );
+  refused("input/option", /perEpoch is 0/, also({ perEpoch: 0 }));
+  refused("input/option", /weight is 0/, also({ weight: 0 }));
 });
 
 test("what cannot be is refused", () => {

@@ -352,6 +352,8 @@ test("what cannot be is refused before memory is taken", async () => {
   );
   await refused(input({ lora: { rank: 0 } }), "input/option", /lora\.rank is 0/);
   await refused(input({ lora: { rank: 1, maps: [] } }), "input/option", /lora\.maps is \[\]/);
+  const also = [{ texts: TEXTS, types: { MED: "MED" } }];
+  await refused(input({ crf: false }, { also }), "input/option", /known in part need a CRF/);
   await refused(input({}, { train: [] }), "input/data", /no text to learn from has a token/);
   await refused(input({}, { labels: ["O", "B-X", "I-X"] }), "input/labels", /no label can say/);
 });
@@ -367,6 +369,8 @@ test("a state of another run is refused, by what is other", async () => {
   const named = await run(augmented({ MED: ["napa"] }), (r) => r.step === 1);
   const after = named.files.get("optimizer.safetensors")!;
   await refused(augmented({ MED: ["ace"] }, after), code, /another names/);
+  const corpus = { also: [{ texts: TEXTS, types: { MED: "MED" } }] };
+  await refused(input({}, { model, state, ...corpus }), code, /another also/);
   await refused(
     input({}, { model, state: files.get("model.safetensors") }),
     code,

@@ -139,6 +139,7 @@ test("derivatives of every loss are those of its values", () => {
     ),
     crf: crfLoss(LABELS, OFFSETS),
     "partial crf": partialCrfLoss(ALLOWED, OFFSETS),
+    "weighed crf": partialCrfLoss(ALLOWED, OFFSETS, { weights: Float64Array.of(0.5, 2) }),
     "distillation at 2": distillationLoss(teacher, 9, 2, counted),
     "distillation at 0.5": distillationLoss(teacher, 9, 0.5),
     sum: sumLoss([
@@ -217,6 +218,15 @@ test("known labels are sets of one, and where all is allowed there is nothing to
   for (const values of Object.values(gradients)) {
     assert.ok(values.every((v) => Math.abs(v) < 1e-14));
   }
+});
+
+test("weights weigh each sequence's loss", () => {
+  const point = crfPoint(9, 4, 6),
+    of = (...weights: number[]) =>
+      evaluate(partialCrfLoss(ALLOWED, OFFSETS, { weights: Float64Array.from(weights) }), point);
+  const [both, first, second] = [of(0.5, 2), of(1, 0), of(0, 1)];
+  assert.ok(Math.abs(both.value - (0.5 * first.value + 2 * second.value)) < 1e-12);
+  assert.equal(of(1, 1), evaluate(partialCrfLoss(ALLOWED, OFFSETS), point));
 });
 
 test("no CRF score is too large, too small or too equal", () => {

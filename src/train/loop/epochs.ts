@@ -14,11 +14,15 @@ import type { Labeller } from "../data/labels.ts";
 import { Resplitter } from "../data/resplit.ts";
 import type { LabelledText } from "../data/text.ts";
 import { Random } from "../random.ts";
+import { type OwnPartial, type PartialCorpus, partialOf } from "../data/partial.ts";
 import type { Augment } from "./augment.ts";
-import { join, type Sequence, sequencesOf } from "./sequences.ts";
+import { join, partialSequencesOf, type Sequence, sequencesOf } from "./sequences.ts";
 
 /** Share of the texts in which tokens are masked. */
 const MASKED = 0.7;
+
+/** Shares of an epoch that is as the data are. */
+const NOTHING: Augment = { exchange: 0, resplit: 0, mask: 0, join: 0 };
 
 /** Most texts that are joined to one. */
 const JOINED = 5;
@@ -34,6 +38,8 @@ export interface EpochParts {
   readonly augment: Augment | undefined;
   /** Further names by type, which entities may be exchanged for. */
   readonly names: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Corpora whose labels are known in part. */
+  readonly also: readonly PartialCorpus[] | undefined;
 }
 
 /** Sequences by epoch. */
@@ -41,6 +47,7 @@ export class Epochs {
   /** Those of the data as they are. */
   readonly plain: readonly Sequence[];
   readonly #parts: EpochParts;
+  readonly #also: readonly OwnPartial[];
   readonly #pools: Pools;
   readonly #mask: number;
   readonly #resplitter: Resplitter | undefined;
@@ -49,10 +56,10 @@ export class Epochs {
   /**
    * Throws {@link InputError}: `input/option` for tokens to be masked without a token for it, words to be cut that are not
    * WordPiece's, and names that nothing is exchanged for; `input/data` for names of a type that the data do not have;
-   * what a labeller throws.
+   * what a labeller and {@link partialOf} throw.
    */
   constructor(parts: EpochParts) {
-    const { texts, tokenizer, labeller, length, augment, names } = parts;
+    const { texts, tokenizer, labeller, length, augment, names, also = [] } = parts;
     if (names && !augment?.exchange) {
       throw new InputError(
         "input/option",
@@ -63,39 +70,50 @@ export class Epochs {
     this.#pools = augment?.exchange ? poolsOf(texts, names) : new Map();
     this.#mask = augment?.mask ? maskOf(tokenizer) : -1;
     this.#resplitter = augment?.resplit ? new Resplitter(tokenizer) : undefined;
+    this.#also = also.map((corpus) => partialOf(corpus, labeller.tags));
     this.plain = sequencesOf(texts, (text) => tokenizer.encode(text), tokenizer, labeller, length);
+  }
+
+  /** The whole of the further corpora, as they are, to tell them from others. */
+  further(): Sequence[] {
+    const { tokenizer, labeller, length } = this.#parts;
+    const encode = (text: string) => tokenizer.encode(text);
+    return this.#also.flatMap((corpus) =>
+      partialSequencesOf(corpus, encode, tokenizer, labeller, length)
+    );
   }
 
   /** The sequences of an epoch, counted from 0. */
   sequences(epoch: number): readonly Sequence[] {
-    const { augment } = this.#parts;
-    if (augment === undefined) return this.plain;
-    if (this.#last?.epoch !== epoch) {
-      this.#last = { epoch, sequences: this.#augmented(epoch, augment) };
-    }
+    if (this.#parts.augment === undefined && this.#also.length === 0) return this.plain;
+    if (this.#last?.epoch !== epoch) this.#last = { epoch, sequences: this.#make(epoch) };
     return this.#last.sequences;
   }
 
-  #augmented(epoch: number, augment: Augment): readonly Sequence[] {
+  #make(epoch: number): Sequence[] {
     const { texts, tokenizer, labeller, length, seed } = this.#parts, resplitter = this.#resplitter;
-    const random = (what: "exchange" | "resplit" | "mask" | "join"): Random =>
+    const { exchange, resplit, mask, join: share } = this.#parts.augment ?? NOTHING;
+    const random = (what: keyof typeof NOTHING | "further"): Random =>
       new Random(seed, what, epoch);
     const exchanging = random("exchange"), cutting = random("resplit"), masking = random("mask");
-    const changed = augment.exchange === 0
+    const changed = exchange === 0
       ? texts
       : texts.map((text) =>
-        exchanging.uniform() < augment.exchange
-          ? exchangeEntities(text, this.#pools, exchanging)
-          : text
+        exchanging.uniform() < exchange ? exchangeEntities(text, this.#pools, exchanging) : text
       );
     const encode = resplitter
-      ? (text: string) => resplitter.encode(text, augment.resplit, cutting)
+      ? (text: string) => resplitter.encode(text, resplit, cutting)
       : (text: string) => tokenizer.encode(text);
-    const sequences = sequencesOf(changed, encode, tokenizer, labeller, length);
-    const masked = augment.mask === 0
-      ? sequences
-      : sequences.map((sequence) => this.#masked(sequence, augment.mask, masking));
-    return augment.join === 0 ? masked : joined(masked, augment.join, length, random("join"));
+    const masked = (sequences: Sequence[]): Sequence[] =>
+      mask === 0 ? sequences : sequences.map((one) => this.#masked(one, mask, masking));
+    const own = masked(sequencesOf(changed, encode, tokenizer, labeller, length));
+    const choosing = random("further");
+    const further = this.#also.flatMap((corpus) => {
+      const chosen = choosing.permutation(corpus.texts.length).subarray(0, corpus.perEpoch);
+      const sample = { ...corpus, texts: Array.from(chosen, (i) => corpus.texts[i]!) };
+      return masked(partialSequencesOf(sample, encode, tokenizer, labeller, length));
+    });
+    return [...share === 0 ? own : joined(own, share, length, random("join")), ...further];
   }
 
   #masked(sequence: Sequence, share: number, random: Random): Sequence {

@@ -18,8 +18,8 @@ import type { EncoderWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { batchesOf } from "../data/batches.ts";
 import { Labeller } from "../data/labels.ts";
+import type { PartialCorpus } from "../data/partial.ts";
 import type { LabelledText } from "../data/text.ts";
-import { crfLoss } from "../losses/crf.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
 import type {
   Example,
@@ -32,7 +32,7 @@ import type {
 import { Epochs } from "./epochs.ts";
 import { LowRank } from "./low_rank.ts";
 import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
-import { addPieces, pack, type Sequence } from "./sequences.ts";
+import { addPieces, chainLossOf, pack, type Sequence } from "./sequences.ts";
 import { startModel } from "./start.ts";
 import { type Best, readState, type RunState, writeState } from "./state.ts";
 import { Validation } from "./validate.ts";
@@ -92,6 +92,8 @@ export interface FineTuneInput {
   readonly validation: readonly LabelledText[];
   /** Further names by type, which entities may be exchanged for; with `augment.exchange`. */
   readonly names?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Further corpora, which know some of the types. Only with a CRF. */
+  readonly also?: readonly PartialCorpus[] | undefined;
   /** How. */
   readonly options?: FineTuneOptions;
   /** `optimizer.safetensors` of the checkpoint that a run goes on from. */
@@ -163,8 +165,15 @@ export class FineTuning {
     const { model, labels, train, options = {} } = input, { tokenizer } = model;
     const settings = settingsOf(options, model.weights.config);
     const labeller = new Labeller(labels);
-    const { augment, length, seed } = settings, { names } = input;
-    const epochs = new Epochs({ texts: train, tokenizer, labeller, length, seed, augment, names });
+    const { augment, length, seed } = settings, { names, also } = input;
+    if (also?.length && !settings.crf) {
+      throw new InputError(
+        "input/option",
+        "corpora whose labels are known in part need a CRF, whose likelihood can leave a label open.",
+      );
+    }
+    const parts = { texts: train, tokenizer, labeller, length, seed, augment, names, also };
+    const epochs = new Epochs(parts);
     if (epochs.plain.length === 0) {
       throw new InputError("input/data", "no text to learn from has a token.");
     }
@@ -177,6 +186,12 @@ export class FineTuning {
       texts: fingerprint(epochs.plain),
       validation: fingerprint(validation?.sequences ?? []),
       ...(names && { names: fingerprintOfNames(names) }),
+      ...(also?.length && {
+        also: [
+          fingerprint(epochs.further()),
+          ...also.map(({ types, perEpoch, weight }) => ({ types, perEpoch, weight })),
+        ],
+      }),
       ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };
     // Read first: a state of another run is refused before memory is taken.
@@ -302,10 +317,12 @@ export class FineTuning {
 
   #example(indices: Int32Array): Example {
     const sequences = Array.from(indices, (i) => this.#sequence(i)), batch = pack(sequences);
+    if (this.settings.crf) {
+      return { batch, loss: chainLossOf(sequences, batch.offsets, this.#labels.length) };
+    }
     const labels = new Int32Array(batch.ids.length);
     sequences.forEach((sequence, i) => labels.set(sequence.labels, batch.offsets[i]));
-    const loss = this.settings.crf ? crfLoss(labels, batch.offsets) : crossEntropyLoss(labels);
-    return { batch, loss };
+    return { batch, loss: crossEntropyLoss(labels) };
   }
 
   #diverged(

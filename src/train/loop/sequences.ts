@@ -11,7 +11,10 @@ import { windowsOf } from "../../ner/windows.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import type { Labeller } from "../data/labels.ts";
 import type { LabelledText } from "../data/text.ts";
-import { IGNORED } from "../losses/targets.ts";
+import type { OwnPartial } from "../data/partial.ts";
+import { crfLoss, partialCrfLoss } from "../losses/crf.ts";
+import { IGNORED, OPEN } from "../losses/targets.ts";
+import type { Loss } from "../types.ts";
 
 /** A text, or a window of one. */
 export interface Sequence {
@@ -21,6 +24,8 @@ export interface Sequence {
   readonly labels: Int32Array;
   /** Where the text stands, for messages. */
   readonly where: string;
+  /** Of a text whose labels are known in part: what {@link OPEN} stands for, and a factor on its loss. */
+  readonly partial?: Pick<OwnPartial, "open" | "weight">;
 }
 
 /**
@@ -42,6 +47,42 @@ export function sequencesOf(
       where,
     }));
   });
+}
+
+/** The sequences of texts whose labels are known in part: tokens outside their entities have one of a set. */
+export function partialSequencesOf(
+  { texts, open, weight }: Pick<OwnPartial, "texts" | "open" | "weight">,
+  encode: Tokenizer["encode"],
+  specials: Pick<Tokenizer, "cls" | "sep">,
+  labeller: Labeller,
+  size: number,
+): Sequence[] {
+  return sequencesOf(texts, encode, specials, labeller, size).map((sequence) => ({
+    ...sequence,
+    labels: sequence.labels.map((label) => labeller.tags[label]?.role === "outside" ? OPEN : label),
+    partial: { open, weight },
+  }));
+}
+
+/** The CRF's loss over packed sequences, of which some are known in part. */
+export function chainLossOf(
+  sequences: readonly Sequence[],
+  offsets: Int32Array,
+  columns: number,
+): Loss {
+  const tokens = offsets.at(-1)!, labels = new Int32Array(tokens);
+  sequences.forEach((sequence, i) => labels.set(sequence.labels, offsets[i]));
+  if (sequences.every(({ partial }) => partial === undefined)) return crfLoss(labels, offsets);
+  const allowed = new Uint8Array(tokens * columns);
+  sequences.forEach(({ partial }, i) => {
+    for (let t = offsets[i]!; t < offsets[i + 1]!; t++) {
+      const label = labels[t]!;
+      if (label === OPEN) allowed.set(partial!.open, t * columns);
+      else if (label !== IGNORED) allowed[t * columns + label] = 1;
+    }
+  });
+  const weights = Float64Array.from(sequences, ({ partial }) => partial?.weight ?? 1);
+  return partialCrfLoss(allowed, offsets, { weights });
 }
 
 /** One sequence of the tokens of several, between one pair of special tokens. */

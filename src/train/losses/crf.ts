@@ -21,6 +21,8 @@ import { IGNORED } from "./targets.ts";
 export interface CrfOptions {
   /** What the loss is the mean over; tokens by default, as other losses, so that they can be added. */
   readonly per?: "token" | "sequence";
+  /** Factor on each sequence's loss; 1 by default. What the mean is over does not change. */
+  readonly weights?: Float64Array;
 }
 
 /**
@@ -80,6 +82,13 @@ function checkTokens(got: number, tokens: number): void {
   );
 }
 
+/** Tokens of a sequence that are a chain of labels. */
+interface Chain {
+  readonly rows: Int32Array;
+  /** Factor on its loss. */
+  readonly weight: number;
+}
+
 /** What tells the two losses apart. */
 interface Targets {
   inChain(token: number): boolean;
@@ -91,20 +100,22 @@ function chainLoss(
   name: string,
   tokens: number,
   offsets: Int32Array,
-  { per = "token" }: CrfOptions,
+  { per = "token", weights }: CrfOptions,
   targets: Targets,
 ): Loss {
-  const chains: Int32Array[] = [];
+  const chains: Chain[] = [];
   for (let s = 1; s < offsets.length; s++) {
     const rows: number[] = [];
     for (let t = offsets[s - 1]; t < Math.min(offsets[s], tokens); t++) {
       if (targets.inChain(t)) rows.push(t);
     }
-    if (rows.length > 0) chains.push(Int32Array.from(rows));
+    if (rows.length > 0) {
+      chains.push({ rows: Int32Array.from(rows), weight: weights?.[s - 1] ?? 1 });
+    }
   }
   const count = per === "sequence"
     ? chains.length
-    : chains.reduce((sum, { length }) => sum + length, 0);
+    : chains.reduce((sum, { rows }) => sum + rows.length, 0);
   return {
     name,
     head: "labels",
@@ -147,9 +158,9 @@ function place(address: number, steps: number, labels: number): Record<
 
 const PARAMETERS = ["crf.start", "crf.end", "crf.transitions"] as const;
 
-function evaluate(input: LossInput, chains: readonly Int32Array[], targets: Targets): number {
+function evaluate(input: LossInput, chains: readonly Chain[], targets: Targets): number {
   const { emissions, cotangent, scale, kernels, scratch } = input, labels = emissions.columns;
-  const longest = chains.reduce((most, { length }) => Math.max(most, length), 0);
+  const longest = chains.reduce((most, { rows }) => Math.max(most, rows.length), 0);
   const at = place(scratch.address, longest, labels);
   if (at.end > scratch.address + scratch.bytes) {
     throw new InputError(
@@ -178,20 +189,20 @@ function evaluate(input: LossInput, chains: readonly Int32Array[], targets: Targ
   };
 
   let loss = 0;
-  for (const chain of chains) {
+  for (const { rows: chain, weight } of chains) {
     const from = at.emissions >> 2, counts = at.perLabel >> 3;
     chain.forEach((token, step) => {
       const row = emissions.start + token * emissions.stride;
       memory.copyWithin(from + step * labels, row, row + labels);
     });
     f64.fill(0, counts, counts + chain.length * labels);
-    loss += pass(chain.length, 1);
+    loss += weight * pass(chain.length, weight);
     chain.forEach((token, step) => {
       for (let j = 0; j < labels; j++) {
         if (!targets.allows(token, j)) memory[from + step * labels + j] = -Infinity;
       }
     });
-    loss -= pass(chain.length, -1);
+    loss -= weight * pass(chain.length, -weight);
     chain.forEach((token, step) => {
       const row = cotangent.start + token * cotangent.stride;
       for (let j = 0; j < labels; j++) memory[row + j] += scale * f64[counts + step * labels + j];

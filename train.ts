@@ -86,6 +86,24 @@ export type { Augment, AugmentOptions } from "./src/train/loop/augment.ts";
 export type { LowRankOptions } from "./src/train/loop/low_rank.ts";
 export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
 
+// Pretraining.
+export { type Corpus, CorpusHash, MemoryCorpus } from "./src/train/pretrain/corpus.ts";
+export { idOf, insideWord, mark } from "./src/train/pretrain/marked.ts";
+export {
+  OBJECTIVES,
+  type PretrainOptions,
+  type PretrainSettings,
+} from "./src/train/pretrain/options.ts";
+export { HeldOut } from "./src/train/pretrain/overlap.ts";
+export { Packer, type PackingOptions } from "./src/train/pretrain/packing.ts";
+export {
+  type HeldOutRecord,
+  Pretraining,
+  type PretrainInput,
+  type PretrainRecord,
+  type PretrainStep,
+} from "./src/train/pretrain/pretrain.ts";
+
 // Vocabularies.
 export type { Encoding, Tokenizer } from "./src/tokenizer/types.ts";
 export { ENDINGS } from "./src/train/vocab/endings.ts";

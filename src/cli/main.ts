@@ -17,6 +17,7 @@ import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
+import { pretrainCommand } from "./pretrain.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
 import { vocabCommand } from "./vocab.ts";
@@ -54,6 +55,7 @@ function buildProgram(): Command {
   inspectCommand(program);
   evalCommand(program);
   vocabCommand(program);
+  pretrainCommand(program);
   trainCommand(program);
   return program;
 }

@@ -20,7 +20,7 @@ import {
   readNames,
 } from "./train_augment.ts";
 import { addDataOptions, type DataOptions, readData, reportReach } from "./train_data.ts";
-import { type LoggedRecord, TrainFolder } from "./train_folder.ts";
+import { type LoggedRecord, reached, TrainFolder } from "./train_folder.ts";
 import { TrainProgress } from "./train_progress.ts";
 import { addStartOptions, startingModel, type StartOptions } from "./train_start.ts";
 
@@ -287,7 +287,7 @@ async function run(
     },
   );
   try {
-    const records = folder.records(tuning.position);
+    const records = folder.records(reached(tuning.position));
     announce(tuning, seed, saved !== undefined);
     await follow(tuning, folder, records, options.saveSteps);
     const { curvesSvg } = await import("./curves.ts");

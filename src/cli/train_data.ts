@@ -54,19 +54,18 @@ export function addDataOptions(command: Command): Command {
     .option("--split-seed <n>", "decides which texts are held out", integer(0, 2 ** 32 - 1), 1);
 }
 
+/** The texts of a file; warnings go to stderr. */
+export function readLabelled(path: string, options: ReadOptions = {}): readonly LabelledText[] {
+  const { texts, warnings } = readTexts(readText(path), path, options);
+  for (const warning of warnings) complain(`warning: ${warning}`);
+  return texts;
+}
+
 /** Reads and splits. What is given as a file of its own is not split off. */
 export function readData(options: DataOptions): Split {
+  const { format, text, type: types, group } = options;
   const read = (paths: readonly string[]): LabelledText[] =>
-    paths.flatMap((path) => {
-      const { texts, warnings } = readTexts(readText(path), path, {
-        format: options.format,
-        text: options.text,
-        types: options.type,
-        group: options.group,
-      });
-      for (const warning of warnings) complain(`warning: ${warning}`);
-      return texts;
-    });
+    paths.flatMap((path) => readLabelled(path, { format, text, types, group }));
   const { validation, test } = options;
   const split = splitTexts(read(options.data), {
     seed: options.splitSeed,

@@ -1,10 +1,10 @@
 /**
- * The folder that a run of `edge-ner train` fills, so that it can be ended at any moment and gone on with.
+ * The folder that a run of `edge-ner train` or `pretrain` fills, so that it can be ended at any moment and gone on with.
  *
  * | name                | content                                                                          |
  * | ------------------- | -------------------------------------------------------------------------------- |
  * | `checkpoint-STEP/`  | where the run stands; written beside its place, flushed to disk, then renamed    |
- * | `train.jsonl`       | a record for each step and epoch                                                 |
+ * | `train.jsonl`       | a record for each step, epoch or look at held-out text                           |
  * | `curves.svg`        | loss, rate and scores                                                            |
  * | `report.json`       | scores on the test texts, by type; written last                                  |
  * | `model.safetensors` | and what goes with it: the best model, as a Hugging Face checkpoint              |
@@ -114,21 +114,21 @@ export class TrainFolder {
   }
 
   /** Appends to `train.jsonl`. */
-  log(record: LoggedRecord): void {
+  log(record: object): void {
     appendFileSync(this.#file("train.jsonl"), JSON.stringify(record) + "\n");
   }
 
-  /** Records up to where the run stands; what a killed run wrote beyond it is removed. */
-  records({ step, epoch }: { readonly step: number; readonly epoch: number }): LoggedRecord[] {
+  /** Records that the run has `reached`; what a killed run wrote beyond them is removed. */
+  records<Record extends object>(reached: (record: Record) => boolean): Record[] {
     const path = this.#file("train.jsonl");
     if (!existsSync(path)) return [];
-    const records = readFileSync(path, "utf8").split("\n").flatMap((line): LoggedRecord[] => {
+    const records = readFileSync(path, "utf8").split("\n").flatMap((line): Record[] => {
       try {
         return [JSON.parse(line)];
       } catch {
         return []; // the last line of a run that was killed while it wrote it
       }
-    }).filter((r) => r.kind === "step" ? r.step <= step : r.epoch <= epoch);
+    }).filter(reached);
     writeFileSync(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
     return records;
   }
@@ -150,4 +150,11 @@ export class TrainFolder {
   #file(name: string): string {
     return join(this.path, name);
   }
+}
+
+/** Whether a run of `train` that stands there has come to a record. */
+export function reached(
+  { step, epoch }: { readonly step: number; readonly epoch: number },
+): (record: LoggedRecord) => boolean {
+  return (record) => record.kind === "step" ? record.step <= step : record.epoch <= epoch;
 }

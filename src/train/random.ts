@@ -49,6 +49,8 @@ export const STREAMS = {
   mask: 7,
   join: 8,
   further: 9,
+  hide: 10,
+  replace: 11,
 } as const;
 
 /** The numbers of one stream of a seed, drawn in order. */

@@ -196,7 +196,11 @@ export function rateOf(
 }
 
 /** The rate of step `step` (from 1) of `total`: up in a straight line, then down to 0 in another. */
-export function rateAt(step: number, total: number, { rate, warmup }: Settings): number {
+export function rateAt(
+  step: number,
+  total: number,
+  { rate, warmup }: Pick<Settings, "rate" | "warmup">,
+): number {
   const rising = Math.round(warmup * total);
   return step <= rising ? rate * step / rising : rate * (total - step + 1) / (total - rising);
 }

@@ -21,7 +21,7 @@ import type { TrainableModel } from "../types.ts";
 const DEVIATION = 0.02;
 
 /** A matrix of random numbers; `part` tells matrices apart. */
-function randomMatrix(rows: number, columns: number, seed: number, part: number): F32Matrix {
+export function randomMatrix(rows: number, columns: number, seed: number, part: number): F32Matrix {
   const random = new Random(seed, "weights", part);
   const data = Float32Array.from({ length: rows * columns }, () => DEVIATION * random.normal());
   return { type: "f32", rows, columns, data };

@@ -61,7 +61,8 @@ export interface RunState {
 
 const FORMAT = "edge-ner training state 1";
 
-function tensor(data: Float32Array, shape: readonly number[]): SafeTensor {
+/** Numbers as safetensors has them. */
+export function tensor(data: Float32Array, shape: readonly number[]): SafeTensor {
   return {
     dtype: "F32",
     shape,
@@ -149,7 +150,7 @@ function checkBest(best: unknown, fail: (what: string) => never): void {
 }
 
 /** Names what is not as it was. */
-function checkRun(was: unknown, is: unknown, fail: (what: string) => never): void {
+export function checkRun(was: unknown, is: unknown, fail: (what: string) => never): void {
   const [before, now] = [was, JSON.parse(JSON.stringify(is))] as Record<string, unknown>[];
   for (const key of new Set([...Object.keys(before ?? {}), ...Object.keys(now!)])) {
     const [a, b] = [before?.[key], now![key]].map((part) => JSON.stringify(part) ?? "absent");

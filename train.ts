@@ -79,12 +79,19 @@ export {
   FineTuning,
   type MakeTrainer,
   type StepRecord,
+  type Teaching,
   type TrainRecord,
 } from "./src/train/loop/fine_tune.ts";
 export type { FineTuneOptions, Settings } from "./src/train/loop/options.ts";
 export type { Augment, AugmentOptions } from "./src/train/loop/augment.ts";
 export type { LowRankOptions } from "./src/train/loop/low_rank.ts";
 export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
+
+// Distillation.
+export { meanCrf } from "./src/train/distill/lessons.ts";
+export { type DistillOptions, type DistillSettings, LESSONS } from "./src/train/distill/options.ts";
+export { type Teacher, teacherOf } from "./src/train/distill/teacher.ts";
+export { pathLoss, type PathOptions, type TeacherScores } from "./src/train/losses/paths.ts";
 
 // Pretraining.
 export { type Corpus, CorpusHash, MemoryCorpus } from "./src/train/pretrain/corpus.ts";

@@ -10,6 +10,7 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.ts";
+import { distillCommand } from "./distill.ts";
 import { debugging, endingOf, oneLine } from "./errors.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
@@ -18,6 +19,7 @@ import { inspectCommand } from "./inspect.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
 import { pretrainCommand } from "./pretrain.ts";
+import { studentCommand } from "./student.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
 import { vocabCommand } from "./vocab.ts";
@@ -57,6 +59,8 @@ function buildProgram(): Command {
   vocabCommand(program);
   pretrainCommand(program);
   trainCommand(program);
+  studentCommand(program);
+  distillCommand(program);
   return program;
 }
 

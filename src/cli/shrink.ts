@@ -38,7 +38,8 @@ Special and added tokens stay, and so do all pieces of one character, so that no
 had none; --no-trim-singles drops those, too. A word is split otherwise than before only if one of its
 pieces was dropped. Train or at least evaluate a model again that has lost layers.`;
 
-function parseLayers(value: string): number[] {
+/** `1,5,9,12`. */
+export function parseLayers(value: string): number[] {
   if (!/^\d+(,\d+)*$/.test(value)) {
     throw new InvalidArgumentError("Expected numbers of layers from 1 with commas, like 1,5,9,12.");
   }

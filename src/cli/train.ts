@@ -8,7 +8,14 @@ import { InvalidArgumentError, Option } from "commander";
 import { ADAPTED, Ner, scoreSpans, writeAdapter, writeCheckpoint } from "../../mod.ts";
 import type { Adapted, Adapter, ModelBundle, Span, SpanScores } from "../../mod.ts";
 import { createTrainer, FineTuning, labelsOf } from "../../train.ts";
-import type { Best, FineTuneInput, FineTuneOptions, LabelledText, Split } from "../../train.ts";
+import type {
+  Best,
+  FineTuneInput,
+  FineTuneOptions,
+  LabelledText,
+  Split,
+  Teaching,
+} from "../../train.ts";
 import { scoreTable } from "./eval_tables.ts";
 import { decimal, integer } from "./model.ts";
 import { complain, print } from "./output.ts";
@@ -24,7 +31,8 @@ import { type LoggedRecord, reached, TrainFolder } from "./train_folder.ts";
 import { TrainProgress } from "./train_progress.ts";
 import { addStartOptions, startingModel, type StartOptions } from "./train_start.ts";
 
-interface TrainOptions extends DataOptions, StartOptions, AugmentArguments {
+/** What {@link addTuningOptions} parses to, with what the data and the start are. */
+export interface TrainOptions extends DataOptions, StartOptions, AugmentArguments {
   readonly output: string;
   readonly epochs: number;
   readonly seed: number;
@@ -87,7 +95,22 @@ export function trainCommand(program: Command): void {
   const command = program.command("train")
     .description("fine-tune a model on labelled texts")
     .requiredOption("-o, --output <folder>", "folder for the run and its model");
-  addAugmentOptions(addStartOptions(addDataOptions(command)))
+  addTuningOptions(addStartOptions(addDataOptions(command)))
+    .option("--no-crf", "judge each token's label alone")
+    .option("--lora <rank>", "learn low-rank adapters and a head, nothing else", integer(1, 1024))
+    .option(
+      "--lora-alpha <x>",
+      "scale of the adapters (default: twice the rank)",
+      decimal(1e-6, 1e6),
+    )
+    .option("--lora-maps <list>", `of ${ADAPTED.join(",")} (default: query,value)`, parseMaps)
+    .addHelpText("after", HELP)
+    .action((options: TrainOptions) => train(options));
+}
+
+/** Adds the options of whatever is trained on labelled texts. */
+export function addTuningOptions(command: Command): Command {
+  return addAugmentOptions(command)
     .option("--epochs <n>", "times that the data are gone through", integer(1, 1e6), 10)
     .option("--seed <n>", "decides everything that is random", integer(0, 2 ** 32 - 1), 1)
     .option("--seeds <n>", "runs, with this many seeds from --seed on", integer(1, 100), 1)
@@ -103,7 +126,6 @@ export function trainCommand(program: Command): void {
     .option("--clip <x>", "largest norm of a gradient (default: 1)", decimal(0, Infinity))
     .option("--head-rate <x>", "factor on the classifier's rate (default: 2)", decimal(0, 1e6))
     .option("--crf-rate <x>", "factor on the CRF's rate (default: 10)", decimal(0, 1e6))
-    .option("--no-crf", "judge each token's label alone")
     .option("--freeze <n>", "keep the embeddings and the n lowest layers", integer(0, 256))
     .option("--average <x>", "moving average of the weights, like 0.99", decimal(0, 0.999999))
     .addOption(
@@ -111,18 +133,9 @@ export function trainCommand(program: Command): void {
         .choices(["micro", "macro"]),
     )
     .option("--patience <n>", "stop after n epochs without a better score", integer(1, 1e6))
-    .option("--lora <rank>", "learn low-rank adapters and a head, nothing else", integer(1, 1024))
-    .option(
-      "--lora-alpha <x>",
-      "scale of the adapters (default: twice the rank)",
-      decimal(1e-6, 1e6),
-    )
-    .option("--lora-maps <list>", `of ${ADAPTED.join(",")} (default: query,value)`, parseMaps)
     .option("--save-steps <n>", "also save every n steps, not only each epoch", integer(1, 1e9))
     .option("--threads <n>", "threads to use (default: one for each core)", integer(1, 64))
-    .option("--resume", "go on with the run in the output folder")
-    .addHelpText("after", HELP)
-    .action(train);
+    .option("--resume", "go on with the run in the output folder");
 }
 
 /** `query,value` */
@@ -204,7 +217,15 @@ interface Report {
   readonly test: Readonly<Record<string, Spread>>;
 }
 
-async function train(options: TrainOptions): Promise<void> {
+/** What a student learns from beside the data, and what it starts from. */
+export interface Student {
+  readonly teaching: Teaching;
+  /** The model to start from, made of that which `--base` names. */
+  start(model: ModelBundle): ModelBundle;
+}
+
+/** Runs of one seed or several, and their report. */
+export async function train(options: TrainOptions, student?: Student): Promise<void> {
   const { output, seed, seeds, metric = "micro", resume = false } = options;
   const top = new TrainFolder(output);
   const over = resume ? top.report() as Report | undefined : undefined;
@@ -214,6 +235,7 @@ async function train(options: TrainOptions): Promise<void> {
     ...split,
     names: options.names && readNames(options.names),
     also: readFurther(options),
+    teaching: student?.teaching,
   };
   const start = await startingModel(options);
   // A model's own labels, if they are of just these types, so that its head is kept.
@@ -225,9 +247,10 @@ async function train(options: TrainOptions): Promise<void> {
   for (let own = seed; own < seed + seeds; own++) {
     const folder = seeds === 1 ? top : new TrainFolder(`${output}/seed-${own}`);
     if (seeds > 1) folder.open(resume);
+    const model = start.make(labels, own);
     const finished = await run(
       folder,
-      start.make(labels, own),
+      student?.start(model) ?? model,
       labels,
       data,
       options,
@@ -256,6 +279,7 @@ async function train(options: TrainOptions): Promise<void> {
 interface RunData extends Split {
   readonly names: FineTuneInput["names"];
   readonly also: FineTuneInput["also"];
+  readonly teaching: FineTuneInput["teaching"];
 }
 
 /** One run, from its beginning or from its last checkpoint. */
@@ -282,6 +306,7 @@ async function run(
       validation: data.validation,
       names: data.names,
       also: data.also,
+      teaching: data.teaching,
       options: fineTuneOptions(options, seed),
       state: saved?.state,
     },

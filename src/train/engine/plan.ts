@@ -120,7 +120,7 @@ export function placeTraining(
       scratch.attention_train_scratch(longest, h / heads),
     ) / 64,
   );
-  const lossBytes = model.crf ? crfScratchBytes(longest, config.labels.length) : 0;
+  const lossBytes = crfScratchBytes(longest, config.labels.length);
   // A layer takes 9 commands forward, as many again where it is recomputed, and 22 backward.
   const capacity = 40 * layers + 64 + parameters.length;
   return {

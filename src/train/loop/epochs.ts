@@ -13,6 +13,7 @@ import { exchangeEntities, type Pools, poolsOf } from "../data/exchange.ts";
 import type { Labeller } from "../data/labels.ts";
 import { Resplitter } from "../data/resplit.ts";
 import type { LabelledText } from "../data/text.ts";
+import { IGNORED } from "../losses/targets.ts";
 import { Random } from "../random.ts";
 import { type OwnPartial, type PartialCorpus, partialOf } from "../data/partial.ts";
 import type { Augment } from "./augment.ts";
@@ -40,6 +41,8 @@ export interface EpochParts {
   readonly names: Readonly<Record<string, readonly string[]>> | undefined;
   /** Corpora whose labels are known in part. */
   readonly also: readonly PartialCorpus[] | undefined;
+  /** Texts without labels, from which teachers teach. */
+  readonly unlabelled?: readonly LabelledText[] | undefined;
 }
 
 /** Sequences by epoch. */
@@ -71,7 +74,11 @@ export class Epochs {
     this.#mask = augment?.mask ? maskOf(tokenizer) : -1;
     this.#resplitter = augment?.resplit ? new Resplitter(tokenizer) : undefined;
     this.#also = also.map((corpus) => partialOf(corpus, labeller.tags));
-    this.plain = sequencesOf(texts, (text) => tokenizer.encode(text), tokenizer, labeller, length);
+    const encode = (text: string) => tokenizer.encode(text);
+    this.plain = [
+      ...sequencesOf(texts, encode, tokenizer, labeller, length),
+      ...unlabelledSequencesOf(parts, encode),
+    ];
   }
 
   /** The whole of the further corpora, as they are, to tell them from others. */
@@ -113,7 +120,12 @@ export class Epochs {
       const sample = { ...corpus, texts: Array.from(chosen, (i) => corpus.texts[i]!) };
       return masked(partialSequencesOf(sample, encode, tokenizer, labeller, length));
     });
-    return [...share === 0 ? own : joined(own, share, length, random("join")), ...further];
+    const unlabelled = masked(unlabelledSequencesOf(this.#parts, encode));
+    return [
+      ...share === 0 ? own : joined(own, share, length, random("join")),
+      ...further,
+      ...unlabelled,
+    ];
   }
 
   #masked(sequence: Sequence, share: number, random: Random): Sequence {
@@ -122,6 +134,16 @@ export class Epochs {
     for (let t = 1; t < ids.length - 1; t++) if (random.uniform() < share) ids[t] = this.#mask;
     return { ...sequence, ids };
   }
+}
+
+/** The sequences of texts without labels: no loss asks for any. */
+function unlabelledSequencesOf(
+  { unlabelled = [], tokenizer, labeller, length }: EpochParts,
+  encode: Tokenizer["encode"],
+): Sequence[] {
+  const texts = unlabelled.map((text) => ({ ...text, entities: [] }));
+  return sequencesOf(texts, encode, tokenizer, labeller, length)
+    .map((sequence) => ({ ...sequence, labels: sequence.labels.map(() => IGNORED) }));
 }
 
 /** Sequences in random order, a share of them with others behind. */

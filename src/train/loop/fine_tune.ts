@@ -8,21 +8,24 @@
  *
  * @module
  */
+import type { PackedBatch } from "../../backend/backend.ts";
 import { InputError } from "../../errors.ts";
 import type { SpanScores } from "../../eval/spans.ts";
 import { writeCheckpoint } from "../../formats/hf/write_checkpoint.ts";
 import type { Adapter } from "../../model/adapter.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
-import { linearsOf } from "../../model/linears.ts";
-import type { EncoderWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { batchesOf } from "../data/batches.ts";
 import { Labeller } from "../data/labels.ts";
 import type { PartialCorpus } from "../data/partial.ts";
 import type { LabelledText } from "../data/text.ts";
+import { type DistillOptions, distillSettingsOf } from "../distill/options.ts";
+import { Lessons } from "../distill/lessons.ts";
+import type { Teacher } from "../distill/teacher.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
 import type {
   Example,
+  Loss,
   NamedTensor,
   Parameter,
   TrainableModel,
@@ -30,6 +33,7 @@ import type {
   TrainerOptions,
 } from "../types.ts";
 import { Epochs } from "./epochs.ts";
+import { fingerprint, fingerprintOf, fingerprintOfNames } from "./fingerprint.ts";
 import { LowRank } from "./low_rank.ts";
 import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
 import { addPieces, chainLossOf, pack, type Sequence } from "./sequences.ts";
@@ -80,6 +84,14 @@ export interface EpochRecord {
 /** What a run goes through. */
 export type TrainRecord = StepRecord | EpochRecord;
 
+/** Teachers to learn from, beside the labels. */
+export interface Teaching extends DistillOptions {
+  /** Of several, the mean of their emissions is what is taught. */
+  readonly teachers: readonly Teacher[];
+  /** Texts that nobody has labelled; their entities, if they have any, are not looked at. */
+  readonly unlabelled?: readonly LabelledText[];
+}
+
 /** What is learnt from what. */
 export interface FineTuneInput {
   /** The model to start from; when a run goes on, that of the checkpoint (of adapters, the first one again). */
@@ -94,6 +106,8 @@ export interface FineTuneInput {
   readonly names?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Further corpora, which know some of the types. Only with a CRF. */
   readonly also?: readonly PartialCorpus[] | undefined;
+  /** Teachers, where a student is to learn from any. */
+  readonly teaching?: Teaching | undefined;
   /** How. */
   readonly options?: FineTuneOptions;
   /** `optimizer.safetensors` of the checkpoint that a run goes on from. */
@@ -110,6 +124,7 @@ export class FineTuning {
   readonly #tokenizer: Tokenizer;
   readonly #labels: readonly string[];
   readonly #epochs: Epochs;
+  readonly #lessons: Lessons | undefined;
   readonly #validation: Validation | undefined;
   /** What is learnt in the place of the encoder's own matrices. */
   readonly #lowRank: LowRank | undefined;
@@ -123,6 +138,7 @@ export class FineTuning {
     tokenizer: Tokenizer;
     labels: readonly string[];
     epochs: Epochs;
+    lessons: Lessons | undefined;
     totalSteps: number;
     validation: Validation | undefined;
     lowRank: LowRank | undefined;
@@ -134,6 +150,7 @@ export class FineTuning {
     this.#tokenizer = parts.tokenizer;
     this.#labels = parts.labels;
     this.#epochs = parts.epochs;
+    this.#lessons = parts.lessons;
     this.#validation = parts.validation;
     this.#lowRank = parts.lowRank;
     this.#run = parts.run;
@@ -158,8 +175,9 @@ export class FineTuning {
 
   /**
    * Makes ready. Throws {@link InputError}: `input/option` for an option out of range, `input/labels` for labels that
-   * cannot say what the data do, `input/data` for texts without tokens or names of no type of theirs; a FormatError `checkpoint/state` for a state of
-   * another run; and what making a trainer throws.
+   * cannot say what the data do or teachers of others, `input/tokenizer` for teachers with another tokenizer, `input/data`
+   * for texts without tokens or names of no type of theirs; a FormatError `checkpoint/state` for a state of another run;
+   * and what making a trainer throws.
    */
   static async create(make: MakeTrainer, input: FineTuneInput): Promise<FineTuning> {
     const { model, labels, train, options = {} } = input, { tokenizer } = model;
@@ -172,7 +190,13 @@ export class FineTuning {
         "corpora whose labels are known in part need a CRF, whose likelihood can leave a label open.",
       );
     }
-    const parts = { texts: train, tokenizer, labeller, length, seed, augment, names, also };
+    const { teachers, unlabelled, ...distill } = input.teaching ?? { teachers: [] };
+    const lessons = input.teaching &&
+      new Lessons(teachers, { labels, tokenizer, length }, distillSettingsOf(distill));
+    const parts = {
+      ...{ texts: train, tokenizer, labeller, length, seed, augment, names, also },
+      unlabelled,
+    };
     const epochs = new Epochs(parts);
     if (epochs.plain.length === 0) {
       throw new InputError("input/data", "no text to learn from has a token.");
@@ -192,6 +216,7 @@ export class FineTuning {
           ...also.map(({ types, perEpoch, weight }) => ({ types, perEpoch, weight })),
         ],
       }),
+      ...(lessons && { teaching: [lessons.settings, lessons.fingerprint] }),
       ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };
     // Read first: a state of another run is refused before memory is taken.
@@ -224,6 +249,7 @@ export class FineTuning {
       tokenizer,
       labels,
       epochs,
+      lessons,
       totalSteps,
       validation,
       lowRank,
@@ -317,12 +343,16 @@ export class FineTuning {
 
   #example(indices: Int32Array): Example {
     const sequences = Array.from(indices, (i) => this.#sequence(i)), batch = pack(sequences);
-    if (this.settings.crf) {
-      return { batch, loss: chainLossOf(sequences, batch.offsets, this.#labels.length) };
-    }
+    const { crf } = this.settings, labelled = this.#labelLoss(sequences, batch);
+    const loss = this.#lessons?.loss(sequences, batch, labelled, { crf }) ?? labelled;
+    return { batch, loss };
+  }
+
+  #labelLoss(sequences: readonly Sequence[], batch: PackedBatch): Loss {
+    if (this.settings.crf) return chainLossOf(sequences, batch.offsets, this.#labels.length);
     const labels = new Int32Array(batch.ids.length);
     sequences.forEach((sequence, i) => labels.set(sequence.labels, batch.offsets[i]));
-    return { batch, loss: crossEntropyLoss(labels) };
+    return crossEntropyLoss(labels);
   }
 
   #diverged(
@@ -485,43 +515,4 @@ function stepsOf(epochs: Epochs, settings: Settings, epoch: number): Int32Array[
     steps.push(batches.slice(i, i + accumulate));
   }
   return steps;
-}
-
-/** Tells encoders apart, by all their linear maps. */
-function fingerprintOf(weights: EncoderWeights): string {
-  let hash = FNV_OFFSET;
-  const add = (data: ArrayBufferView): void => {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, FNV_PRIME);
-  };
-  for (const { weight, bias } of linearsOf(weights)) {
-    add(weight.data);
-    add(bias);
-  }
-  return (hash >>> 0).toString(16);
-}
-
-/** Tells lists of names apart. */
-function fingerprintOfNames(names: Readonly<Record<string, readonly string[]>>): string {
-  const text = JSON.stringify(Object.entries(names).sort(([a], [b]) => a < b ? -1 : 1));
-  let hash = FNV_OFFSET;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
-  return (hash >>> 0).toString(16);
-}
-
-/** FNV-1a, 32 bits. */
-const FNV_OFFSET = 0x811c9dc5, FNV_PRIME = 0x01000193;
-
-/** Tells data apart (FNV-1a over ids and labels, 32 bits): by accident two differ in it, not by design. */
-function fingerprint(sequences: readonly Partial<Sequence>[]): string {
-  let hash = FNV_OFFSET;
-  const add = (value: number): void => {
-    hash = Math.imul(hash ^ value, FNV_PRIME);
-  };
-  for (const { ids = [], labels = [] } of sequences) {
-    ids.forEach(add);
-    labels.forEach(add);
-    add(-1);
-  }
-  return `${sequences.length} sequences, ${(hash >>> 0).toString(16)}`;
 }

@@ -129,10 +129,11 @@ function chainLoss(
 
 /** Bytes of scratch for chains of up to `steps` tokens. */
 export function crfScratchBytes(steps: number, labels: number): number {
-  return place(0, steps, labels).end;
+  return placeChain(0, steps, labels).end;
 }
 
-function place(address: number, steps: number, labels: number): Record<
+/** Where a chain's numbers lie in scratch memory. */
+export function placeChain(address: number, steps: number, labels: number): Record<
   "crf" | "parameters" | "alpha" | "beta" | "perLabel" | "state" | "row" | "emissions" | "end",
   number
 > {
@@ -156,12 +157,13 @@ function place(address: number, steps: number, labels: number): Record<
   };
 }
 
-const PARAMETERS = ["crf.start", "crf.end", "crf.transitions"] as const;
+/** A CRF's parameters, in the order in which its kernels read them. */
+export const CRF_PARAMETERS = ["crf.start", "crf.end", "crf.transitions"] as const;
 
 function evaluate(input: LossInput, chains: readonly Chain[], targets: Targets): number {
   const { emissions, cotangent, scale, kernels, scratch } = input, labels = emissions.columns;
   const longest = chains.reduce((most, { rows }) => Math.max(most, rows.length), 0);
-  const at = place(scratch.address, longest, labels);
+  const at = placeChain(scratch.address, longest, labels);
   if (at.end > scratch.address + scratch.bytes) {
     throw new InputError(
       "input/labels",
@@ -169,7 +171,7 @@ function evaluate(input: LossInput, chains: readonly Chain[], targets: Targets):
     );
   }
   const { memory } = emissions, f64 = new Float64Array(memory.buffer);
-  PARAMETERS.reduce((to, name) => {
+  CRF_PARAMETERS.reduce((to, name) => {
     const values = input.parameter(name);
     f64.set(values, to);
     return to + values.length;
@@ -208,7 +210,7 @@ function evaluate(input: LossInput, chains: readonly Chain[], targets: Targets):
       for (let j = 0; j < labels; j++) memory[row + j] += scale * f64[counts + step * labels + j];
     });
   }
-  PARAMETERS.reduce((from, name) => {
+  CRF_PARAMETERS.reduce((from, name) => {
     const length = input.parameter(name).length, gradient = input.gradient(name);
     if (gradient) { for (let i = 0; i < length; i++) gradient[i] += scale * f64[from + i]; }
     return from + length;

@@ -1,0 +1,199 @@
+/**
+ * What teachers say of a batch, and the loss that a student has from it.
+ *
+ *   loss = a labels + (1 - a) teachers
+ *
+ * Each is a sum over tokens, divided by the number of all tokens but [CLS] and [SEP]: a token that nobody has labelled
+ * has the second part alone. Of several teachers it is the mean of their emissions, and of their CRFs' scores, that is
+ * taught, which is the normalized product of their distributions.
+ *
+ * What teachers say of a sequence is kept while there is room, and asked again where there is none, or where a
+ * sequence is another one in each epoch. Since a batch changes no bit of a text's emissions, that changes time alone.
+ *
+ * @module
+ */
+import type { PackedBatch } from "../../backend/backend.ts";
+import { InputError } from "../../errors.ts";
+import type { CrfWeights } from "../../model/weights.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
+import { distillationLoss } from "../losses/distillation.ts";
+import { pathLoss } from "../losses/paths.ts";
+import { sumLoss } from "../losses/sum.ts";
+import { pack, type Sequence } from "../loop/sequences.ts";
+import type { Loss } from "../types.ts";
+import type { DistillSettings } from "./options.ts";
+import type { Teacher } from "./teacher.ts";
+
+/** Most emissions that are kept: 256 MiB. */
+const MOST_KEPT = 1 << 26;
+
+/** A student of some teachers. */
+export class Lessons {
+  readonly settings: DistillSettings;
+  readonly #teachers: readonly Teacher[];
+  /** For each teacher, its column of each of the student's labels. */
+  readonly #columns: readonly Int32Array[];
+  readonly #crf: CrfWeights | undefined;
+  readonly #kept = new WeakMap<Int32Array, Float32Array>();
+  #room: number;
+
+  /**
+   * Throws {@link InputError}: `input/labels` for teachers of other labels than `labels`, `input/tokenizer` for teachers
+   * with another tokenizer, `input/option` for one that sees less than `length` tokens, and for no teacher.
+   */
+  constructor(
+    teachers: readonly Teacher[],
+    student: {
+      readonly labels: readonly string[];
+      readonly tokenizer: Tokenizer;
+      readonly length: number;
+    },
+    settings: DistillSettings,
+    mostKept: number = MOST_KEPT,
+  ) {
+    if (teachers.length === 0) {
+      throw new InputError("input/option", "there is no teacher to learn from.");
+    }
+    for (const [i, teacher] of teachers.entries()) check(teacher, i, student);
+    this.settings = settings;
+    this.#teachers = teachers;
+    this.#columns = teachers.map(({ labels }) =>
+      Int32Array.from(student.labels, (label) => labels.indexOf(label))
+    );
+    this.#crf = meanCrf(teachers, student.labels);
+    this.#room = mostKept;
+  }
+
+  /** Tells the teachers from others. */
+  get fingerprint(): string {
+    return this.#teachers.map(({ fingerprint, crf }) => fingerprint + (crf ? " crf" : ""))
+      .join(", ");
+  }
+
+  /** The whole loss of a batch of sequences, of which some may have no labels. */
+  loss(
+    sequences: readonly Sequence[],
+    batch: PackedBatch,
+    labelled: Loss,
+    student: { readonly crf: boolean },
+  ): Loss {
+    const { alpha, temperature, lesson } = this.settings;
+    const emissions = this.emissions(sequences);
+    // All tokens but the special ones at both ends.
+    const chains = sequences.map(({ ids }, i) =>
+      Int32Array.from({ length: ids.length - 2 }, (_, t) => batch.offsets[i]! + 1 + t)
+    );
+    const taught = lesson === "marginals"
+      ? pathLoss({ emissions, crf: this.#crf }, chains, { temperature, crf: student.crf })
+      : distillationLoss(emissions, batch.ids.length, temperature, countedOf(chains, batch));
+    if (labelled.count === 0 || alpha === 0) return scaled(taught, 1 - alpha);
+    const share = labelled.count / taught.count;
+    return sumLoss([
+      { loss: taught, weight: 1 - alpha },
+      { loss: labelled, weight: alpha * share },
+    ]);
+  }
+
+  /** The teachers' emissions `[tokens, labels]`, in the student's order of labels. */
+  emissions(sequences: readonly Sequence[]): Float32Array {
+    const missing = sequences.filter(({ ids }) => !this.#kept.has(ids));
+    const fresh = new Map<Int32Array, Float32Array>();
+    if (missing.length > 0) {
+      const batch = pack(missing), all = this.#ask(batch), columns = this.#columns[0]!.length;
+      missing.forEach(({ ids }, i) => {
+        const own = all.slice(batch.offsets[i]! * columns, batch.offsets[i + 1]! * columns);
+        fresh.set(ids, own);
+        if (own.length > this.#room) return;
+        this.#room -= own.length;
+        this.#kept.set(ids, own);
+      });
+    }
+    const parts = sequences.map(({ ids }) => fresh.get(ids) ?? this.#kept.get(ids)!);
+    const out = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+    parts.reduce((at, part) => (out.set(part, at), at + part.length), 0);
+    return out;
+  }
+
+  /** The mean of what the teachers say of a batch. */
+  #ask(batch: PackedBatch): Float32Array {
+    const tokens = batch.ids.length, size = this.#columns[0]!.length;
+    const sums = new Float64Array(tokens * size);
+    this.#teachers.forEach((teacher, i) => {
+      const own = teacher.emissions(batch), columns = this.#columns[i]!;
+      for (let t = 0; t < tokens; t++) {
+        for (let j = 0; j < size; j++) sums[t * size + j]! += own[t * size + columns[j]!]!;
+      }
+    });
+    return Float32Array.from(sums, (sum) => sum / this.#teachers.length);
+  }
+}
+
+/**
+ * The mean of the teachers' CRFs for labels in this order, one that has none scoring nothing; undefined where none has
+ * any.
+ */
+export function meanCrf(
+  teachers: readonly Pick<Teacher, "labels" | "crf">[],
+  labels: readonly string[],
+): CrfWeights | undefined {
+  if (teachers.every(({ crf }) => crf === undefined)) return undefined;
+  const size = labels.length;
+  const columns = teachers.map((teacher) => labels.map((label) => teacher.labels.indexOf(label)));
+  const mean = (
+    length: number,
+    value: (crf: CrfWeights, columns: readonly number[], k: number) => number,
+  ): Float32Array =>
+    Float32Array.from({ length }, (_, k) => {
+      const values = teachers.map(({ crf }, i) => crf ? value(crf, columns[i]!, k) : 0);
+      return values.reduce((sum, one) => sum + one, 0) / teachers.length;
+    });
+  return {
+    start: mean(size, ({ start }, own, k) => start[own[k]!]!),
+    end: mean(size, ({ end }, own, k) => end[own[k]!]!),
+    transitions: mean(size * size, ({ transitions }, own, k) => {
+      return transitions[own[Math.floor(k / size)]! * size + own[k % size]!]!;
+    }),
+  };
+}
+
+function check(
+  teacher: Teacher,
+  i: number,
+  { labels, tokenizer, length }: ConstructorParameters<typeof Lessons>[1],
+): void {
+  const name = `teacher ${i + 1}`;
+  const same = teacher.labels.length === labels.length &&
+    labels.every((label) => teacher.labels.includes(label));
+  if (!same) {
+    throw new InputError(
+      "input/labels",
+      `${name} has the labels ${teacher.labels.join(", ")}; the student has ${labels.join(", ")}.`,
+    );
+  }
+  if (
+    teacher.tokenizer !== tokenizer &&
+    JSON.stringify(teacher.tokenizer.toJSON()) !== JSON.stringify(tokenizer.toJSON())
+  ) {
+    throw new InputError(
+      "input/tokenizer",
+      `${name} has another tokenizer than the student, so that their tokens are not the same.`,
+    );
+  }
+  if (teacher.maxPositions < length) {
+    throw new InputError(
+      "input/option",
+      `${name} sees ${teacher.maxPositions} tokens at once; sequences here have up to ${length}.`,
+    );
+  }
+}
+
+function countedOf(chains: readonly Int32Array[], { ids }: PackedBatch): Uint8Array {
+  const counted = new Uint8Array(ids.length);
+  for (const chain of chains) for (const token of chain) counted[token] = 1;
+  return counted;
+}
+
+/** A loss times a factor. */
+function scaled(loss: Loss, weight: number): Loss {
+  return weight === 1 ? loss : sumLoss([{ loss, weight }]);
+}

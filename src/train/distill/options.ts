@@ -1,0 +1,41 @@
+/**
+ * How a student learns from teachers: names and defaults, in one place.
+ *
+ * @module
+ */
+import { InputError, show } from "../../errors.ts";
+
+/** What is learnt from a teacher: its emissions, or the distribution that it has over label paths. */
+export const LESSONS = ["emissions", "marginals"] as const;
+
+/** How a student learns from teachers. The defaults are those of arXiv 2605.25463. */
+export interface DistillOptions {
+  /** Weight of the labels' loss; that of the teachers' is 1 less this. Default 0.5. */
+  readonly alpha?: number;
+  /** By which scores are divided before they are compared, so that what is unlikely counts, too. Default 4. */
+  readonly temperature?: number;
+  /**
+   * `emissions` (default): each token's, before any CRF. `marginals`: those of the teacher's CRF, of labels and of
+   * pairs of neighbours; of a teacher without one, those of its softmax.
+   */
+  readonly lesson?: typeof LESSONS[number];
+}
+
+/** Options with nothing left open. */
+export type DistillSettings = Required<DistillOptions>;
+
+/** Fills in defaults. Throws {@link InputError} `input/option` that names an option out of range. */
+export function distillSettingsOf(options: DistillOptions): DistillSettings {
+  const { alpha = 0.5, temperature = 4, lesson = "emissions" } = options;
+  const rules = [
+    ["alpha", alpha, "0 to below 1", alpha >= 0 && alpha < 1],
+    ["temperature", temperature, "more than 0", temperature > 0 && temperature < Infinity],
+    ["lesson", lesson, LESSONS.join(" or "), LESSONS.includes(lesson)],
+  ] as const;
+  for (const [name, value, expected, ok] of rules) {
+    if (!ok) {
+      throw new InputError("input/option", `${name} is ${show(value)}; expected ${expected}.`);
+    }
+  }
+  return { alpha, temperature, lesson };
+}

@@ -1,0 +1,53 @@
+/**
+ * A teacher: a model whose emissions a student learns from.
+ *
+ * It runs on the training kernels, with nothing learnt and nothing dropped: what comes out is what the fp32 backend
+ * computes, bit for bit, in every runtime. A packed teacher's integers are expanded first.
+ *
+ * @module
+ */
+import type { PackedBatch } from "../../backend/backend.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
+import type { CrfWeights } from "../../model/weights.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
+import { fingerprintOf } from "../loop/fingerprint.ts";
+import type { MakeTrainer } from "../loop/fine_tune.ts";
+import { startModel } from "../loop/start.ts";
+
+/** A model whose emissions can be asked for. */
+export interface Teacher {
+  /** Label names by emission column. */
+  readonly labels: readonly string[];
+  /** Absent for a model with a plain softmax head. */
+  readonly crf: CrfWeights | undefined;
+  /** Text to ids: must be the student's. */
+  readonly tokenizer: Tokenizer;
+  /** Longest sequence. */
+  readonly maxPositions: number;
+  /** Tells teachers apart. */
+  readonly fingerprint: string;
+  /** Emissions `[tokens, labels]`, the same bits in any batch. */
+  emissions(batch: PackedBatch): Float32Array;
+  /** Gives memory back. */
+  close(): void;
+}
+
+/** A teacher of a model; batches hold at most `tokens` tokens. Throws what making a trainer throws. */
+export async function teacherOf(
+  make: MakeTrainer,
+  { weights, crf, tokenizer }: ModelBundle,
+  tokens: number,
+): Promise<Teacher> {
+  const { labels, maxPositions } = weights.config;
+  const model = startModel({ weights, crf: undefined, tokenizer }, { labels, crf: false, seed: 0 });
+  const trainer = await make(model, { maxTokens: tokens, dropout: 0, rateOf: () => 0 });
+  return {
+    labels,
+    crf,
+    tokenizer,
+    maxPositions,
+    fingerprint: fingerprintOf(model.weights),
+    emissions: (batch) => trainer.emissions(batch),
+    close: () => trainer.close(),
+  };
+}

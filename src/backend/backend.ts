@@ -77,6 +77,12 @@ export interface ThreadState {
   readonly chunks: readonly number[];
 }
 
+/**
+ * Asked by long work every few milliseconds: a promise to wait for before going on, so that the calling thread can do
+ * something else; undefined to go on at once. What it throws or rejects with ends the work.
+ */
+export type Pause = () => Promise<void> | undefined;
+
 /** Weights and tensors of one encoder, and the operations on them. */
 export interface Backend {
   /** For people: `reference`, `wasm fp32`, `wasm int8`. */
@@ -106,8 +112,11 @@ export interface Backend {
   attention(qkv: Tensor, out: Tensor): void;
   /** x = LayerNorm(x + update). */
   addNorm(x: Tensor, update: Tensor, norm: Norm): void;
-  /** Copies a tensor out, row-major, `[tokens, width]`. */
-  read(x: Tensor): Promise<Float32Array>;
+  /**
+   * Copies a tensor out, row-major, `[tokens, width]`. No other run may begin before it has resolved; one may after it
+   * was rejected.
+   */
+  read(x: Tensor, pause?: Pause): Promise<Float32Array>;
   /** Gives memory back; the backend cannot be used afterwards. */
   close(): void;
 }

@@ -7,13 +7,17 @@
  *
  * @module
  */
-import type { Backend, PackedBatch } from "./backend.ts";
+import type { Backend, PackedBatch, Pause } from "./backend.ts";
 
 /**
  * Emissions (pre-CRF logits) of every token of the batch: float32, row-major, `[tokens, labels]`,
  * sequences one after the other as they were packed.
  */
-export function encode(backend: Backend, batch: PackedBatch): Promise<Float32Array> {
+export function encode(
+  backend: Backend,
+  batch: PackedBatch,
+  pause?: Pause,
+): Promise<Float32Array> {
   const { embedded, hidden, qkv, context, update, inner, emissions } = backend.workspace;
   const { embeddingProjection } = backend;
   backend.begin(batch);
@@ -31,5 +35,5 @@ export function encode(backend: Backend, batch: PackedBatch): Promise<Float32Arr
     backend.addNorm(hidden, update, layer.feedForwardNorm);
   }
   backend.linear(hidden, backend.classifier, emissions);
-  return backend.read(emissions);
+  return backend.read(emissions, pause);
 }

@@ -2,7 +2,8 @@
  * The CRF layer: best label path, and how probable each span of it is.
  *
  * Runs on the kernels of kernels/crf.ts in a small memory of its own, block by block, so that any backend
- * can feed it and a text of any length fits. A model without a CRF is one whose transitions are all zero:
+ * can feed it and a text of any length fits. Long sequences can be done in pieces, a block each (the generators); only
+ * one at a time, since what passes from block to block stays in that memory. A model without a CRF is one whose transitions are all zero:
  * the best path is then each token's best label, still under the tag scheme's constraints, and a span's
  * score the product of softmax probabilities.
  *
@@ -60,6 +61,14 @@ function place(labels: number, parameterBytes: number): Blocks {
     scratch: arena.take(CRF_SCRATCH_ROWS * row),
     back: arena.take(BLOCK * labels * Uint16Array.BYTES_PER_ELEMENT),
   };
+}
+
+/** Carries out work that is done in pieces, all at once. */
+export function atOnce<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 }
 
 /** A linear-chain CRF over a label set. */
@@ -151,6 +160,11 @@ export class Crf {
 
   /** Best path through `emissions`, float32 `[tokens, labels]`. Of equal paths, the lower labels win. */
   decode(emissions: Float32Array): Path {
+    return atOnce(this.decoding(emissions));
+  }
+
+  /** {@link decode} in pieces. */
+  *decoding(emissions: Float32Array): Generator<void, Path> {
     const steps = this.#steps(emissions), n = this.size, labels = new Int32Array(steps);
     if (steps === 0) return { labels, score: 0 };
     const { crf, emissions: block, state, back } = this.#blocks;
@@ -160,6 +174,7 @@ export class Crf {
       this.#feed(emissions, from, count);
       this.#kernels.crf_viterbi(block, count, n, crf, state, back, from === 0 ? 1 : 0);
       previous.set(new Uint16Array(this.#memory.buffer, back, count * n), from * n);
+      if (from + count < steps) yield;
     }
     const scores = new Float64Array(this.#memory.buffer, state, n);
     let best = 0, score = -Infinity;
@@ -176,6 +191,11 @@ export class Crf {
 
   /** Forward-backward over `emissions`, float32 `[tokens, labels]`, at least one token. */
   lattice(emissions: Float32Array): Lattice {
+    return atOnce(this.summing(emissions));
+  }
+
+  /** {@link lattice} in pieces. */
+  *summing(emissions: Float32Array): Generator<void, Lattice> {
     const steps = this.#steps(emissions), n = this.size, kernels = this.#kernels;
     if (steps === 0) {
       throw new InputError("input/emissions", "a lattice needs at least one token.");
@@ -189,6 +209,7 @@ export class Crf {
       kernels.crf_forward(block, count, n, crf, rows, scratch, from === 0 ? 1 : 0);
       alpha.set(rowViews.subarray(n, (count + 1) * n), from * n);
       rowViews.copyWithin(0, count * n, (count + 1) * n);
+      if (from + count < steps) yield;
     }
     const logPartition = kernels.crf_partition(rows, n, crf);
     for (let to = steps; to > 0;) {
@@ -197,6 +218,7 @@ export class Crf {
       kernels.crf_backward(block, count, n, crf, rows, state, scratch, to === steps ? 1 : 0);
       beta.set(rowViews.subarray(0, count * n), from * n);
       to = from;
+      if (to > 0) yield;
     }
     return { alpha, beta, logPartition };
   }

@@ -1,12 +1,36 @@
 /**
- * How an operation is cut into chunks, which threads share (kernels/schedule.ts).
+ * How an operation is cut: into commands, between which the calling thread may do something else (program.ts), and
+ * each command into chunks, which threads share (kernels/schedule.ts).
  *
- * How finely decides how well threads share it and how well it fits caches, and nothing else: no bit depends
- * on it.
+ * How finely decides how well threads share it, how well it fits caches and how long a thread is kept, and nothing
+ * else: no bit depends on it.
  *
  * @module
  */
 import { LAST_ROWS, PANEL } from "./contract.ts";
+
+/**
+ * Multiplications that a thread may be kept with: half a millisecond to 2 ms of one thread's int8, by engine and
+ * processor, and two or
+ * three times that in float32.
+ */
+export const PIECE_WORK = 1 << 25;
+
+/**
+ * What an element takes, in multiplications of a product, where an operation goes once over its rows: to be normalized
+ * or quantized, and to pass through an activation function first.
+ */
+export const ELEMENT_WORK = 16;
+export const ACTIVATION_WORK = 128;
+
+/** Panels of the commands that a product of `work` multiplications is cut into: a multiple of the panels of a tile. */
+export function panelsOfPiece(panels: number, work: number): number {
+  const pieces = Math.max(1, Math.ceil(work / PIECE_WORK));
+  return Math.ceil(panels / pieces / PANELS_TOGETHER) * PANELS_TOGETHER;
+}
+
+/** Most panels that a tile goes over. */
+const PANELS_TOGETHER = 4;
 
 /** How rows are cut: the last chunk takes what is left, up to 7 rows more than the others. */
 export interface RowCut {

@@ -1,5 +1,6 @@
 /**
- * A model and kernels to the parts of a recogniser: options are checked, the backend is chosen and filled.
+ * A model and kernels to the parts of a recogniser: the backend is chosen and filled. Options were checked by who
+ * asks (`check_options.ts`).
  *
  * @module
  */
@@ -17,7 +18,6 @@ import type { ModelBundle } from "../model/bundle.ts";
 import { linearsOf } from "../model/linears.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
-import { checkOptions } from "./check_options.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./recogniser.ts";
 
@@ -77,7 +77,6 @@ function threadsFor(
  * The parts of a recogniser, ready for its constructor.
  *
  * @param parts the model's matrices as they arrive, where they are not in the bundle yet
- * @throws {InputError} `input/option` for an option that is out of range
  * @throws {ModelError} if the model's parts do not fit together
  * @throws {RuntimeError} if no kernel module can run here, or memory is refused
  */
@@ -86,7 +85,6 @@ export async function assemble(
   options: NerOptions & KernelOptions,
   parts?: AsyncIterable<MatrixPart>,
 ): Promise<Parts> {
-  checkOptions(options);
   const { tokenizer, crf } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
   const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));

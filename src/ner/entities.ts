@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Crf } from "../crf/crf.ts";
+import { atOnce, type Crf } from "../crf/crf.ts";
 import { continuation, spansOf, type Tag } from "../crf/scheme.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { placeOf } from "./places.ts";
@@ -34,14 +34,25 @@ export interface Entity {
  */
 export function entitiesOf(
   text: string,
-  { starts, ends }: Pick<Encoding, "starts" | "ends">,
+  places: Pick<Encoding, "starts" | "ends">,
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
 ): Entity[] {
-  const path = crf.decode(emissions).labels, spans = spansOf(path, tags);
+  return atOnce(findingEntities(text, places, emissions, crf, tags));
+}
+
+/** {@link entitiesOf} in pieces; nobody else may ask the CRF before the last. */
+export function* findingEntities(
+  text: string,
+  { starts, ends }: Pick<Encoding, "starts" | "ends">,
+  emissions: Float32Array,
+  crf: Crf,
+  tags: readonly Tag[],
+): Generator<void, Entity[]> {
+  const path = (yield* crf.decoding(emissions)).labels, spans = spansOf(path, tags);
   if (spans.length === 0) return [];
-  const lattice = crf.lattice(emissions);
+  const lattice = yield* crf.summing(emissions);
   return spans.flatMap((span): Entity[] => {
     const place = placeOf(span, starts, ends);
     if (!place) return [];

@@ -43,3 +43,19 @@ export interface KernelOptions {
    */
   threading?: Threading | string;
 }
+
+/** How far a call has come. */
+export interface Progress {
+  /** Tokens of the texts that have been through the encoder. */
+  readonly done: number;
+  /** Tokens of all texts of the call. */
+  readonly total: number;
+}
+
+/** What a caller decides for one call. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason, in some milliseconds. The recogniser works on. */
+  signal?: AbortSignal;
+  /** Told after each pass of the encoder, the last time when nothing is left. What it throws ends the call. */
+  onProgress?: (progress: Progress) => void;
+}

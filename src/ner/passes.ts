@@ -7,9 +7,10 @@
  *
  * @module
  */
-import type { Backend } from "../backend/backend.ts";
+import type { Backend, Pause } from "../backend/backend.ts";
 import { encode } from "../backend/encoder.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
+import type { Queue } from "./turns.ts";
 import { type Window, windowsOf } from "./windows.ts";
 
 /** One text on its way through the encoder. */
@@ -28,33 +29,52 @@ interface Piece {
 /** The special tokens around each window, and where they come from. */
 type Specials = Pick<Tokenizer, "cls" | "sep">;
 
+/** How passes share the encoder and the thread with all else. */
+export interface Passes {
+  readonly pause: Pause;
+  /** The encoder's: it has tensors for one pass at a time. */
+  readonly queue: Queue;
+  /** Called before every pass; what it throws ends the run. */
+  check(): void;
+  /** Called after every pass with the tokens whose emissions it gave. */
+  passed(tokens: number): void;
+}
+
 /**
- * Emissions of each text, float32 `[tokens, labels]`, special tokens left out.
- *
- * @param beforePass is called before every pass of the encoder; what it throws ends the run
+ * Most values of a row-wise operation in one pass: what is quantized with an activation function before takes some 4 ns
+ * a value, and cannot be interrupted. A text's window is one pass in any case.
  */
+const PASS_VALUES = 1 << 20;
+
+/** Emissions of each text, float32 `[tokens, labels]`, special tokens left out. */
 export async function emissionsOf(
   backend: Backend,
   encodings: readonly Pick<Encoding, "ids">[],
   specials: Specials,
-  beforePass: () => void,
+  { pause, queue, check, passed }: Passes,
 ): Promise<Float32Array[]> {
-  const { maxTokens, config } = backend;
-  const size = Math.min(config.maxPositions, maxTokens) - 2;
+  const { config } = backend;
+  const longest = Math.min(config.maxPositions, backend.maxTokens), size = longest - 2;
+  const widest = Math.max(config.hiddenSize, config.feedForwardSize);
+  const most = Math.min(backend.maxTokens, Math.max(longest, Math.floor(PASS_VALUES / widest)));
   const jobs = encodings.map(({ ids }): Job => ({
     ids,
     emissions: new Float32Array(ids.length * config.labels.length),
   }));
   let pieces: Piece[] = [], tokens = 0;
   const pass = async (): Promise<void> => {
-    beforePass();
-    await encodePieces(backend, pieces, tokens, specials);
+    await queue.run(async () => {
+      check();
+      await encodePieces(backend, pieces, tokens, specials, pause);
+    });
+    passed(pieces.reduce((sum, { window }) => sum + window.keepEnd - window.keepStart, 0));
     pieces = [], tokens = 0;
+    await pause();
   };
   for (const job of jobs) {
     for (const window of windowsOf(job.ids.length, size)) {
       const length = window.end - window.start + 2;
-      if (tokens + length > maxTokens) await pass();
+      if (tokens + length > most) await pass();
       pieces.push({ job, window });
       tokens += length;
     }
@@ -69,6 +89,7 @@ async function encodePieces(
   pieces: readonly Piece[],
   tokens: number,
   { cls, sep }: Specials,
+  pause: Pause,
 ): Promise<void> {
   const labels = backend.config.labels.length;
   const ids = new Int32Array(tokens), offsets = new Int32Array(pieces.length + 1);
@@ -80,7 +101,7 @@ async function encodePieces(
     ids[at++] = sep;
     offsets[i + 1] = at;
   });
-  const rows = await encode(backend, { ids, offsets });
+  const rows = await encode(backend, { ids, offsets }, pause);
   pieces.forEach(({ job, window }, i) => {
     const { start, keepStart, keepEnd } = window, first = offsets[i] + 1 + keepStart - start;
     job.emissions.set(

@@ -6,13 +6,16 @@
  *
  * @module
  */
-import type { Backend } from "../backend/backend.ts";
+import type { Backend, Pause } from "../backend/backend.ts";
 import type { Crf } from "../crf/crf.ts";
 import { parseTags, type Tag } from "../crf/scheme.ts";
-import { InputError } from "../errors.ts";
+import { InputError, show } from "../errors.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
-import { entitiesOf, type Entity } from "./entities.ts";
+import { checkCall } from "./check_options.ts";
+import { type Entity, findingEntities } from "./entities.ts";
+import type { CallOptions } from "./options.ts";
 import { emissionsOf } from "./passes.ts";
+import { eventLoop, inTurns, Queue } from "./turns.ts";
 
 /** A token of a text. */
 export interface Token {
@@ -81,10 +84,23 @@ export interface Parts {
   readonly threadsReason: string | undefined;
 }
 
-/** A loaded recogniser. Calls may overlap; `close()` gives its memory back. */
+/** A text on its way, and what lets others have their turn. */
+interface Run {
+  readonly text: string;
+  readonly encoding: Encoding;
+  readonly emissions: Float32Array;
+}
+
+/**
+ * A loaded recogniser. Calls may overlap: they take turns, and none blocks the thread for long (`turns.ts`).
+ * `close()`, or the end of a `using` block, gives its memory back.
+ */
 export class Recogniser {
   readonly #parts: Parts;
   readonly #tags: readonly Tag[];
+  /** The encoder and the CRF each do one thing at a time. */
+  readonly #encoder = new Queue();
+  readonly #decoder = new Queue();
   #closed = false;
 
   /** Takes parts that fit together. */
@@ -93,39 +109,42 @@ export class Recogniser {
     this.#tags = parseTags(parts.info.labels);
   }
 
-  /** Entities of one text, from left to right. An empty text has none. */
-  async extract(text: string): Promise<Entity[]> {
-    return (await this.extractBatch([text]))[0];
+  /**
+   * Entities of one text, from left to right. An empty text has none.
+   *
+   * @throws {InputError} `input/type` for what is no string, `input/option` for an option that is none, `input/closed`
+   * @throws the signal's reason when it is aborted
+   */
+  async extract(text: string, options: CallOptions = {}): Promise<Entity[]> {
+    return (await this.#extract([text], options, "extract"))[0];
   }
 
-  /** Entities of several texts, in their order; the same, bit for bit, as of each text alone. */
-  async extractBatch(texts: readonly string[]): Promise<Entity[][]> {
-    const runs = await this.#encode(texts, "extractBatch");
-    return runs.map(({ text, encoding, emissions }) =>
-      entitiesOf(text, encoding, emissions, this.#parts.crf, this.#tags)
-    );
+  /**
+   * Entities of several texts, in their order; the same, bit for bit, as of each text alone.
+   *
+   * @throws as {@link extract}
+   */
+  async extractBatch(texts: readonly string[], options: CallOptions = {}): Promise<Entity[][]> {
+    return await this.#extract(texts, options, "extractBatch");
   }
 
   /** Tokens of a text with their places, special tokens left out. */
   tokenize(text: string): Token[] {
-    this.#checkOpen();
-    return this.#tokens(this.#parts.tokenizer.encode(text));
+    this.#checkOpen("tokenize");
+    return this.#tokens(this.#encodeText(text, "tokenize"));
   }
 
-  /** What the encoder says of each token of a text, before the CRF. */
-  async emissions(text: string): Promise<Emissions> {
-    return (await this.emissionsBatch([text]))[0];
+  /** What the encoder says of each token of a text, before the CRF. Throws as {@link extract}. */
+  async emissions(text: string, options: CallOptions = {}): Promise<Emissions> {
+    return (await this.#emissions([text], options, "emissions"))[0];
   }
 
-  /** Emissions of several texts, in their order; the same, bit for bit, as of each text alone. */
-  async emissionsBatch(texts: readonly string[]): Promise<Emissions[]> {
-    const { labels } = this.#parts.info;
-    const runs = await this.#encode(texts, "emissionsBatch");
-    return runs.map(({ encoding, emissions }) => ({
-      labels,
-      tokens: this.#tokens(encoding),
-      data: emissions,
-    }));
+  /**
+   * Emissions of several texts, in their order; the same, bit for bit, as of each text alone. Throws as
+   * {@link extract}.
+   */
+  async emissionsBatch(texts: readonly string[], options: CallOptions = {}): Promise<Emissions[]> {
+    return await this.#emissions(texts, options, "emissionsBatch");
   }
 
   /** What runs, and how much memory it takes. */
@@ -142,28 +161,88 @@ export class Recogniser {
     this.#closed = true;
   }
 
-  #checkOpen(): void {
+  /** {@link close}, at the end of a block with `using ner = await Ner.load(...)`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #checkOpen(method: string): void {
     if (!this.#closed) return;
     throw new InputError(
       "input/closed",
-      "this recogniser has been closed; load the model again to use it.",
+      `${method}: this recogniser has been closed; load the model again to use it.`,
     );
+  }
+
+  /** Tokens of a text, or an error that names the method. */
+  #encodeText(text: string, method: string): Encoding {
+    if (typeof text !== "string") {
+      throw new InputError("input/type", `${method} takes strings; got ${show(text)}.`);
+    }
+    return this.#parts.tokenizer.encode(text);
+  }
+
+  async #emissions(
+    texts: readonly string[],
+    options: CallOptions,
+    method: string,
+  ): Promise<Emissions[]> {
+    const { labels } = this.#parts.info;
+    const runs = await this.#encode(texts, options, method);
+    return runs.map(({ encoding, emissions }) => ({
+      labels,
+      tokens: this.#tokens(encoding),
+      data: emissions,
+    }));
+  }
+
+  async #extract(
+    texts: readonly string[],
+    options: CallOptions,
+    method: string,
+  ): Promise<Entity[][]> {
+    const runs = await this.#encode(texts, options, method);
+    const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
+    for (const { text, encoding, emissions } of runs) {
+      found.push(
+        await this.#decoder.run(() =>
+          inTurns(findingEntities(text, encoding, emissions, crf, this.#tags), pause)
+        ),
+      );
+      await pause();
+    }
+    return found;
   }
 
   /** Texts with their tokens and these tokens' emissions. */
   async #encode(
     texts: readonly string[],
+    options: CallOptions,
     method: string,
-  ): Promise<{ text: string; encoding: Encoding; emissions: Float32Array }[]> {
+  ): Promise<Run[]> {
     if (!Array.isArray(texts)) {
-      throw new InputError("input/type", `${method} takes an array of strings.`);
+      throw new InputError(
+        "input/type",
+        `${method} takes an array of strings; got ${show(texts)}.`,
+      );
     }
-    this.#checkOpen();
-    const { backend, tokenizer } = this.#parts;
+    this.#checkOpen(method);
+    const { onProgress } = checkCall(options, method);
+    const { backend, tokenizer } = this.#parts, pause = pauseOf(options);
     // Array.from sees the holes of a sparse array, which map() passes over; and the caller may go on with its own.
-    const own = Array.from(texts) as string[];
-    const encodings = own.map((text) => tokenizer.encode(text));
-    const emissions = await emissionsOf(backend, encodings, tokenizer, () => this.#checkOpen());
+    const own = Array.from(texts) as string[], encodings: Encoding[] = [];
+    for (const text of own) {
+      await pause();
+      encodings.push(this.#encodeText(text, method));
+    }
+    const total = encodings.reduce((sum, { ids }) => sum + ids.length, 0);
+    let done = 0;
+    const emissions = await emissionsOf(backend, encodings, tokenizer, {
+      pause,
+      queue: this.#encoder,
+      check: () => this.#checkOpen(method),
+      passed: (tokens) => onProgress?.({ done: done += tokens, total }),
+    });
     return own.map((text, i) => ({ text, encoding: encodings[i], emissions: emissions[i] }));
   }
 
@@ -175,4 +254,13 @@ export class Recogniser {
       end: ends[i],
     }));
   }
+}
+
+/** The event loop's pause, which also ends a call whose signal is aborted. */
+function pauseOf({ signal }: CallOptions): Pause {
+  return (): Promise<void> | undefined => {
+    signal?.throwIfAborted();
+    const turn = eventLoop.pause();
+    return signal === undefined ? turn : turn?.then(() => signal.throwIfAborted());
+  };
 }

@@ -10,15 +10,16 @@
  * @module
  */
 import { platform } from "#platform";
-import { InputError, RuntimeError } from "../errors.ts";
+import { InputError, RuntimeError, show } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
 import { type ByteSource, collectModel, streamPackage } from "../formats/package/stream.ts";
+import { MAX_THREADS } from "../kernels/contract.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
-import { checkOptions } from "../ner/check_options.ts";
+import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
 import type { ModelSource, Opened } from "./source.ts";
 import { threadsOf } from "./threading.ts";
@@ -32,6 +33,8 @@ export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
    */
   threads?: number;
 }
+
+const LOAD_RULES: Rules<LoadOptions> = { ...MODEL_RULES, threads: integer(1, MAX_THREADS) };
 
 /** Opens a source, and says what is wrong with a lone ONNX file. */
 async function open(source: ModelSource): Promise<Opened> {
@@ -71,7 +74,9 @@ export async function loadBundle(
   source: ModelSource,
   options: Pick<NerOptions, "allowStripAccents"> = {},
 ): Promise<ModelBundle> {
-  return await modelIn(await open(source), checkOptions(options));
+  const { allowStripAccents } = MODEL_RULES;
+  checkOptions(options, "loadBundle", { allowStripAccents });
+  return await modelIn(await open(source), options);
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
@@ -93,10 +98,10 @@ export class Ner extends Recogniser {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Ner> {
     // Kernels first, which takes a millisecond: where they cannot run, nothing is downloaded in vain.
-    const ready = await withKernels(options), opened = await open(source);
+    const ready = await withKernels(options, "Ner.load"), opened = await open(source);
     return "chunks" in opened
-      ? await this.fromStream(opened, ready)
-      : await this.fromBundle(await modelIn(opened, options), ready);
+      ? await this.#assembled(opened, ready)
+      : new this(await assemble(await modelIn(opened, options), ready));
   }
 
   /**
@@ -107,10 +112,14 @@ export class Ner extends Recogniser {
    * @throws as {@link Ner.fromBytes}, and whatever `source.chunks` throws
    */
   static async fromStream(source: ByteSource, options: LoadOptions = {}): Promise<Ner> {
-    const ready = await withKernels(options).catch(async (error) => {
+    const ready = await withKernels(options, "Ner.fromStream").catch(async (error) => {
       await source.chunks[Symbol.asyncIterator]().return?.();
       throw error;
     });
+    return await this.#assembled(source, ready);
+  }
+
+  static async #assembled(source: ByteSource, ready: NerOptions & KernelOptions): Promise<Ner> {
     const model = await streamPackage(source, { allowStripAccents: ready.allowStripAccents });
     try {
       return new this(await assemble(model.bundle, ready, model.parts));
@@ -128,10 +137,14 @@ export class Ner extends Recogniser {
    */
   static async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
     if (!(bytes instanceof Uint8Array)) {
-      throw new InputError("input/bytes", "a packed model must be given as a Uint8Array.");
+      throw new InputError(
+        "input/bytes",
+        `Ner.fromBytes takes a packed model as a Uint8Array; got ${show(bytes)}.`,
+      );
     }
-    const { allowStripAccents } = checkOptions(options);
-    return await this.fromBundle(readPackage(bytes, { allowStripAccents }), options);
+    const ready = await withKernels(options, "Ner.fromBytes");
+    const { allowStripAccents } = ready;
+    return new this(await assemble(readPackage(bytes, { allowStripAccents }), ready));
   }
 
   /**
@@ -140,7 +153,7 @@ export class Ner extends Recogniser {
    * @throws {ModelError} if its parts do not fit together
    */
   static async fromBundle(bundle: ModelBundle, options: LoadOptions = {}): Promise<Ner> {
-    return new this(await assemble(bundle, await withKernels(options)));
+    return new this(await assemble(bundle, await withKernels(options, "Ner.fromBundle")));
   }
 
   /**
@@ -149,15 +162,18 @@ export class Ner extends Recogniser {
    * @throws what {@link Ner.load} throws for a folder that it could read
    */
   static async fromExport(files: ExportFiles, options: LoadOptions = {}): Promise<Ner> {
-    const { allowStripAccents } = checkOptions(options);
-    return await this.fromBundle(bundleFromExport(files, { allowStripAccents }), options);
+    const ready = await withKernels(options, "Ner.fromExport");
+    const { allowStripAccents } = ready;
+    return new this(await assemble(bundleFromExport(files, { allowStripAccents }), ready));
   }
 }
 
 /** Options with everything that the core wants of a runtime. */
-async function withKernels(options: LoadOptions): Promise<NerOptions & KernelOptions> {
-  checkOptions(options);
-  // The core's ways to make a recogniser lead through one another, and so pass here twice.
+async function withKernels(
+  options: LoadOptions,
+  method: string,
+): Promise<NerOptions & KernelOptions> {
+  checkOptions(options, method, LOAD_RULES);
   const threading = options.threading ??
     (options.backend === "reference" && options.threads === undefined
       ? undefined

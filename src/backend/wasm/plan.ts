@@ -19,6 +19,7 @@ import {
   type WasmTensor,
 } from "./layout.ts";
 import { COMMAND_BYTES, CONTROL_BYTES, ROW_PARAMS } from "../../kernels/contract.ts";
+import { PIECE_WORK } from "../../kernels/cut.ts";
 import type { Sizes } from "../../kernels/module.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
 
@@ -108,9 +109,12 @@ export function placeEncoder(
   const projection = weights.embeddingProjection &&
     placeLinear(arena, precision, { outputs: h, inputs: e });
   const hidden = placeTensor(arena, maxTokens, h);
-  // A layer takes 12 commands at most, embeddings and classifier fewer.
-  const commands = 12 * config.layers + 12;
   const longest = Math.min(maxTokens, config.maxPositions), d = paddedHead(config);
+  // A layer takes 12 commands at most, embeddings and classifier fewer; what is cut into several takes more.
+  const layerWork = maxTokens * (h * 4 * wide + 2 * h * f + 4 * longest * wide);
+  const projectionWork = maxTokens * h * (e + labels);
+  const commands = 12 * config.layers + 12 +
+    2 * Math.ceil((config.layers * layerWork + projectionWork) / PIECE_WORK);
   const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
   const scratchBytes = Math.ceil(scratch(longest, d) / 64) * 64;
   const plan: Plan = {

@@ -5,8 +5,9 @@
  * linear layer, sums in int32, and likewise in attention (kernels/attention_int8.ts); softmax, LayerNorm and
  * residuals stay float32.
  *
- * Operations write commands; {@link WasmBackend.read} has the kernels carry them out, all at once, on as many
- * threads as there are. An operation whose output is quantized next is not written by itself: an activation
+ * Operations write commands; {@link WasmBackend.read} has the kernels carry them out, on as many threads as there
+ * are, all at once or in pieces of a few milliseconds, for which products and attention are cut into several commands.
+ * An operation whose output is quantized next is not written by itself: an activation
  * function, or a residual with its LayerNorm, waits until a linear layer asks for the tensor, and is then done
  * row by row in the command that quantizes it.
  *
@@ -22,8 +23,18 @@ import {
   COMMANDS,
   CONTROL_MAY_SLEEP,
   CONTROL_TAKEN,
+  PANEL,
+  PANEL_PARAMS,
 } from "../../kernels/contract.ts";
-import { cutProduct, cutRows, type RowCut } from "../../kernels/cut.ts";
+import {
+  ACTIVATION_WORK,
+  cutProduct,
+  cutRows,
+  ELEMENT_WORK,
+  panelsOfPiece,
+  PIECE_WORK,
+  type RowCut,
+} from "../../kernels/cut.ts";
 import type { Kernels } from "../../kernels/exports.ts";
 import { type ChosenKernels, instantiateKernels } from "../../kernels/module.ts";
 import { Program } from "../../kernels/program.ts";
@@ -32,7 +43,7 @@ import { type Activation, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
-import type { Backend, PackedBatch, ThreadState } from "../backend.ts";
+import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import {
   paddedHead,
@@ -221,6 +232,7 @@ export class WasmBackend implements Backend {
     this.#settleFor(out);
     const { ids, positionIds, words, wordScales, positions, embeddingNorm } = this.#plan;
     const { rows: chunkRows, chunks } = this.#rows(1);
+    const work = this.#tokens * out.width * ELEMENT_WORK;
     this.#program.add(`embed_${this.#plan.wordType}`, chunks, {
       x: out.address,
       n: out.width,
@@ -234,7 +246,7 @@ export class WasmBackend implements Backend {
       epsilon: this.config.layerNormEpsilon,
       rows: this.#tokens,
       chunkRows,
-    });
+    }, work);
   }
 
   linear(x: WasmTensor, linear: WasmLinear, out: WasmTensor): void {
@@ -246,22 +258,28 @@ export class WasmBackend implements Backend {
     const shape = int8
       ? { rowBytes: this.#chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
       : { rowBytes: 4 * k, block: 4 };
-    const cut = cutProduct({ m, k, panels, ...shape }, this.#cutFor);
-    const product = {
-      m,
-      k,
-      weights,
-      c: out.address,
-      stride: out.stride,
-      panels,
-      chunkRows: cut.rows,
-      chunkPanels: cut.panels,
-    };
-    if (int8) {
-      this.#program.add("gemm_int8", cut.chunks, { ...product, packed, rowParams: rows, columns });
-    } else {
-      const a = { a: x.address, aStride: x.stride, bias: columns };
-      this.#program.add("gemm_f32", cut.chunks, { ...product, ...a });
+    const step = panelsOfPiece(panels, m * k * panels * PANEL);
+    for (let p = 0; p < panels; p += step) {
+      const some = Math.min(step, panels - p);
+      const cut = cutProduct({ m, k, panels: some, ...shape }, this.#cutFor);
+      const product = {
+        m,
+        k,
+        weights: weights + p * PANEL * k * (int8 ? 1 : 4),
+        c: out.address + p * PANEL * 4,
+        stride: out.stride,
+        panels: some,
+        chunkRows: cut.rows,
+        chunkPanels: cut.panels,
+      };
+      const work = m * k * some * PANEL;
+      if (int8) {
+        const parameters = { packed, rowParams: rows, columns: columns + p * PANEL_PARAMS };
+        this.#program.add("gemm_int8", cut.chunks, { ...product, ...parameters }, work);
+      } else {
+        const a = { a: x.address, aStride: x.stride, bias: columns + p * PANEL * 4 };
+        this.#program.add("gemm_f32", cut.chunks, { ...product, ...a }, work);
+      }
     }
   }
 
@@ -285,7 +303,7 @@ export class WasmBackend implements Backend {
       chunkRows,
       activation,
       ...norm,
-    });
+    }, this.#tokens * k * (activation === ACTIVATION_NONE ? ELEMENT_WORK : ACTIVATION_WORK));
   }
 
   #normArguments({ x, update, norm: { gamma, beta } }: PendingNorm) {
@@ -317,8 +335,12 @@ export class WasmBackend implements Backend {
     const { rows: chunkRows, chunks } = this.#rows(1), { address, width: n } = x;
     const rows = { x: address, n, rows: this.#tokens, chunkRows };
     if ("norm" in waiting) {
-      this.#program.add("add_norm", chunks, { ...rows, ...this.#normArguments(waiting) });
-    } else this.#program.add("activate", chunks, { ...rows, activation: waiting.activation });
+      const args = { ...rows, ...this.#normArguments(waiting) };
+      this.#program.add("add_norm", chunks, args, this.#tokens * n * ELEMENT_WORK);
+    } else {
+      const args = { ...rows, activation: waiting.activation };
+      this.#program.add("activate", chunks, args, this.#tokens * n * ACTIVATION_WORK);
+    }
   }
 
   /** Writes the operation that waits if it needs what is now overwritten. */
@@ -331,34 +353,62 @@ export class WasmBackend implements Backend {
   attention(qkv: WasmTensor, out: WasmTensor): void {
     this.#settle(qkv);
     this.#settleFor(out);
-    const { heads, hiddenSize } = this.config;
+    const { heads, hiddenSize } = this.config, d = paddedHead(this.config);
     const { precision, offsets, scratch, scratchBytes } = this.#plan;
     const kernel = precision === "int8" ? "attention_int8" : "attention_f32";
-    this.#program.add(kernel, this.#sequences * heads, {
-      qkv: qkv.address,
-      stride: qkv.stride,
-      offsets,
-      heads,
-      d: paddedHead(this.config),
-      scale: 1 / Math.sqrt(hiddenSize / heads),
-      context: out.address,
-      contextStride: out.stride,
-      scratch,
-      scratchBytes,
-    });
+    // Heads of one sequence, or all heads of some: what a command can say.
+    const add = (sequence: number, head: number, chunks: number, work: number): void =>
+      this.#program.add(kernel, chunks, {
+        qkv: qkv.address + head * d * 4,
+        stride: qkv.stride,
+        offsets: offsets + sequence * 4,
+        heads,
+        d,
+        scale: 1 / Math.sqrt(hiddenSize / heads),
+        context: out.address + head * d * 4,
+        contextStride: out.stride,
+        scratch,
+        scratchBytes,
+      }, work);
+    const { i32 } = this.#open.views, at = offsets >> 2;
+    let first = 0, gathered = 0;
+    for (let s = 0; s < this.#sequences; s++) {
+      const length = i32[at + s + 1] - i32[at + s], headWork = 2 * length * length * d;
+      if (gathered > 0 && gathered + heads * headWork > PIECE_WORK) {
+        add(first, 0, (s - first) * heads, gathered);
+        first = s, gathered = 0;
+      }
+      if (heads * headWork <= PIECE_WORK) {
+        gathered += heads * headWork;
+        continue;
+      }
+      const step = Math.max(1, Math.floor(PIECE_WORK / headWork));
+      for (let head = 0; head < heads; head += step) {
+        const some = Math.min(step, heads - head);
+        add(s, head, some, some * headWork);
+      }
+      first = s + 1;
+    }
+    if (first < this.#sequences) add(first, 0, (this.#sequences - first) * heads, gathered);
   }
 
   /** Carries out what was written, and copies the tensor. */
-  read(x: WasmTensor): Promise<Float32Array> {
+  async read(x: WasmTensor, pause?: Pause): Promise<Float32Array> {
     this.#settle(x);
-    const { kernels, views: { f32 }, program } = this.#open, { width, address, stride } = x;
-    program.run(kernels, this.#plan.control);
-    const out = new Float32Array(this.#tokens * width);
-    for (let t = 0; t < this.#tokens; t++) {
+    const { kernels, program } = this.#open, { width, address, stride } = x, tokens = this.#tokens;
+    for (const _ of program.runInPieces(kernels, this.#plan.control)) {
+      const turn = pause?.();
+      if (turn === undefined) continue;
+      await turn;
+      // It may have been closed meanwhile.
+      void this.#open;
+    }
+    const { views: { f32 } } = this.#open, out = new Float32Array(tokens * width);
+    for (let t = 0; t < tokens; t++) {
       const at = (address + t * stride) >> 2;
       out.set(f32.subarray(at, at + width), t * width);
     }
-    return Promise.resolve(out);
+    return out;
   }
 
   close(): void {

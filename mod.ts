@@ -19,7 +19,14 @@
 export { defaultKernels, loadBundle, type LoadOptions, Ner } from "./src/runtime/ner.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Entity } from "./src/ner/entities.ts";
-export type { CallOptions, KernelOptions, NerOptions, Progress } from "./src/ner/options.ts";
+export type {
+  CallOptions,
+  KernelOptions,
+  NerOptions,
+  Progress,
+  StreamOptions,
+} from "./src/ner/options.ts";
+export type { TextSource } from "./src/ner/stream.ts";
 export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
 export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";
 export {

@@ -5,7 +5,7 @@
  * @module
  */
 import { InputError, show } from "../errors.ts";
-import type { CallOptions, KernelOptions, NerOptions } from "./options.ts";
+import type { CallOptions, KernelOptions, NerOptions, StreamOptions } from "./options.ts";
 
 /** An option's values in words, and whether one is among them. */
 export type Rule = readonly [expected: string, holds: (value: unknown) => boolean];
@@ -120,4 +120,10 @@ export function checkOptions<T extends object>(
 /** Options of one call. Throws {@link InputError} `input/option`. */
 export function checkCall<T extends CallOptions>(options: T, method: string): T {
   return checkOptions(options, method, CALL_RULES);
+}
+
+/** Options of a stream. Throws {@link InputError} `input/option`. */
+export function checkStream(options: StreamOptions, method: string): void {
+  const { signal } = CALL_RULES;
+  checkOptions(options, method, { signal });
 }

@@ -59,3 +59,6 @@ export interface CallOptions {
   /** Told after each pass of the encoder, the last time when nothing is left. What it throws ends the call. */
   onProgress?: (progress: Progress) => void;
 }
+
+/** What a caller decides for a stream. */
+export type StreamOptions = Pick<CallOptions, "signal">;

@@ -13,21 +13,21 @@ import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
 import type { Queue } from "./turns.ts";
 import { type Window, windowsOf } from "./windows.ts";
 
-/** One text on its way through the encoder. */
-interface Job {
+/** Tokens on their way through the encoder. */
+export interface Job {
   readonly ids: Int32Array;
   /** Float32 `[tokens, labels]`, filled window by window. */
   readonly emissions: Float32Array;
 }
 
 /** One window of one text, as it is packed. */
-interface Piece {
+export interface Piece {
   readonly job: Job;
   readonly window: Window;
 }
 
 /** The special tokens around each window, and where they come from. */
-type Specials = Pick<Tokenizer, "cls" | "sep">;
+export type Specials = Pick<Tokenizer, "cls" | "sep">;
 
 /** How passes share the encoder and the thread with all else. */
 export interface Passes {
@@ -46,21 +46,42 @@ export interface Passes {
  */
 const PASS_VALUES = 1 << 20;
 
+/** Tokens of a backend's longest window, its special tokens left out. */
+export function windowSize({ config, maxTokens }: Backend): number {
+  return Math.min(config.maxPositions, maxTokens) - 2;
+}
+
 /** Emissions of each text, float32 `[tokens, labels]`, special tokens left out. */
 export async function emissionsOf(
   backend: Backend,
   encodings: readonly Pick<Encoding, "ids">[],
   specials: Specials,
-  { pause, queue, check, passed }: Passes,
+  passes: Passes,
 ): Promise<Float32Array[]> {
-  const { config } = backend;
-  const longest = Math.min(config.maxPositions, backend.maxTokens), size = longest - 2;
-  const widest = Math.max(config.hiddenSize, config.feedForwardSize);
-  const most = Math.min(backend.maxTokens, Math.max(longest, Math.floor(PASS_VALUES / widest)));
+  const labels = backend.config.labels.length, size = windowSize(backend);
   const jobs = encodings.map(({ ids }): Job => ({
     ids,
-    emissions: new Float32Array(ids.length * config.labels.length),
+    emissions: new Float32Array(ids.length * labels),
   }));
+  await runWindows(
+    backend,
+    jobs.flatMap((job) => windowsOf(job.ids.length, size).map((window) => ({ job, window }))),
+    specials,
+    passes,
+  );
+  return jobs.map(({ emissions }) => emissions);
+}
+
+/** Fills in the emissions that windows keep. */
+export async function runWindows(
+  backend: Backend,
+  windows: readonly Piece[],
+  specials: Specials,
+  { pause, queue, check, passed }: Passes,
+): Promise<void> {
+  const { hiddenSize, feedForwardSize } = backend.config;
+  const few = Math.floor(PASS_VALUES / Math.max(hiddenSize, feedForwardSize));
+  const most = Math.min(backend.maxTokens, Math.max(windowSize(backend) + 2, few));
   let pieces: Piece[] = [], tokens = 0;
   const pass = async (): Promise<void> => {
     await queue.run(async () => {
@@ -71,16 +92,13 @@ export async function emissionsOf(
     pieces = [], tokens = 0;
     await pause();
   };
-  for (const job of jobs) {
-    for (const window of windowsOf(job.ids.length, size)) {
-      const length = window.end - window.start + 2;
-      if (tokens + length > most) await pass();
-      pieces.push({ job, window });
-      tokens += length;
-    }
+  for (const piece of windows) {
+    const length = piece.window.end - piece.window.start + 2;
+    if (tokens + length > most) await pass();
+    pieces.push(piece);
+    tokens += length;
   }
   if (pieces.length > 0) await pass();
-  return jobs.map(({ emissions }) => emissions);
 }
 
 /** One pass of the encoder over windows, each between [CLS] and [SEP]. */

@@ -11,10 +11,12 @@ import type { Crf } from "../crf/crf.ts";
 import { parseTags, type Tag } from "../crf/scheme.ts";
 import { InputError, show } from "../errors.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
-import { checkCall } from "./check_options.ts";
+import { checkCall, checkStream } from "./check_options.ts";
+import { type DocumentParts, DocumentReader } from "./document.ts";
 import { type Entity, findingEntities } from "./entities.ts";
-import type { CallOptions } from "./options.ts";
+import type { CallOptions, StreamOptions } from "./options.ts";
 import { emissionsOf } from "./passes.ts";
+import { stringsOf, type TextSource } from "./stream.ts";
 import { eventLoop, inTurns, Queue } from "./turns.ts";
 
 /** A token of a text. */
@@ -128,10 +130,60 @@ export class Recogniser {
     return await this.#extract(texts, options, "extractBatch");
   }
 
+  /**
+   * Entities of each text of a stream, in its order, as {@link extract} gives them. A text is asked for when the
+   * entities of the one before have been taken.
+   *
+   * @throws as {@link extract}, and what the source throws
+   */
+  async *extractStream(
+    texts: TextSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<Entity[], void, undefined> {
+    const method = "extractStream";
+    checkStream(options, method);
+    for await (const text of stringsOf(texts, method)) {
+      yield (await this.#extract([text], options, method))[0];
+    }
+  }
+
+  /**
+   * Entities of one document of any length that comes in pieces, cut anywhere, in bounded memory: from left to right,
+   * their places counted from its beginning. They are those of the whole text; `document.ts` states the rule.
+   *
+   * @throws as {@link extract}, and what the source throws
+   */
+  async *extractDocument(
+    pieces: TextSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<Entity, void, undefined> {
+    const method = "extractDocument";
+    checkStream(options, method);
+    const { backend, crf, tokenizer } = this.#parts, pause = pauseOf(options);
+    const check = (): void => this.#checkOpen(method);
+    const parts: DocumentParts = {
+      backend,
+      crf,
+      tokenizer,
+      tags: this.#tags,
+      decoder: this.#decoder,
+      pause,
+      passes: { pause, queue: this.#encoder, check, passed: () => {} },
+    };
+    const document = new DocumentReader(parts);
+    for await (const piece of stringsOf(pieces, method)) {
+      check();
+      yield* document.add(piece);
+    }
+    check();
+    yield* document.end();
+  }
+
   /** Tokens of a text with their places, special tokens left out. */
   tokenize(text: string): Token[] {
     this.#checkOpen("tokenize");
-    return this.#tokens(this.#encodeText(text, "tokenize"));
+    checkText(text, "tokenize");
+    return this.#tokens(this.#parts.tokenizer.encode(text));
   }
 
   /** What the encoder says of each token of a text, before the CRF. Throws as {@link extract}. */
@@ -172,14 +224,6 @@ export class Recogniser {
       "input/closed",
       `${method}: this recogniser has been closed; load the model again to use it.`,
     );
-  }
-
-  /** Tokens of a text, or an error that names the method. */
-  #encodeText(text: string, method: string): Encoding {
-    if (typeof text !== "string") {
-      throw new InputError("input/type", `${method} takes strings; got ${show(text)}.`);
-    }
-    return this.#parts.tokenizer.encode(text);
   }
 
   async #emissions(
@@ -233,7 +277,8 @@ export class Recogniser {
     const own = Array.from(texts) as string[], encodings: Encoding[] = [];
     for (const text of own) {
       await pause();
-      encodings.push(this.#encodeText(text, method));
+      checkText(text, method);
+      encodings.push(await inTurns(tokenizer.encoding(text), pause));
     }
     const total = encodings.reduce((sum, { ids }) => sum + ids.length, 0);
     let done = 0;
@@ -253,6 +298,12 @@ export class Recogniser {
       start: starts[i],
       end: ends[i],
     }));
+  }
+}
+
+function checkText(text: string, method: string): void {
+  if (typeof text !== "string") {
+    throw new InputError("input/type", `${method} takes strings; got ${show(text)}.`);
   }
 }
 

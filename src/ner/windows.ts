@@ -21,10 +21,15 @@ export interface Window {
   readonly keepEnd: number;
 }
 
+/** Tokens from the beginning of a window to that of the next. */
+export function stepOf(size: number): number {
+  return size - Math.floor(size / 4);
+}
+
 /** Cuts `tokens` into windows of at most `size`; the kept parts cover every token exactly once. */
 export function windowsOf(tokens: number, size: number): Window[] {
   if (tokens === 0) return [];
-  const starts = [0], step = size - Math.floor(size / 4);
+  const starts = [0], step = stepOf(size);
   // The last window is moved back to end with the text, so that it is as long as the others.
   for (let s = step; starts[starts.length - 1] + size < tokens; s += step) {
     starts.push(Math.min(s, tokens - size));

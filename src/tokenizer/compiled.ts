@@ -33,6 +33,7 @@ import type { Model } from "./model.ts";
 import type { Normalizer } from "./normalizers.ts";
 import type { PreTokenizer } from "./pretokenizers.ts";
 import type { Special } from "./special.ts";
+import { lastCut } from "./separable.ts";
 import { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
 import type { Encoding, Tokenizer } from "./types.ts";
@@ -50,9 +51,14 @@ export interface Parts {
   readonly special: Special;
   /** Whether tokens can have white space at their ends, which their places are to be without. */
   readonly trims: boolean;
+  /** Whether texts can be cut between words; see `separable.ts`. */
+  readonly separable: boolean;
   /** Makes the content of tokenizer.json. */
   readonly toJSON: () => unknown;
 }
+
+/** Code units that are tokenized at a time: about a millisecond's. */
+const PART_UNITS = 4096;
 
 /** A tokenizer made of parts. */
 export class CompiledTokenizer implements Tokenizer {
@@ -116,7 +122,7 @@ export class CompiledTokenizer implements Tokenizer {
       if (this.rawMatcher?.occursIn(this.text)) this.stretches(this.rawMatcher);
       else this.stretch();
       if (this.parts.trims) trim(text, out);
-      return this.encoding();
+      return this.collected();
     } finally {
       this.text.release();
       this.spare.release();
@@ -126,6 +132,28 @@ export class CompiledTokenizer implements Tokenizer {
       this.spareSpans.release();
       out.release();
     }
+  }
+
+  *encoding(text: string): Generator<void, Encoding> {
+    if (typeof text !== "string" || text.length <= PART_UNITS || !this.parts.separable) {
+      return this.encode(text);
+    }
+    const parts: { from: number; encoding: Encoding }[] = [];
+    for (let from = 0; from < text.length;) {
+      const rest = text.length - from;
+      const room = text.slice(from, from + Math.min(rest, PART_UNITS));
+      // A text without a single space is one part.
+      const to = rest <= PART_UNITS ? 0 : lastCut(room, room.length);
+      if (to === 0 && rest > PART_UNITS) return this.encode(text);
+      parts.push({ from, encoding: this.encode(to === 0 ? room : room.slice(0, to)) });
+      from += to === 0 ? rest : to;
+      if (from < text.length) yield;
+    }
+    return joined(parts);
+  }
+
+  lastCut(text: string, end: number): number {
+    return this.parts.separable ? lastCut(text, end) : 0;
   }
 
   idToToken(id: number): string | undefined {
@@ -163,7 +191,7 @@ export class CompiledTokenizer implements Tokenizer {
   }
 
   /** The tokens collected. One allocation for the four arrays: for a short text they would cost the most. */
-  private encoding(): Encoding {
+  private collected(): Encoding {
     const { length, ids, starts, ends, words } = this.out;
     const all = new Int32Array(4 * length);
     for (let i = 0; i < length; i++) {
@@ -238,6 +266,24 @@ export class CompiledTokenizer implements Tokenizer {
       out.starts[k] = a < b ? starts[a] : ends[b - 1];
     }
   }
+}
+
+/** The encoding of a text, from those of its parts and where these begin. */
+function joined(parts: readonly { from: number; encoding: Encoding }[]): Encoding {
+  const length = parts.reduce((sum, { encoding }) => sum + encoding.ids.length, 0);
+  const [ids, starts, ends, words] = Array.from({ length: 4 }, () => new Int32Array(length));
+  let at = 0, word = 0;
+  for (const { from, encoding } of parts) {
+    ids.set(encoding.ids, at);
+    for (let i = 0; i < encoding.ids.length; i++) {
+      starts[at + i] = encoding.starts[i] + from;
+      ends[at + i] = encoding.ends[i] + from;
+      words[at + i] = encoding.words[i] + word;
+    }
+    at += encoding.ids.length;
+    if (encoding.words.length > 0) word += encoding.words[encoding.words.length - 1] + 1;
+  }
+  return { ids, starts, ends, words };
 }
 
 /** Takes white space off both ends of all places, and sees that they never go back. */

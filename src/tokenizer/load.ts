@@ -25,6 +25,7 @@ import type { ReadModel } from "./model.ts";
 import { compileNormalizer } from "./normalizers.ts";
 import { readLines } from "./pieces.ts";
 import { compilePreTokenizer } from "./pretokenizers.ts";
+import { isSeparable } from "./separable.ts";
 import { readSpecial } from "./special.ts";
 import type { Tokenizer, TokenizerOptions, VocabConfig } from "./types.ts";
 import { readUnigram } from "./unigram.ts";
@@ -196,6 +197,7 @@ function compile(
     normalizer,
     preTokenizer,
     special,
+    separable: isSeparable(root, added),
     trims: model.type !== "WordPiece" || preTokenizer.writesSpaces,
     toJSON,
   });

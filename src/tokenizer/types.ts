@@ -42,6 +42,13 @@ export interface Tokenizer {
    *   regular expressions would need too much memory for it.
    */
   encode(text: string): Encoding;
+  /** {@link encode} in pieces of a millisecond or less, where the text can be cut without changing a token. */
+  encoding(text: string): Generator<void, Encoding>;
+  /**
+   * The last place before `end` at which a text can be cut so that its parts have the tokens of the whole; 0 where
+   * there is none, or where this tokenizer looks beyond words.
+   */
+  lastCut(text: string, end: number): number;
   /** The piece of an id, as the vocabulary writes it (`##` and all). */
   idToToken(id: number): string | undefined;
   /** The id of a piece, as the vocabulary writes it. */

@@ -16,7 +16,14 @@
  *
  * @module
  */
-export { defaultKernels, loadBundle, type LoadOptions, Ner } from "./src/runtime/ner.ts";
+export {
+  defaultKernels,
+  loadBundle,
+  type LoadOptions,
+  Ner,
+  type WorkerOptions,
+} from "./src/runtime/ner.ts";
+export type { RemoteNer } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Entity } from "./src/ner/entities.ts";
 export type {

@@ -103,7 +103,8 @@ export type RuntimeErrorCode =
   | "runtime/read"
   | "runtime/source"
   | "runtime/unsupported"
-  | "runtime/wasm-blocked";
+  | "runtime/wasm-blocked"
+  | "runtime/worker";
 
 /** All codes; docs/errors.md says what each means and what to do about it. */
 export type NerErrorCode =
@@ -140,6 +141,15 @@ export class InputError extends NerError<InputErrorCode> {}
 
 /** The runtime cannot do what was asked: no WASM SIMD, a kernel module of another version, no memory. */
 export class RuntimeError extends NerError<RuntimeErrorCode> {}
+
+/**
+ * Whether a value is a Uint8Array, of whatever realm: test runners and edge runtimes have several, each with a class of
+ * its own, so `instanceof` does not tell. (The tag of an array of bytes is not looked up in the value, and cannot lie.)
+ */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
 
 /**
  * A value from a file as a message shows it: short, and never an error of its own. `String` and

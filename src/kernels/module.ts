@@ -62,6 +62,15 @@ async function instantiateAlone(
   }
 }
 
+/** Whether a value is a compiled module, of whatever realm: by what only a module can be asked. */
+function isModule(value: unknown): boolean {
+  try {
+    return Array.isArray(WebAssembly.Module.exports(value as WebAssembly.Module));
+  } catch {
+    return false;
+  }
+}
+
 function familyOf(kernels: Kernels): Family {
   const code = kernels.family();
   return (Object.keys(FAMILY) as Family[]).find((family) => FAMILY[family] === code)!;
@@ -76,7 +85,7 @@ export async function chooseKernels(
 ): Promise<ChosenKernels> {
   const refused: string[] = [];
   for (const module of modules) {
-    if (!(module instanceof WebAssembly.Module)) {
+    if (!isModule(module)) {
       throw new RuntimeError(
         "runtime/kernels",
         "kernels must be compiled WebAssembly.Module objects: compile wasm/relaxed.wasm and " +

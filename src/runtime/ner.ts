@@ -10,7 +10,7 @@
  * @module
  */
 import { platform } from "#platform";
-import { InputError, RuntimeError, show } from "../errors.ts";
+import { InputError, isBytes, RuntimeError, show } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
@@ -23,6 +23,7 @@ import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_opt
 import { Recogniser } from "../ner/recogniser.ts";
 import type { ModelSource, Opened } from "./source.ts";
 import { threadsOf } from "./threading.ts";
+import { RemoteNer } from "./worker/client.ts";
 
 /** Options of {@link Ner.load} and of the other ways to make a recogniser. */
 export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
@@ -32,6 +33,15 @@ export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
    * memory, there is one, and {@link Ner.info} says why. Results do not depend on it, bit for bit.
    */
   threads?: number;
+}
+
+/** Options of {@link Ner.inWorker}. */
+export interface WorkerOptions extends Omit<LoadOptions, "threading"> {
+  /**
+   * Starts the worker, a `Worker` of the page or of `node:worker_threads`, whose program is `edge-ner/worker`: for
+   * bundlers that do not follow `new URL("...", import.meta.url)`. Default: the package's own file.
+   */
+  worker?: () => unknown;
 }
 
 const LOAD_RULES: Rules<LoadOptions> = { ...MODEL_RULES, threads: integer(1, MAX_THREADS) };
@@ -54,7 +64,7 @@ async function modelIn(
   { allowStripAccents }: Pick<NerOptions, "allowStripAccents">,
 ): Promise<ModelBundle> {
   const options = { allowStripAccents };
-  if (opened instanceof Uint8Array) return readPackage(opened, options);
+  if (isBytes(opened)) return readPackage(opened, options);
   if ("names" in opened) return bundleFromFolder(await readFolder(opened), options);
   const model = await streamPackage(opened, options);
   try {
@@ -105,6 +115,34 @@ export class Ner extends Recogniser {
   }
 
   /**
+   * Loads a model in a worker of its own, so that recognising takes nothing of this thread: the same methods, all of
+   * which must be waited for.
+   *
+   * @param source as {@link Ner.load} takes it, or a packed model's bytes, which are copied
+   * @throws what {@link Ner.load} and {@link Ner.fromBytes} throw; {@link RuntimeError} `runtime/worker` if the worker
+   * cannot run, `runtime/unsupported` where there are none
+   */
+  static async inWorker(
+    source: ModelSource | Uint8Array,
+    { worker, ...options }: WorkerOptions = {},
+  ): Promise<RemoteNer> {
+    const { threading: _, ...rules } = LOAD_RULES;
+    checkOptions(options, "Ner.inWorker", rules);
+    const { workers } = platform;
+    if (typeof workers === "string") {
+      throw new RuntimeError("runtime/unsupported", `Ner.inWorker: ${workers}.`);
+    }
+    const ner = new RemoteNer(workers.start(worker));
+    try {
+      await ner.load(isBytes(source) ? source : workers.locate(source), options);
+    } catch (error) {
+      ner.close();
+      throw error;
+    }
+    return ner;
+  }
+
+  /**
    * Makes a recogniser from a packed model as it arrives: beside the recogniser itself, little more than one
    * matrix is in memory at a time. (With another backend than `int8`, the whole model is.)
    *
@@ -136,7 +174,7 @@ export class Ner extends Recogniser {
    * @throws {RuntimeError} if no kernel module can run here, or memory is refused
    */
   static async fromBytes(bytes: Uint8Array, options: LoadOptions = {}): Promise<Ner> {
-    if (!(bytes instanceof Uint8Array)) {
+    if (!isBytes(bytes)) {
       throw new InputError(
         "input/bytes",
         `Ner.fromBytes takes a packed model as a Uint8Array; got ${show(bytes)}.`,
@@ -166,6 +204,13 @@ export class Ner extends Recogniser {
     const { allowStripAccents } = ready;
     return new this(await assemble(bundleFromExport(files, { allowStripAccents }), ready));
   }
+}
+
+/** Loads a model from bytes or a source: a worker's way, whose program sends either. */
+export async function loadAny(source: unknown, options: unknown): Promise<Ner> {
+  return isBytes(source)
+    ? await Ner.fromBytes(source, options as LoadOptions)
+    : await Ner.load(source as ModelSource, options as LoadOptions);
 }
 
 /** Options with everything that the core wants of a runtime. */

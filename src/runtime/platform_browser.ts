@@ -17,9 +17,18 @@ import {
   shortUrl,
 } from "./source.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
+import type { WorkerPort } from "./worker/client.ts";
 
 /** Browsers. */
-export const platform: Platform = { kernels: embeddedKernels, threads: threads(), open };
+export const platform: Platform = {
+  kernels: embeddedKernels,
+  threads: threads(),
+  workers: typeof Worker === "undefined" ? "there are no workers here" : {
+    start: startWorker,
+    locate: (source) => (asUrl(source) ?? relative(source as string)).href,
+  },
+  open,
+};
 
 function threads(): PlatformThreads | string {
   if (typeof Worker === "undefined") return "there are no workers here";
@@ -52,6 +61,27 @@ function start(task: ThreadTask, failed: (reason: string) => void): Thread {
     URL.revokeObjectURL(url);
   }
   return worker;
+}
+
+/** Starts a worker with a recogniser in it; bundlers know this expression, and give the file its place. */
+function startWorker(own?: () => unknown): WorkerPort {
+  const worker = own === undefined
+    ? new Worker(new URL("./worker/main_browser.ts", import.meta.url), { type: "module" })
+    : own() as Worker;
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    listen(receive, failed): void {
+      worker.onmessage = ({ data }): void => receive(data);
+      worker.onerror = ({ message }): void => {
+        failed(
+          message ??
+            "its program could not be loaded; where a bundler does not follow workers, give the option worker",
+        );
+      };
+    },
+    keepAlive: () => {},
+    terminate: () => worker.terminate(),
+  };
 }
 
 /** Fetches a URL. See {@link Platform.open}. */

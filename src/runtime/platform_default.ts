@@ -12,6 +12,7 @@ import type { Thread, ThreadTask } from "../kernels/threads.ts";
 import { RuntimeError } from "../errors.ts";
 import { embeddedKernels } from "./kernels.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
+import type { WorkerPort } from "./worker/client.ts";
 import {
   asUrl,
   fetchModel,
@@ -34,6 +35,7 @@ export const platform: Platform = {
     maySleep: true,
     start,
   },
+  workers: { start: startWorker, locate: String },
   open,
 };
 
@@ -49,6 +51,23 @@ function start(task: ThreadTask, failed: (reason: string) => void): Thread {
   // A program that has nothing else to do may end while its threads sleep.
   worker.unref();
   return { terminate: () => void worker.terminate() };
+}
+
+/** Starts a worker with a recogniser in it; the build gives its file's name in the package. */
+function startWorker(own?: () => unknown): WorkerPort {
+  const worker = own === undefined
+    ? new Worker(new URL("./worker/main_default.ts", import.meta.url), { execArgv: [] })
+    : own() as Worker;
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    listen(receive, failed): void {
+      worker.on("message", receive);
+      worker.on("error", (error: Error) => failed(error.message));
+      worker.on("exit", (code) => failed(`it exited with ${code}`));
+    },
+    keepAlive: (wanted) => wanted ? worker.ref() : worker.unref(),
+    terminate: () => void worker.terminate(),
+  };
 }
 
 /** Reads a file or a URL, or lists a folder. See {@link Platform.open}. */

@@ -21,6 +21,7 @@ import { modules } from "../../wasm/modules.ts";
 export const platform: Platform = {
   kernels: () => Promise.resolve(modules),
   threads: "this runtime has no threads",
+  workers: "this runtime has no workers of a program's own",
   open,
 };
 

@@ -11,6 +11,7 @@ import { RuntimeError } from "../errors.ts";
 import type { Folder } from "../formats/folder.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
 import type { Threading } from "../kernels/threads.ts";
+import type { WorkerPort } from "./worker/client.ts";
 
 /** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
 export type ModelSource = string | URL;
@@ -23,6 +24,14 @@ export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
   readonly defaultThreads: number;
 }
 
+/** A runtime's way to have workers. */
+export interface PlatformWorkers {
+  /** Starts a worker that runs `worker/main_*.ts`, or takes the one that `own` starts. */
+  start(own?: () => unknown): WorkerPort;
+  /** A source that means the same in a worker, and can be cloned. */
+  locate(source: ModelSource): string;
+}
+
 /** What every `platform_*.ts` exports under the name `platform`. */
 export interface Platform {
   /**
@@ -32,6 +41,8 @@ export interface Platform {
   kernels(kind: "alone" | "shared"): Promise<readonly WebAssembly.Module[]>;
   /** How to start threads, and how many to have by default; or why there are none. */
   readonly threads: PlatformThreads | string;
+  /** How to start workers; or why there are none. */
+  readonly workers: PlatformWorkers | string;
   /** Opens a model's bytes, or a folder. */
   open(source: ModelSource): Promise<Opened>;
 }
@@ -41,7 +52,8 @@ export interface Platform {
  * A scheme has two letters or more, so that `C:\model` stays a path.
  */
 export function asUrl(source: ModelSource): URL | undefined {
-  if (source instanceof URL) return source;
+  // Not by its class, which another realm has of its own.
+  if (Object.prototype.toString.call(source) === "[object URL]") return source as URL;
   if (typeof source !== "string" || source === "") {
     throw new RuntimeError(
       "runtime/source",
@@ -61,7 +73,9 @@ export function asUrl(source: ModelSource): URL | undefined {
 
 function describe(value: unknown): string {
   if (value === null) return "null";
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "bytes";
+  if (ArrayBuffer.isView(value) || /ArrayBuffer/.test(Object.prototype.toString.call(value))) {
+    return "bytes";
+  }
   return `a value of type ${typeof value}`;
 }
 

@@ -7,6 +7,7 @@
  * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js`: the same for `edge-ner/train`; what both need is in
  *   files of its own, so that there is one of each class.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
+ * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
  * - `cli.js`: the command, for Node, over `index.js` and `train.js`. THIRD_PARTY_LICENSES.txt has the licences of what it
@@ -51,6 +52,21 @@ const libraryBeside: esbuild.Plugin = {
   },
 };
 
+/** Names the worker's program as it is called here. */
+function workerBeside(name: string): esbuild.Plugin {
+  return {
+    name: "worker-beside",
+    setup(build): void {
+      build.onLoad({ filter: /\/platform_(default|browser)\.ts$/ }, async ({ path }) => {
+        const source = await Deno.readTextFile(path);
+        const contents = source.replace(/"\.\/worker\/main_\w+\.ts"/, JSON.stringify(`./${name}`));
+        if (contents === source) throw new Error(`${path} names no worker`);
+        return { contents, loader: "ts" };
+      });
+    },
+  };
+}
+
 /** Files that went in, by the file that they went into; paths from the repository's root. */
 type Inputs = readonly (readonly [output: string, inputs: readonly string[]])[];
 
@@ -78,13 +94,25 @@ async function bundle(options: esbuild.BuildOptions): Promise<Inputs> {
 await Deno.remove(dist, { recursive: true }).catch(() => {});
 const library = (await Promise.all([
   bundle({
-    entryPoints: { index: "mod.ts", train: "train.ts" },
+    entryPoints: {
+      index: "mod.ts",
+      train: "train.ts",
+      worker: "src/runtime/worker/main_default.ts",
+    },
     outdir: "dist",
     splitting: true,
     chunkNames: "shared-[hash]",
     platform: "node",
+    plugins: [workerBeside("worker.js")],
   }),
-  bundle({ entryPoints: ["mod.ts"], outfile: "dist/browser.js", conditions: ["browser"] }),
+  bundle({
+    entryPoints: { browser: "mod.ts", "browser-worker": "src/runtime/worker/main_browser.ts" },
+    outdir: "dist",
+    splitting: true,
+    chunkNames: "browser-[hash]",
+    conditions: ["browser"],
+    plugins: [workerBeside("browser-worker.js")],
+  }),
   bundle({
     entryPoints: ["mod.ts"],
     outfile: "dist/workerd.js",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FormatError, InputError, show } from "../../errors.ts";
+import { FormatError, InputError, isBytes, show } from "../../errors.ts";
 import type { F32Matrix, LinearWeights, NormWeights } from "../../model/weights.ts";
 import { checkFinite } from "../check.ts";
 import { parseJsonObject } from "../json.ts";
@@ -57,7 +57,7 @@ export function readTensors(
   model: Uint8Array | ReadonlyMap<string, Uint8Array>,
   index: Uint8Array | string | undefined,
 ): Tensors {
-  if (model instanceof Uint8Array) return readSafetensors(model).tensors;
+  if (isBytes(model)) return readSafetensors(model).tensors;
   if (index === undefined) {
     throw new InputError(
       "input/index",

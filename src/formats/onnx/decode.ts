@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { FormatError, InputError } from "../../errors.ts";
+import { FormatError, InputError, isBytes } from "../../errors.ts";
 import { type AttributeProto, decodeModel, type NodeProto } from "./proto.ts";
 import { checkTensor, type OnnxTensor } from "./tensor.ts";
 
@@ -160,7 +160,7 @@ export function decodeOnnx(
   bytes: Uint8Array,
   external?: ReadonlyMap<string, Uint8Array>,
 ): OnnxGraph {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new InputError("input/bytes", "decodeOnnx: expected the file's bytes as a Uint8Array.");
   }
   const model = decodeModel(bytes);

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { FormatError, InputError, show } from "../../errors.ts";
+import { FormatError, InputError, isBytes, show } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
@@ -95,7 +95,7 @@ class ByteReader {
             `safetensors: the data end after ${at} of the next ${length} bytes.`,
           );
         }
-        if (!(value instanceof Uint8Array)) {
+        if (!isBytes(value)) {
           throw new InputError(
             "input/bytes",
             `a chunk of the stream is ${show(value)}; expected a Uint8Array.`,

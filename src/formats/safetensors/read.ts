@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { FormatError, type FormatErrorCode, InputError, show } from "../../errors.ts";
+import { FormatError, type FormatErrorCode, InputError, isBytes, show } from "../../errors.ts";
 import { viewFloat32, widenBfloat16, widenFloat16 } from "../floats.ts";
 import { decodeUtf8, parseJsonObject } from "../json.ts";
 
@@ -196,7 +196,7 @@ export function readHeader(bytes: Uint8Array): SafeHeader {
  * overlap or leave holes; {@link InputError} `input/bytes` when `bytes` is not a Uint8Array.
  */
 export function readSafetensors(bytes: Uint8Array): SafeTensors {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new InputError("input/bytes", "readSafetensors: expected the bytes as a Uint8Array.");
   }
   if (bytes.length < 8) fail("safetensors/truncated", `${bytes.length} bytes, expected at least 8`);

@@ -1,0 +1,104 @@
+/** A recogniser in a worker: the same answers, errors, streams and progress, and it ends with close. */
+import { readFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { InputError, ModelError, Ner, NerError, RuntimeError } from "../../mod.ts";
+import { bits } from "../support.ts";
+
+const folder = new URL("../fixtures/tiny-torchscript/", import.meta.url).pathname;
+const TEXTS = ["Metformin 500mg twice a day, পেটে ব্যথা হলে ডাক্তারকে জানান।", "", "x y z"];
+const here = await Ner.load(folder, { threads: 1 });
+const there = await Ner.inWorker(folder, { threads: 1 });
+
+test("every method gives what it gives without a worker", async () => {
+  assert.equal(await there.extract(TEXTS[0]), await here.extract(TEXTS[0]));
+  assert.equal(await there.extractBatch(TEXTS), await here.extractBatch(TEXTS));
+  assert.equal(await there.tokenize(TEXTS[0]), here.tokenize(TEXTS[0]));
+  const [a, b] = [await there.emissionsBatch(TEXTS), await here.emissionsBatch(TEXTS)];
+  assert.equal(a.map(({ data }) => bits(data)), b.map(({ data }) => bits(data)));
+  assert.equal((await there.emissions(TEXTS[0])).tokens, b[0].tokens);
+  const { threadChunks: _, ...info } = await there.info();
+  const { threadChunks: __, ...own } = here.info();
+  assert.equal(info, own);
+});
+
+test("streams go across one at a time", async () => {
+  assert.equal(
+    await Array.fromAsync(there.extractStream(TEXTS)),
+    await here.extractBatch(TEXTS),
+  );
+  const long = TEXTS[0].repeat(50);
+  const pieces = long.match(/[^]{1,700}/gu)!;
+  assert.equal(await Array.fromAsync(there.extractDocument(pieces)), await here.extract(long));
+  let taken = 0;
+  function* endless(): Generator<string> {
+    for (;;) {
+      taken++;
+      yield "x";
+    }
+  }
+  for await (const _ of there.extractStream(endless())) if (taken >= 3) break;
+  assert.is(taken, 3);
+  function* failing(): Generator<string> {
+    yield "x";
+    throw new Error("no more");
+  }
+  const error = await Array.fromAsync(there.extractStream(failing())).catch((e) => e);
+  assert.is(error.message, "no more");
+});
+
+test("errors keep their class, their code and their message", async () => {
+  const same = async (
+    call: (ner: { extract(text: string): Promise<unknown> }) => Promise<unknown>,
+  ): Promise<void> => {
+    const [a, b] = await Promise.all(
+      [there, here].map((ner) => call(ner).catch((e: unknown) => e) as Promise<InputError>),
+    );
+    assert.instance(a, InputError);
+    assert.is(a.code, b.code);
+    assert.is(a.message, b.message);
+  };
+  await same((ner) => ner.extract(3 as unknown as string));
+  await same((ner) => ner.extract("x", ...[{ Signal: 1 }] as unknown as []));
+  const missing = await Ner.inWorker("/nowhere").catch((e) => e);
+  assert.instance(missing, RuntimeError);
+  assert.is(missing.code, "runtime/not-found");
+  const big = await Ner.inWorker(folder, { maxMemoryBytes: 1 }).catch((e) => e);
+  assert.instance(big, NerError);
+  assert.not.instance(big, ModelError);
+  assert.is(big.code, "runtime/memory");
+});
+
+test("signals and progress cross", async () => {
+  const reason = new Error("enough"), controller = new AbortController();
+  const long = TEXTS[0].repeat(300);
+  let told = 0;
+  const error = await there.extract(long, {
+    signal: controller.signal,
+    onProgress: ({ done, total }) => {
+      assert.ok(done > 0 && done <= total);
+      if (++told === 2) controller.abort(reason);
+    },
+  }).catch((e) => e);
+  assert.is(error, reason);
+  assert.equal(await there.extract("x"), await here.extract("x"));
+});
+
+test("a packed model's bytes go to a worker, and stay here", async () => {
+  const path = new URL("../../models/meder-int8.safetensors", import.meta.url);
+  const bytes = readFileSync(path);
+  using ner = await Ner.inWorker(bytes);
+  assert.is(bytes.byteLength > 1e6, true);
+  assert.ok((await ner.extract("জ্বরে প্যারাসিটামল খাওয়া যায়।")).length > 0);
+});
+
+test("closing rejects what waits and ends the worker", async () => {
+  const waiting = there.extract(TEXTS[0].repeat(300)).catch((e) => e);
+  there.close();
+  assert.is((await waiting).code, "input/closed");
+  assert.is((await there.extract("x").catch((e) => e)).code, "input/closed");
+  there.close();
+  here.close();
+});
+
+test.run();

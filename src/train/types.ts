@@ -248,3 +248,6 @@ export interface Trainer {
   /** Ends the threads and gives memory back. */
   close(): void;
 }
+
+/** Makes a trainer of a model: `createTrainer` with a compiled module and threads already chosen. */
+export type MakeTrainer = (model: TrainableModel, options: TrainerOptions) => Promise<Trainer>;

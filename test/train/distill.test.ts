@@ -21,14 +21,13 @@ import type { LabelledText } from "../../src/train/data/text.ts";
 import {
   type FineTuneInput,
   FineTuning,
-  type MakeTrainer,
   type Teaching,
   type TrainRecord,
 } from "../../src/train/loop/fine_tune.ts";
 import type { FineTuneOptions } from "../../src/train/loop/options.ts";
 import { freshModel } from "../../src/train/loop/start.ts";
 import { pathLoss } from "../../src/train/losses/paths.ts";
-import type { LossInput } from "../../src/train/types.ts";
+import type { LossInput, MakeTrainer } from "../../src/train/types.ts";
 import { configOf, normal, random } from "../support.ts";
 import { randomModel } from "./support.ts";
 

@@ -18,13 +18,13 @@ import type { LabelledText } from "../../src/train/data/text.ts";
 import {
   type FineTuneInput,
   FineTuning,
-  type MakeTrainer,
   type TrainRecord,
 } from "../../src/train/loop/fine_tune.ts";
 import { type FineTuneOptions, rateAt, rateOf, settingsOf } from "../../src/train/loop/options.ts";
 import { sequencesOf } from "../../src/train/loop/sequences.ts";
 import { freshModel, startModel } from "../../src/train/loop/start.ts";
 import { Validation } from "../../src/train/loop/validate.ts";
+import type { MakeTrainer } from "../../src/train/types.ts";
 import { Labeller } from "../../src/train/data/labels.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 

@@ -11,7 +11,7 @@ import type { ModelBundle } from "../../src/model/bundle.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { freshModel } from "../../src/train/loop/start.ts";
-import type { MakeTrainer } from "../../src/train/loop/fine_tune.ts";
+import type { MakeTrainer } from "../../src/train/types.ts";
 import { drawingLoss } from "../../src/train/losses/drawn.ts";
 import { type Corpus, MemoryCorpus } from "../../src/train/pretrain/corpus.ts";
 import { generatorOf } from "../../src/train/pretrain/heads.ts";

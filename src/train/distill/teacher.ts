@@ -11,8 +11,8 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { fingerprintOf } from "../loop/fingerprint.ts";
-import type { MakeTrainer } from "../loop/fine_tune.ts";
 import { startModel } from "../loop/start.ts";
+import type { MakeTrainer } from "../types.ts";
 
 /** A model whose emissions can be asked for. */
 export interface Teacher {

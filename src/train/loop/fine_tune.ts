@@ -23,15 +23,7 @@ import { type DistillOptions, distillSettingsOf } from "../distill/options.ts";
 import { Lessons } from "../distill/lessons.ts";
 import type { Teacher } from "../distill/teacher.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
-import type {
-  Example,
-  Loss,
-  NamedTensor,
-  Parameter,
-  TrainableModel,
-  Trainer,
-  TrainerOptions,
-} from "../types.ts";
+import type { Example, Loss, MakeTrainer, NamedTensor, Parameter, Trainer } from "../types.ts";
 import { Epochs } from "./epochs.ts";
 import { fingerprint, fingerprintOf, fingerprintOfNames } from "./fingerprint.ts";
 import { LowRank } from "./low_rank.ts";
@@ -43,9 +35,6 @@ import { Validation } from "./validate.ts";
 
 /** A step's loss above so many times the first one's is divergence, whatever comes after. */
 const DIVERGED = 20;
-
-/** Makes a trainer of a model: `createTrainer` with a compiled module and threads already chosen. */
-export type MakeTrainer = (model: TrainableModel, options: TrainerOptions) => Promise<Trainer>;
 
 /** After a step. */
 export interface StepRecord {

@@ -3,6 +3,7 @@
 export const ABI: i32 = 3;
 export const ACTIVATION_GELU: i32 = 1;
 export const ACTIVATION_GELU_TANH: i32 = 2;
+export const ACTIVATION_TANH: i32 = 3;
 export const ACTIVATION_NONE: i32 = 0;
 export const BLOCK_ROWS: i32 = 5;
 export const COLUMN_ALIGN: i32 = 16;

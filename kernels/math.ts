@@ -81,6 +81,14 @@ const CONSTANTS: usize = memory.data<f32>([
   // gelu_tanh: cubic coefficient, -2 sqrt(2 / pi)
   0.044715,
   -1.5957691216057308,
+  // tanh: polynomial (Cephes tanhf), where it ends, 2
+  -5.70498872745e-3,
+  2.06390887954e-2,
+  -5.37397155531e-2,
+  1.33314422036e-1,
+  -3.33332819422e-1,
+  0.625,
+  2.0,
 ]);
 
 /** Constant number i in all lanes. */
@@ -147,4 +155,23 @@ export function geluTanh4(x: v128): v128 {
   const cubic = madd(f32x4.mul(x, x), constant(29), constant(12));
   const minus2u = f32x4.mul(f32x4.mul(x, cubic), constant(30));
   return f32x4.div(x, f32x4.add(exp4(minus2u), constant(12)));
+}
+
+/**
+ * tanh, relative error below 3e-7: an odd polynomial of degree 11 up to 0.625, 1 - 2 / (1 + e^2|x|) beyond, so that
+ * small values lose nothing to the 1; then the sign of x.
+ */
+// @ts-ignore: decorator
+@inline
+export function tanh4(x: v128): v128 {
+  const size = f32x4.abs(x), s = f32x4.mul(size, size), one = constant(12);
+  let p = madd(s, constant(31), constant(32));
+  p = madd(s, p, constant(33));
+  p = madd(s, p, constant(34));
+  p = madd(s, p, constant(35));
+  const near = madd(f32x4.mul(p, s), size, size);
+  const power = f32x4.add(exp4(f32x4.add(size, size)), one);
+  const far = f32x4.sub(one, f32x4.div(constant(37), power));
+  const y = v128.bitselect(near, far, f32x4.lt(size, constant(36)));
+  return v128.or(y, v128.and(x, f32x4.splat(-0.0)));
 }

@@ -5,8 +5,8 @@
  * range always includes 0, so that 0 is exact. A GELU's output (never below -0.17) would waste half of a
  * symmetric range; the zero point costs one multiply per output vector, and nothing in the baseline.
  */
-import { ACTIVATION_GELU, ACTIVATION_GELU_TANH } from "./contract";
-import { gelu4, geluTanh4, horizontalMax, horizontalSum } from "./math";
+import { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_TANH } from "./contract";
+import { gelu4, geluTanh4, horizontalMax, horizontalSum, tanh4 } from "./math";
 
 /** Applies `activation` to `n` floats (a multiple of 8) in place. */
 export function activateRow(x: usize, n: i32, activation: i32): void {
@@ -18,6 +18,8 @@ export function activateRow(x: usize, n: i32, activation: i32): void {
     }
   } else if (activation == ACTIVATION_GELU_TANH) {
     for (let p = x; p < end; p += 16) v128.store(p, geluTanh4(v128.load(p)));
+  } else if (activation == ACTIVATION_TANH) {
+    for (let p = x; p < end; p += 16) v128.store(p, tanh4(v128.load(p)));
   }
 }
 

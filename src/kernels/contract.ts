@@ -72,7 +72,7 @@ export const FAMILY = { baseline: 0, relaxed: 1 } as const;
 export const PROBE = { unusable: 0, unsigned: 1, signed: 2 } as const;
 
 /** What the rows of an activation tensor pass through. */
-export const ACTIVATION = { gelu: 1, gelu_tanh: 2 } as const;
+export const ACTIVATION = { gelu: 1, gelu_tanh: 2, tanh: 3 } as const;
 export const ACTIVATION_NONE = 0;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The activation functions of a feed-forward network: the one list of them.
+ * The activation functions of feed-forward networks and of heads: the one list of them.
  *
  * Whatever depends on the activation (a kernel's code, a graph that is written, a name in config.json) is a
  * table keyed by {@link Activation}, so that the compiler asks for a new one everywhere, and is read through
@@ -14,8 +14,8 @@
 import { ModelError, show } from "../errors.ts";
 import { erf } from "./erf.ts";
 
-/** Activation of the feed-forward network: exact (erf) GELU, or its tanh approximation. */
-export type Activation = "gelu" | "gelu_tanh";
+/** Activation of a feed-forward network or a head: exact (erf) GELU, its approximation by tanh, or tanh itself. */
+export type Activation = "gelu" | "gelu_tanh" | "tanh";
 
 /** What an activation function is. */
 interface Definition {
@@ -35,6 +35,7 @@ export const ACTIVATIONS: Readonly<Record<Activation, Definition>> = {
     value: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
     names: ["gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_python_tanh"],
   },
+  tanh: { value: Math.tanh, names: ["tanh"] },
 };
 
 /** The names of all activations. */

@@ -9,7 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { padded } from "../../src/backend/wasm/layout.ts";
 import { ACTIVATION, PANEL } from "../../src/kernels/contract.ts";
-import { ACTIVATIONS } from "../../src/model/activations.ts";
+import { ACTIVATION_NAMES, ACTIVATIONS } from "../../src/model/activations.ts";
 import { bits, normal, random } from "../support.ts";
 import { type Engine, engines, FREE } from "./engine.ts";
 
@@ -114,7 +114,7 @@ for (const engine of engines) {
         const gamma = normal(next, n, 1), beta = normal(next, n, 1);
         const address = rows(x, n), chunkRows = Math.ceil(m / 2), chunks = Math.ceil(m / chunkRows);
         const all = { x: address, n, rows: m, chunkRows };
-        for (const activation of ["gelu", "gelu_tanh"] as const) {
+        for (const activation of ACTIVATION_NAMES) {
           const own = rows(x, n);
           engine.run("activate", chunks, { ...all, x: own, activation: ACTIVATION[activation] });
           const want = Array.from(x, ACTIVATIONS[activation].value);
@@ -131,6 +131,30 @@ for (const engine of engines) {
         assert.ok(distance(read(address, m, n), want) < within(want), `norm of ${m} x ${n}`);
       }
     }
+  });
+
+  test(`${engine.name}: tanh of any size, to the last digits`, () => {
+    const sizes = Array.from({ length: 4000 }, (_, i) => 1.005 ** (i - 2000));
+    const x = Float32Array.from([
+      ...sizes,
+      ...sizes.map((v) => -v),
+      0,
+      -0,
+      0.625,
+      Infinity,
+      -Infinity,
+    ]);
+    const { rows, read } = roomOf(engine), n = x.length, own = rows(x, n);
+    engine.run("activate", 1, { x: own, n, rows: 1, chunkRows: 1, activation: ACTIVATION.tanh });
+    for (const [i, y] of read(own, 1, n).entries()) {
+      const want = Math.tanh(x[i]);
+      // Two roundings beyond the polynomial's 1.3e-7 (Cephes tanhf); signs of zero, too.
+      assert.ok(Math.abs(y - want) <= 3e-7 * Math.abs(want), `tanh ${x[i]}: ${y}, ${want}`);
+      assert.is(Object.is(y, -0), Object.is(want, -0));
+    }
+    const nan = rows(Float32Array.of(NaN, 1), 2);
+    engine.run("activate", 1, { x: nan, n: 2, rows: 1, chunkRows: 1, activation: ACTIVATION.tanh });
+    assert.ok(Number.isNaN(read(nan, 1, 2)[0]));
   });
 
   for (const type of ["f32", "i8", "i4"] as const) {

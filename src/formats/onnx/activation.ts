@@ -45,7 +45,6 @@ const OTHERS: Readonly<Record<string, (x: number) => number>> = {
   relu: (x) => Math.max(0, x),
   silu: (x) => x * sigmoid(x),
   quick_gelu: (x) => x * sigmoid(1.702 * x),
-  tanh: Math.tanh,
   sigmoid,
   identity: (x) => x,
 };

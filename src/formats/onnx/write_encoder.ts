@@ -61,6 +61,7 @@ const ACTIVATION_NODES: Readonly<Record<Activation, (g: GraphWriter, x: Value) =
     const tanh = g.node("Add", [g.node("Tanh", [inner]), g.scalar(1)]);
     return g.node("Mul", [g.node("Mul", [x, g.scalar(0.5)]), tanh]);
   },
+  tanh: (g, x) => g.node("Tanh", [x]),
 };
 
 /** Rows `from .. from + count` of a matrix `[rows, columns]`, transposed to `[columns, count]`. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { writePackage } from "../src/formats/package/write.ts";
+import { ACTIVATION_NAMES } from "../src/model/activations.ts";
 import type { ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import { quantizeEncoder } from "../src/quantize/encoder.ts";
@@ -162,7 +163,10 @@ function oddConfig(random: Random, vocabSize: number): ModelConfig {
     vocabSize: vocabSize + random.pick([0, 0, 1, 100]),
     maxPositions: random.pick([1, 2, 3, 4, 5, 16, 64, 511, 513, 4096]),
     typeVocabSize: random.pick([0, 1, 2]),
-    activation: random.pick(["gelu", "gelu_tanh"] as const),
+    activation: random.pick(ACTIVATION_NAMES),
+    head: random.once(3)
+      ? { size: random.pick(WIDTHS), activation: random.pick(ACTIVATION_NAMES) }
+      : undefined,
     layerNormEpsilon: random.pick([0, 1e-12, 1e-5, 0.999, 1e-320]),
     labels: random.once(2) ? plain : tags,
   };
@@ -201,7 +205,8 @@ function oddWeights(random: Random, config: ModelConfig): EncoderWeights {
       down: linear(h, f),
       feedForwardNorm: norm(h),
     })),
-    classifier: linear(config.labels.length, h),
+    ...(config.head && { headDense: linear(config.head.size, h) }),
+    classifier: linear(config.labels.length, config.head?.size ?? h),
   };
 }
 

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { compileKernel, MODULES } from "../tools/build/assemblyscript.ts";
 import type { DOT } from "../src/kernels/contract.ts";
-import { hasProjection, type ModelConfig } from "../src/model/config.ts";
+import { classifierInputs, hasProjection, type ModelConfig } from "../src/model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import type { PackedBatch } from "../src/backend/backend.ts";
 
@@ -90,7 +90,8 @@ export function randomWeights(config: ModelConfig, seed: number): EncoderWeights
       down: linear(h, f),
       feedForwardNorm: norm(),
     })),
-    classifier: linear(config.labels.length, h),
+    ...(config.head && { headDense: linear(config.head.size, h) }),
+    classifier: linear(config.labels.length, classifierInputs(config)),
   };
 }
 

@@ -63,6 +63,8 @@ export interface Workspace {
   readonly update: Tensor;
   /** The feed-forward network's inside, `feedForwardSize` columns. */
   readonly inner: Tensor;
+  /** Inside a head of two layers; else the hidden state itself, which the classifier then reads. */
+  readonly head: Tensor;
   /** One column per label. */
   readonly emissions: Tensor;
 }
@@ -91,6 +93,8 @@ export interface Backend {
   /** From the embeddings' width to the hidden state's; undefined where there is no such map. */
   readonly embeddingProjection: Linear | undefined;
   readonly layers: readonly LayerHandles[];
+  /** Inside a head of two layers; undefined where it has one. */
+  readonly headDense: Linear | undefined;
   readonly classifier: Linear;
   readonly workspace: Workspace;
   /** Most tokens of one batch. */

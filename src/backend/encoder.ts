@@ -18,8 +18,8 @@ export function encode(
   batch: PackedBatch,
   pause?: Pause,
 ): Promise<Float32Array> {
-  const { embedded, hidden, qkv, context, update, inner, emissions } = backend.workspace;
-  const { embeddingProjection } = backend;
+  const { embedded, hidden, qkv, context, update, inner, head, emissions } = backend.workspace;
+  const { embeddingProjection, headDense, config } = backend;
   backend.begin(batch);
   backend.embed(embedded);
   if (embeddingProjection) backend.linear(embedded, embeddingProjection, hidden);
@@ -30,10 +30,14 @@ export function encode(
     backend.addNorm(hidden, update, layer.attentionNorm);
 
     backend.linear(hidden, layer.up, inner);
-    backend.activate(inner, backend.config.activation);
+    backend.activate(inner, config.activation);
     backend.linear(inner, layer.down, update);
     backend.addNorm(hidden, update, layer.feedForwardNorm);
   }
-  backend.linear(hidden, backend.classifier, emissions);
+  if (headDense) {
+    backend.linear(hidden, headDense, head);
+    backend.activate(head, config.head!.activation);
+  }
+  backend.linear(head, backend.classifier, emissions);
   return backend.read(emissions, pause);
 }

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type * as Ort from "onnxruntime-web";
-import type { EncoderWeights, LinearWeights } from "../../mod.ts";
+import type { EncoderWeights } from "../../mod.ts";
 import { oneLine, UsageError } from "./errors.ts";
 
 /** One model in ONNX Runtime. */
@@ -73,7 +73,16 @@ function toFloats(data: Ort.Tensor.DataType): Float32Array | undefined {
 }
 
 /** Emissions of an encoder's hidden states, for a graph whose head is kept beside it. */
-function classify(hidden: Float32Array, { weight, bias }: LinearWeights): Float32Array {
+function classify(
+  hidden: Float32Array,
+  { config, classifier: { weight, bias } }: EncoderWeights,
+): Float32Array {
+  if (config.head) {
+    throw new UsageError(
+      "the graph ends at the hidden states, and the head beside it has two layers, which verify does not " +
+        "compute; compare with an export that has its head",
+    );
+  }
   if (weight.type !== "f32") throw new UsageError("the model's head is not float32");
   const { rows, columns, data: matrix } = weight;
   const tokens = hidden.length / columns, out = new Float32Array(tokens * rows);
@@ -125,8 +134,9 @@ export async function openOrt(
   ort: typeof Ort,
   model: Uint8Array,
   external: ReadonlyMap<string, Uint8Array> | undefined,
-  { config, classifier }: EncoderWeights,
+  weights: EncoderWeights,
 ): Promise<OrtModel> {
+  const { config } = weights;
   const labels = config.labels.length;
   const externalData = [...external ?? []].map(([path, data]) => ({ path, data }));
   let session: Ort.InferenceSession;
@@ -159,7 +169,7 @@ export async function openOrt(
       const emissions = rows(labels);
       if (emissions) return emissions;
       const hidden = rows(config.hiddenSize);
-      if (hidden) return classify(hidden, classifier);
+      if (hidden) return classify(hidden, weights);
       throw new UsageError(
         `no output of the model has ${ids.length} tokens x ${labels} labels, nor x ` +
           `${config.hiddenSize} columns`,

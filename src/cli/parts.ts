@@ -30,7 +30,7 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^embeddings\./, "other embeddings"],
   [/^layers\.\d+\.attention\./, "attention"],
   [/^layers\./, "feed-forward"],
-  [/^classifier\./, "classifier"],
+  [/^(head|classifier)\./, "classifier"],
   [/^crf\./, "CRF"],
 ];
 

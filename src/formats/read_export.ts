@@ -45,7 +45,7 @@ export interface ExportFiles extends TokenizerFiles {
  */
 export function bundleFromExport(files: ExportFiles, options?: TokenizerOptions): ModelBundle {
   const config = readHfConfig(textOf(files.config, "config.json"));
-  const head = files.head && headFromTensors(files.head, config.labels.length);
+  const head = files.head && headFromTensors(files.head, config);
   const weights = readBertGraph(decodeOnnx(files.model, files.external), config, head);
   const crf = files.crf && crfFromSafetensors(files.crf, config.labels.length);
   const tokenizer = readTokenizer(files, options);

@@ -9,6 +9,7 @@
  * @module
  */
 import { ModelError } from "../errors.ts";
+import { classifierInputs } from "./config.ts";
 import type {
   CrfWeights,
   EncoderWeights,
@@ -45,7 +46,7 @@ export interface Adapter {
   readonly parts: readonly AdapterPart[];
   /** Label names by emission column. */
   readonly labels: readonly string[];
-  /** `[labels, hiddenSize]`. */
+  /** Of the shape that the model's own has: `[labels, hiddenSize]`, or `[labels, head.size]` in a head of two layers. */
   readonly classifier: LinearWeights;
   /** Absent for a plain softmax head. */
   readonly crf: CrfWeights | undefined;
@@ -108,8 +109,8 @@ export function checkAdapter({ parts, rank, classifier }: Adapter, weights: Enco
     }
     if (b.rows !== rows || b.columns !== rank) fail(`${at} B`, [b.rows, b.columns], [rows, rank]);
   }
-  const { rows, columns } = classifier.weight, { hiddenSize } = weights.config;
-  if (columns !== hiddenSize) fail("classifier", [rows, columns], [rows, hiddenSize]);
+  const { rows, columns } = classifier.weight, inputs = classifierInputs(weights.config);
+  if (columns !== inputs) fail("classifier", [rows, columns], [rows, inputs]);
 }
 
 /**

@@ -10,6 +10,14 @@
 import { ModelError, show } from "../errors.ts";
 import { type Activation, ACTIVATIONS, forActivation } from "./activations.ts";
 
+/** The layer inside a head of two: `classifier(activation(dense(hidden)))`, for each token. */
+export interface HeadConfig {
+  /** Columns between the two. */
+  readonly size: number;
+  /** What they pass through. */
+  readonly activation: Activation;
+}
+
 /** Shapes and constants of a BERT-style encoder with a token-classification head. */
 export interface ModelConfig {
   /** Width of a token's vector between layers. */
@@ -40,6 +48,8 @@ export interface ModelConfig {
   readonly activation: Activation;
   /** Epsilon under the root of every LayerNorm. */
   readonly layerNormEpsilon: number;
+  /** Of a head of two layers, the inner one; absent where the classifier reads the hidden state. */
+  readonly head?: HeadConfig | undefined;
   /** Label names by emission column, for instance `["O", "B-MED", "I-MED"]`. */
   readonly labels: readonly string[];
 }
@@ -63,6 +73,28 @@ export function hasProjection(
   { embeddingProjection, embeddingSize, hiddenSize }: ModelConfig,
 ): boolean {
   return embeddingProjection ?? embeddingSize !== hiddenSize;
+}
+
+/** Columns that a classifier reads. */
+export function classifierInputs({ head, hiddenSize }: ModelConfig): number {
+  return head?.size ?? hiddenSize;
+}
+
+function checkHead(head: unknown): void {
+  if (typeof head !== "object" || head === null || Array.isArray(head)) {
+    throw new ModelError(
+      "model/config",
+      `head is ${show(head)}; expected an object with size and activation, or nothing.`,
+    );
+  }
+  const { size, activation } = head as HeadConfig;
+  if (!Number.isInteger(size) || size < 1 || size > MAX_INNER_SIZE) {
+    throw new ModelError(
+      "model/config",
+      `head.size is ${show(size)}; expected an integer from 1 to ${MAX_INNER_SIZE}.`,
+    );
+  }
+  forActivation(ACTIVATIONS, activation);
 }
 
 /**
@@ -101,6 +133,7 @@ export function checkConfig(config: ModelConfig): ModelConfig {
     );
   }
   forActivation(ACTIVATIONS, config.activation);
+  if (config.head !== undefined) checkHead(config.head);
   const epsilon = config.layerNormEpsilon;
   if (!(epsilon >= 0 && epsilon < 1)) {
     throw new ModelError(

@@ -16,15 +16,20 @@ export interface EncoderLinears<L> {
   readonly embeddingProjection: L | undefined;
   /** From the input to the output; one object may occur more than once (ALBERT). */
   readonly layers: readonly Readonly<Record<typeof LAYER_LINEARS[number], L>>[];
-  /** From the hidden state to the emissions. */
+  /** Inside a head of two layers; undefined if it has one. */
+  readonly headDense?: L | undefined;
+  /** To the emissions. */
   readonly classifier: L;
 }
 
 /** All linear layers in the order of the forward pass; one that occurs more than once is there more than once. */
-export function linearsOf<L>({ embeddingProjection, layers, classifier }: EncoderLinears<L>): L[] {
+export function linearsOf<L>(
+  { embeddingProjection, layers, headDense, classifier }: EncoderLinears<L>,
+): L[] {
   return [
     ...embeddingProjection === undefined ? [] : [embeddingProjection],
     ...layers.flatMap((layer) => LAYER_LINEARS.map((name) => layer[name])),
+    ...headDense === undefined ? [] : [headDense],
     classifier,
   ];
 }

@@ -14,7 +14,8 @@
  * | `layers.N.feed_forward.up.{…}`       | `[F, H]`       | first half                       |
  * | `layers.N.feed_forward.down.{…}`     | `[H, F]`       | second half                      |
  * | `layers.N.feed_forward.norm.{…}`     | `[H]`          | LayerNorm after it               |
- * | `classifier.{weight,bias}`           | `[L, H]`       | emissions                        |
+ * | `head.dense.{…}`                     | `[D, H]`       | inner layer of a head of two     |
+ * | `classifier.{weight,bias}`           | `[L, H]`       | emissions; `[L, D]` behind that  |
  *
  * A linear map has `weight` (one row per output) and `bias` (one per row); a LayerNorm has `weight`
  * (gamma) and `bias` (beta). An int8 `weight` has `weight.scale` beside it, one per row. An int4 word embedding
@@ -23,7 +24,7 @@
  * @module
  */
 import { ModelError } from "../errors.ts";
-import { hasProjection, type ModelConfig } from "./config.ts";
+import { classifierInputs, hasProjection, type ModelConfig } from "./config.ts";
 import type {
   EncoderWeights,
   LayerWeights,
@@ -46,6 +47,8 @@ function checkRoles(config: ModelConfig, weights: EncoderWeights): void {
     ? "an embedding projection"
     : config.typeVocabSize === 0 && weights.typeEmbedding !== undefined
     ? "a token-type embedding"
+    : config.head === undefined && weights.headDense !== undefined
+    ? "a head of two layers"
     : weights.layers.length > config.layers
     ? `${weights.layers.length} layers`
     : undefined;
@@ -101,7 +104,9 @@ export function visitEncoder(
       feedForwardNorm: norm(`${name}.feed_forward.norm`, part?.feedForwardNorm),
     });
   }
-  const classifier = linear("classifier", config.labels.length, H, weights?.classifier);
+  const headDense = config.head && linear("head.dense", config.head.size, H, weights?.headDense);
+  const inputs = classifierInputs(config);
+  const classifier = linear("classifier", config.labels.length, inputs, weights?.classifier);
   return {
     config,
     wordEmbedding,
@@ -110,6 +115,7 @@ export function visitEncoder(
     embeddingNorm,
     embeddingProjection,
     layers,
+    ...(headDense && { headDense }),
     classifier,
   };
 }

@@ -105,7 +105,9 @@ export interface EncoderWeights {
   readonly embeddingProjection: LinearWeights | undefined;
   /** From the input to the output. */
   readonly layers: readonly LayerWeights[];
-  /** Emissions: `[labels, hiddenSize]`. */
+  /** The inner layer of a head of two, `[head.size, hiddenSize]`; absent where there is none. */
+  readonly headDense?: LinearWeights | undefined;
+  /** Emissions: `[labels, hiddenSize]`, or `[labels, head.size]`. */
   readonly classifier: LinearWeights;
 }
 

@@ -41,6 +41,13 @@ const shape = fc.record({
   labels: fc.integer({ min: 1, max: 20 }),
   typeVocabSize: fc.constantFrom(0, 2),
   activation: fc.constantFrom(...ACTIVATION_NAMES),
+  head: fc.option(
+    fc.record({
+      size: fc.integer({ min: 1, max: 90 }),
+      activation: fc.constantFrom(...ACTIVATION_NAMES),
+    }),
+    { nil: undefined },
+  ),
 }).filter(({ headSize, heads }) => headSize * heads > 1).map(({ headSize, labels, ...rest }) =>
   configOf({
     ...rest,

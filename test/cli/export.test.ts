@@ -137,6 +137,7 @@ const MODELS: readonly (readonly [string, Partial<ModelConfig>])[] = [
   ["a projection", { hiddenSize: 48, embeddingSize: 20, heads: 3, activation: "gelu_tanh" }],
   ["a projection of one width", { hiddenSize: 24, embeddingProjection: true, heads: 3 }],
   ["no token types", { hiddenSize: 20, heads: 4, typeVocabSize: 0, layers: 1 }],
+  ["a head of two layers", { hiddenSize: 24, heads: 3, head: { size: 10, activation: "tanh" } }],
 ];
 const TEXTS = SENTENCES.slice(1, 4).concat("জ্বর", SENTENCES[9]);
 
@@ -149,17 +150,26 @@ test("float32: what was written is read back bit for bit, whatever the shape", (
     layers: fc.integer({ min: 1, max: 3 }),
     typeVocabSize: fc.constantFrom(0, 2),
     activation: fc.constantFrom(...ACTIVATION_NAMES),
+    head: fc.option(
+      fc.record({
+        size: fc.integer({ min: 2, max: 20 }),
+        activation: fc.constantFrom(...ACTIVATION_NAMES),
+      }),
+      { nil: undefined },
+    ),
     layerNormEpsilon: fc.constantFrom(1e-12, 1e-5),
     crf: fc.boolean(),
     seed: fc.nat(),
   });
   fc.assert(
-    fc.property(shape, ({ heads, perHead, embedding, crf, seed, ...parts }) => {
+    fc.property(shape, ({ heads, perHead, embedding, head, crf, seed, ...parts }) => {
       const hiddenSize = heads * perHead, embeddingSize = embedding ?? hiddenSize;
       // A matrix of one number cannot be told from a number.
       fc.pre(hiddenSize > 1 && embeddingSize > 1 && parts.feedForwardSize > 1);
       const bundle = modelOf(
-        { hiddenSize, embeddingSize, heads, ...parts } as Partial<ModelConfig>,
+        { hiddenSize, embeddingSize, heads, ...parts, ...(head && { head }) } as Partial<
+          ModelConfig
+        >,
         seed,
         crf,
       );
@@ -187,6 +197,7 @@ test("int8: the same integers and scales are read back, whatever the shape", () 
     embedding: fc.option(fc.integer({ min: 2, max: 20 })),
     feedForwardSize: fc.integer({ min: 2, max: 20 }),
     typeVocabSize: fc.constantFrom(0, 2),
+    head: fc.constantFrom(undefined, { size: 7, activation: "tanh" as const }),
     seed: fc.nat(),
   });
   fc.assert(

@@ -288,4 +288,140 @@ test("ALBERT's layers are one object, also once they are quantized; a package ha
   );
 });
 
+/** The checkpoint with a head of two layers in the place of its own, under these names. */
+function headedBy(names: readonly string[], more: Record<string, SafeTensor> = {}): Uint8Array {
+  const ramp = (rows: number, columns: number): SafeTensor =>
+    floats([rows, columns], Array.from({ length: rows * columns }, (_, i) => i / 8 - 1));
+  return changed((name, tensor) => name.startsWith("classifier") ? undefined : [name, tensor], {
+    [`${names[0]}.weight`]: ramp(5, 12),
+    [`${names[0]}.bias`]: floats([5], [1, 2, 3, 4, 5]),
+    [`${names[1]}.weight`]: ramp(3, 5),
+    [`${names[1]}.bias`]: floats([3], [6, 7, 8]),
+    ...more,
+  });
+}
+
+test("a head of two layers, by the names of transformers' classes and of a Sequential", () => {
+  const said = { classifier_activation: "gelu_new" };
+  for (
+    const names of [
+      ["classifier.dense", "classifier.out_proj"],
+      ["model.classifier.dense", "model.classifier.out_proj"],
+      ["classifier.0", "classifier.3"],
+      ["head.1", "head.10"],
+    ]
+  ) {
+    const { weights } = read(headedBy(names), said);
+    assert.equal(weights.config.head, { size: 5, activation: "gelu_tanh" }, names.join());
+    assert.equal([...weights.headDense!.bias], [1, 2, 3, 4, 5]);
+    assert.equal([...weights.classifier.bias], [6, 7, 8]);
+    assert.is(weights.classifier.weight.columns, 5);
+  }
+});
+
+test("a head of two layers passes through what its class computes, or what config.json says", () => {
+  const known = ["classifier.dense", "classifier.out_proj"], own = ["classifier.0", "classifier.2"];
+  const activation = (names: string[], config: Record<string, unknown>) =>
+    read(headedBy(names), config).weights.config.head?.activation;
+  assert.is(activation(known, { model_type: "electra" }), "gelu");
+  assert.is(activation(known, { classifier_activation: "tanh" }), "tanh");
+  assert.is(activation(known, { model_type: "electra", classifier_activation: "tanh" }), "tanh");
+  for (
+    const [names, config] of [
+      [known, {}],
+      [own, { model_type: "electra" }],
+      [own, { classifier_activation: "relu" }],
+      [known, { model_type: "electra", classifier_activation: "silu" }],
+    ] as const
+  ) {
+    throwsCode(
+      () => activation([...names], config),
+      "config/unsupported",
+      /two layers, classifier\.(0|dense) and .* classifier_activation must be one of gelu/,
+    );
+  }
+});
+
+test("a head of two layers with a part too many, or of other sizes, is refused", () => {
+  const said = { classifier_activation: "tanh" },
+    one = (size: number) => floats([size], new Array(size).fill(1));
+  const fails = (model: Uint8Array, message: RegExp): void =>
+    throwsCode(() => read(model, said), "head/tensor", message);
+  const own = ["classifier.0", "classifier.3"];
+  // A norm between the two, a third layer, and a map that has lost its partner.
+  fails(headedBy(own, { "classifier.1.weight": one(5) }), /expected one linear map or two/);
+  fails(headedBy(own, { "classifier.5.weight": floats([3, 3], Array(9).fill(1)) }), /or two/);
+  fails(headedBy(["classifier.dense", "classifier.other"]), /classifier\.other/);
+  fails(headedBy(own, { "classifier.0.weight": floats([5, 11], Array(55).fill(1)) }), /\[5,11\]/);
+  fails(headedBy(own, { "classifier.3.weight": floats([3, 4], Array(12).fill(1)) }), /\[3, 5\]/);
+  fails(headedBy(own, { "classifier.0.bias": one(4) }), /its bias \[4\]/);
+  throwsCode(
+    () => read(headedBy(own, { "classifier.0.bias": floats([5], [1, 2, NaN, 4, 5]) }), said),
+    "model/weights",
+    /classifier\.0\.bias.*element 2 is NaN/,
+  );
+});
+
+test("a head of two layers beside its encoder", () => {
+  const tensors = readSafetensors(headedBy(["classifier.dense", "classifier.out_proj"])).tensors;
+  const head = writeSafetensors(
+    new Map([...tensors].filter(([name]) => name.startsWith("classifier"))),
+    {},
+  );
+  const config = JSON.stringify({ ...CONFIG, classifier_activation: "tanh" });
+  const { weights } = bundleFromCheckpoint({ ...FILES, head, config });
+  assert.equal(weights.config.head, { size: 5, activation: "tanh" });
+  assert.equal([...weights.headDense!.bias], [1, 2, 3, 4, 5]);
+});
+
+test("a layer that is neither encoder, head nor CRF is refused; heads of pretraining are left alone", () => {
+  const one = (...shape: number[]): SafeTensor =>
+    floats(shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0.5));
+  const beside = (names: Record<string, SafeTensor>): Uint8Array =>
+    changed((name, tensor) => [name, tensor], names);
+  // An LSTM as wide as the encoder, a norm, and a second map do not change the classifier's shape.
+  for (
+    const [name, tensor] of Object.entries({
+      "lstm.weight_ih_l0": one(24, 12),
+      "lstm.bias_ih_l0_reverse": one(24),
+      "layer_norm.weight": one(12),
+      "pre_classifier.weight": one(12, 12),
+      "model.projection.weight": {
+        ...one(12, 12),
+        dtype: "F16",
+        data: new Uint8Array(288),
+      } as const,
+    })
+  ) {
+    throwsCode(
+      () => read(beside({ [name]: tensor })),
+      "checkpoint/tensor",
+      new RegExp(`"${name}" of shape .* belongs to neither encoder`),
+    );
+  }
+  const harmless = {
+    "bert.pooler.dense.weight": one(12, 12),
+    "cls.predictions.transform.dense.weight": one(12, 12),
+    "lm_head.dense.weight": one(12, 12),
+    "discriminator_predictions.dense.weight": one(12, 12),
+    "vocab_transform.weight": one(12, 12),
+    "loss_fct.weight": one(3),
+    "position_ids": { dtype: "I64", shape: [1, 2], data: new Uint8Array(16) } as const,
+  };
+  sameBits(floatsOf(read(beside(harmless)).weights), EXPORTED);
+  const bare = changed((name, tensor) => [name.replace("bert.", ""), tensor], {
+    "pooler.dense.weight": one(12, 12),
+    "encoder.extra": one(2),
+  });
+  sameBits(floatsOf(read(bare).weights), EXPORTED);
+  // Whoever hands in the head has said what there is over the encoder.
+  const { tensors } = readSafetensors(MODEL);
+  const head = writeSafetensors(
+    new Map([...tensors].filter(([name]) => name.startsWith("classifier"))),
+    {},
+  );
+  const model = beside({ "lstm.weight_ih_l0": one(24, 12) });
+  sameBits(floatsOf(bundleFromCheckpoint({ ...FILES, model, head }).weights), EXPORTED);
+});
+
 test.run();

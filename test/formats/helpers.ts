@@ -78,6 +78,7 @@ export function floatsOf(weights: EncoderWeights): Record<string, Float32Array> 
     linear(`${i}.down`, layer.down);
     norm(`${i}.down.norm`, layer.feedForwardNorm);
   });
+  if (weights.headDense) linear("head.dense", weights.headDense);
   linear("classifier", weights.classifier);
   return all;
 }

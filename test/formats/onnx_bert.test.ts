@@ -191,10 +191,10 @@ test("an encoder without its head is read with one that is handed in", () => {
   const hidden = GRAPH.nodes.filter(({ op }) => op === "LayerNormalization").at(-1)!.outputs[0]!;
   const encoder = { ...GRAPH, outputs: [hidden] };
   const weights = readBertGraph(GRAPH, CONFIG);
-  sameBits(floatsOf(readBertGraph(encoder, CONFIG, weights.classifier)), saved());
+  sameBits(floatsOf(readBertGraph(encoder, CONFIG, weights)), saved());
   const pooled = { ...GRAPH, outputs: ["pooler_output", hidden] };
   // Of two outputs it is the one with a row of the head's width for each token.
-  sameBits(floatsOf(readBertGraph(pooled, CONFIG, weights.classifier)), saved());
+  sameBits(floatsOf(readBertGraph(pooled, CONFIG, weights)), saved());
   throwsCode(
     () => readBertGraph(encoder, CONFIG),
     "onnx/unsupported",
@@ -202,7 +202,8 @@ test("an encoder without its head is read with one that is handed in", () => {
   );
   const narrow = { ...weights.classifier, weight: weights.layers[0]!.down.weight };
   throwsCode(
-    () => readBertGraph(encoder, { ...CONFIG, labels: Array(12).fill("O") }, narrow),
+    () =>
+      readBertGraph(encoder, { ...CONFIG, labels: Array(12).fill("O") }, { classifier: narrow }),
     "model/mismatch",
     /head reads 20 columns, but the encoder's hidden size is 12/,
   );
@@ -547,6 +548,20 @@ test("several outputs: the classifier is taken by its usual names, or the choice
     () => readBertGraph({ ...GRAPH, outputs: [hidden] }, CONFIG),
     "onnx/unsupported",
     /linear classifier/,
+  );
+});
+
+test("several outputs without a usual name: the one with a column for each label", () => {
+  const hidden = nodesOf("LayerNormalization").at(-1)!.outputs[0]!, out = GRAPH.outputs[0]!;
+  const last = GRAPH.nodes.find(({ outputs }) => outputs.includes(out))!;
+  const unnamed = changed(GRAPH, (node) => node === last ? { outputs: ["scores"] } : undefined);
+  for (const outputs of [[hidden, "scores"], ["scores", hidden]]) {
+    sameBits(floatsOf(readBertGraph({ ...unnamed, outputs }, CONFIG)), saved());
+  }
+  throwsCode(
+    () => readBertGraph({ ...unnamed, outputs: ["scores", hidden, "scores"] }, CONFIG),
+    "onnx/unsupported",
+    /has 3 outputs .*, 2 of them with 3 columns/,
   );
 });
 

@@ -9,6 +9,7 @@ import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import type { EncoderWeights, I8Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { randomWeights } from "../support.ts";
 import { floatsOf, returnsOrTyped, sameBits, shared, textOf, throwsCode } from "./helpers.ts";
 
 function filesOf(folder: string): ExportFiles {
@@ -223,6 +224,75 @@ test("values that no model has are refused, naming the tensor and the element", 
   );
   throwsCode(poke("embeddings.word.weight.scale", 5, NaN), "model/weights");
   throwsCode(poke("classifier.weight", 7, 128), "model/weights", /element 7 is -128/);
+});
+
+/** The package of a model whose head has two layers, with its metadata and tensors changed. */
+function headed(
+  changes: { readonly head?: unknown } = {},
+  edit?: (tensors: Map<string, SafeTensor>) => void,
+): Uint8Array {
+  const { tensors, metadata } = readSafetensors(writePackage(HEADED)), changed = new Map(tensors);
+  edit?.(changed);
+  const config = JSON.stringify({ ...JSON.parse(metadata.get("config")!), ...changes });
+  return writeSafetensors(changed, { ...Object.fromEntries(metadata), config });
+}
+
+const HEAD = { size: 6, activation: "tanh" } as const;
+const HEADED: ModelBundle = {
+  ...BUNDLE,
+  weights: quantizeEncoder(randomWeights({ ...BUNDLE.weights.config, head: HEAD }, 3)).weights,
+};
+
+test("a head of two layers is kept, and its absence leaves packages as they were", () => {
+  const back = readPackage(headed());
+  assert.equal(back.weights, HEADED.weights);
+  assert.equal(writePackage(back), writePackage(HEADED));
+  assert.not.match(readSafetensors(PACKAGE).metadata.get("config")!, /head"/);
+});
+
+test("a head of two layers that is broken is refused, naming what is", () => {
+  const fails = (bytes: Uint8Array, code: string, message: RegExp): void =>
+    throwsCode(() => readPackage(bytes), code, message);
+  for (
+    const [head, message] of [
+      [null, /head is null/],
+      ["tanh", /head is "tanh"/],
+      [[], /head is /],
+      [{}, /head\.size is undefined/],
+      [{ ...HEAD, size: 0 }, /head\.size is 0/],
+      [{ ...HEAD, size: "6" }, /head\.size is "6"/],
+      [{ ...HEAD, size: 1e9 }, /head\.size is 1000000000/],
+      [{ ...HEAD, activation: "relu" }, /activation is "relu"/],
+      [{ size: 6 }, /activation is undefined/],
+    ] as const
+  ) fails(headed({ head }), "model/config", message);
+  // Without `head`, its tensors are nobody's; with another size, they do not fit.
+  fails(headed({ head: undefined }), "package/tensor", /"classifier\.weight" has shape \[7,6\]/);
+  fails(
+    headed({ head: { ...HEAD, size: 7 } }),
+    "package/tensor",
+    /"head\.dense\.weight" has shape \[6,36\]/,
+  );
+  const gone = (name: string) => headed({}, (tensors) => tensors.delete(name));
+  for (const name of ["weight", "weight.scale", "bias"]) {
+    fails(
+      gone(`head.dense.${name}`),
+      "package/tensor",
+      new RegExp(`no tensor "head.dense.${name}"`),
+    );
+  }
+  const nan = headed({}, (tensors) => {
+    const bias = tensors.get("head.dense.bias")!, data = bias.data.slice();
+    new DataView(data.buffer).setFloat32(8, NaN, true);
+    tensors.set("head.dense.bias", { ...bias, data });
+  });
+  fails(nan, "model/weights", /head\.dense\.bias.*element 2 is NaN/);
+  const { head: _, ...config } = HEADED.weights.config;
+  throwsCode(
+    () => writePackage({ ...HEADED, weights: { ...HEADED.weights, config } }),
+    "model/weights",
+    /a head of two layers, which its configuration does not say/,
+  );
 });
 
 test("a writer refuses what a reader would", () => {

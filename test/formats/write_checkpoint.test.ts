@@ -42,6 +42,8 @@ const FORMS: readonly (readonly [string, Partial<ModelConfig>])[] = [
   ["bert", { activation: "gelu_tanh", layerNormEpsilon: Math.fround(1e-5) }],
   ["electra", { embeddingSize: 8 }],
   ["albert", { embeddingProjection: true }],
+  ["bert", { head: { size: 9, activation: "tanh" } }],
+  ["electra", { embeddingSize: 8, head: { size: 16, activation: "gelu_tanh" } }],
 ];
 
 for (const [architecture, parts] of FORMS) {

@@ -96,7 +96,7 @@ export function readZoo(folder: string, changes: Record<string, unknown> = {}): 
   const hf = readHfConfig(config);
   const external = names.filter((name) => /\.(data|onnx_data)$/.test(name));
   const graph = decodeOnnx(model, new Map(external.map((name) => [name, bytesOf(folder, name)])));
-  return readBertGraph(graph, hf, head && headFromTensors(head, hf.labels.length));
+  return readBertGraph(graph, hf, head && headFromTensors(head, hf));
 }
 
 const QUANTIZERS = ["dynamic", "static", "optimum-quantize"];

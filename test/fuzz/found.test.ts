@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Message, parse as parseMessage, write } from "../../fuzz/wire.ts";
@@ -34,6 +35,12 @@ const files = {
   config: textOf(shared(`${folder}/config.json`)),
   tokenizer: tokenizerJson,
 };
+
+/** This process's time on processors, so that a busy machine is no failure. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
 function header(json: string): Uint8Array {
   const text = new TextEncoder().encode(json), bytes = new Uint8Array(8 + text.length);
@@ -111,9 +118,9 @@ test("white space that added tokens take is looked at once", () => {
   const space = { id, content: " ", ...flags, rstrip: true, normalized: true, special: false };
   const json = tokenizerWith({ added_tokens: [...added_tokens, space] });
   const tokenizer = tokenizerFromJson(json, { allowStripAccents: true });
-  const start = performance.now();
+  const start = processorMs();
   assert.is(tokenizer.encode(" ".repeat(300_000)).ids.length, 300_000);
-  assert.ok(performance.now() - start < 10_000, "it took a minute");
+  assert.ok(processorMs() - start < 10_000, "it took a minute");
 });
 
 function node(op: string, output: string, ...inputs: string[]): Message {
@@ -147,9 +154,9 @@ test("sums of a value with itself are not followed twice", () => {
     }
     return [made, "a11"];
   });
-  const start = performance.now();
+  const start = processorMs();
   throwsCode(() => bundleFromExport({ ...files, model }), "onnx/unsupported");
-  assert.ok(performance.now() - start < 4000, "4096 paths of 20000 nodes were followed");
+  assert.ok(processorMs() - start < 4000, "4096 paths of 20000 nodes were followed");
 });
 
 test("a chain of Where over IsNaN does not exhaust the stack", () => {

@@ -72,14 +72,16 @@ test("in any pieces, with any backend: the model that the bytes give", async () 
 });
 
 test("an int8 package that keeps one linear layer in float32 streams as its bytes load", async () => {
-  const sizes = { embeddingSize: 16, layers: 2, typeVocabSize: 0 };
+  const head = { size: 12, activation: "tanh" } as const;
+  const sizes = { embeddingSize: 16, layers: 2, typeVocabSize: 0, head };
   const float = randomWeights({ ...exported.weights.config, ...sizes }, 5);
   const { weights } = quantizeEncoder(float);
   const layers = (name: (typeof LAYER_LINEARS)[number]): LayerWeights[] =>
     weights.layers.map((layer, i) => i === 1 ? { ...layer, [name]: float.layers[i][name] } : layer);
-  const { embeddingProjection, classifier } = float;
+  const { embeddingProjection, headDense, classifier } = float;
   const mixed = [
     { ...weights, embeddingProjection },
+    { ...weights, headDense },
     { ...weights, classifier },
     ...LAYER_LINEARS.map((name) => ({ ...weights, layers: layers(name) })),
   ];

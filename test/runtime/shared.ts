@@ -32,6 +32,8 @@ export interface Expected {
   readonly modelSha256: string;
   /** SHA-256 of the emissions' bytes, text after text, little-endian float32, by backend. */
   readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
+  /** The same of {@link headsSha256}. */
+  readonly headsSha256: string;
   /** SHA-256 of the parameters after the steps of training.ts. */
   readonly parametersSha256: string;
   readonly entities: readonly (readonly ExpectedEntity[])[];
@@ -142,6 +144,42 @@ export async function fingerprint(ner: Ner, batched: boolean = false): Promise<s
     }
   }
   return await sha256(new Uint8Array(bytes.buffer));
+}
+
+/** SHA-256 of the emissions of a few texts under heads of two layers: each activation, in int8 and in float32. */
+export async function headsSha256(library: Library, model: Uint8Array): Promise<string> {
+  const { weights, ...rest } = library.readPackage(model), { config } = weights, size = 40;
+  let state = 1;
+  const numbers = (count: number): Float32Array =>
+    Float32Array.from({ length: count }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return ((state >>> 20) - 2048) / 16384;
+    });
+  const linear = (rows: number, columns: number) => ({
+    weight: { type: "f32" as const, rows, columns, data: numbers(rows * columns) },
+    bias: numbers(rows),
+  });
+  const headDense = linear(size, config.hiddenSize),
+    classifier = linear(config.labels.length, size);
+  const hashes: string[] = [];
+  for (const activation of ["gelu", "gelu_tanh", "tanh"] as const) {
+    const headed = {
+      ...weights,
+      headDense,
+      classifier,
+      config: { ...config, head: { size, activation } },
+    };
+    for (const backend of ["int8", "fp32"] as const) {
+      const ner = await library.Ner.fromBundle({ ...rest, weights: headed }, { backend });
+      for (const { data } of await ner.emissionsBatch(TEXTS.slice(0, 9))) {
+        const bytes = new DataView(new ArrayBuffer(4 * data.length));
+        data.forEach((value, i) => bytes.setFloat32(4 * i, value, true));
+        hashes.push(await sha256(new Uint8Array(bytes.buffer)));
+      }
+      ner.close();
+    }
+  }
+  return await sha256(new TextEncoder().encode(hashes.join()));
 }
 
 /** Runs `action`, which must throw one of the library's errors; returns its code. */
@@ -288,6 +326,12 @@ export const CASES: readonly Case[] = [
       const ner = await library.Ner.fromBytes(model, { backend: "fp32" });
       equal(await fingerprint(ner), expected.emissionsSha256.fp32, "SHA-256 of the emissions");
       ner.close();
+    },
+  },
+  {
+    name: "so is that of heads of two layers",
+    async run({ library, model, expected }): Promise<void> {
+      equal(await headsSha256(library, model), expected.headsSha256, "SHA-256 of the emissions");
     },
   },
   {

@@ -78,6 +78,7 @@ for (
       activation: "gelu_tanh" as const,
       typeVocabSize: 0,
     },
+    "a head of two layers": { head: { size: 20, activation: "tanh" as const } },
   })
 ) {
   test(`${name}: emissions are the fp32 backend's, bit for bit`, async () => {
@@ -156,6 +157,7 @@ test("with dropout, gradients are those of the very function that was computed",
     heads: 2,
     feedForwardSize: 40,
     layers: 2,
+    head: { size: 14, activation: "tanh" },
   });
   const model = randomModel(config, 2), trainer = await trainerOf(model, { dropout: 0.3, seed: 3 });
   const [example] = examples(config);

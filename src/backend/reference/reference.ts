@@ -77,6 +77,7 @@ export class ReferenceBackend implements Backend {
   readonly config: ModelConfig;
   readonly embeddingProjection: RefLinear | undefined;
   readonly layers: readonly LayerHandles[];
+  readonly headDense: RefLinear | undefined;
   readonly classifier: RefLinear;
   readonly workspace: Workspace;
   readonly maxTokens: number;
@@ -93,6 +94,7 @@ export class ReferenceBackend implements Backend {
     this.embeddingProjection = weights.embeddingProjection &&
       linearOf(weights.embeddingProjection);
     this.layers = weights.layers.map(layerOf);
+    this.headDense = weights.headDense && linearOf(weights.headDense);
     this.classifier = linearOf(weights.classifier);
     this.#embedding = {
       word: dequantizeMatrix(weights.wordEmbedding).data,
@@ -111,6 +113,7 @@ export class ReferenceBackend implements Backend {
       context: tensor(config.hiddenSize),
       update: tensor(config.hiddenSize),
       inner: tensor(config.feedForwardSize),
+      head: this.headDense ? tensor(this.headDense.outputs) : hidden,
       emissions: tensor(config.labels.length),
     };
     const columns = Object.values(this.workspace).reduce((sum, t) => sum + t.width, 0);

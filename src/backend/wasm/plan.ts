@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { classifierInputs } from "../../model/config.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
 import { Arena } from "../../kernels/memory.ts";
@@ -44,6 +45,7 @@ export interface Plan {
   readonly precision: Precision;
   readonly embeddingProjection: WasmLinear | undefined;
   readonly arena: Arena;
+  readonly headDense: WasmLinear | undefined;
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
   readonly wordType: Matrix["type"];
@@ -105,23 +107,29 @@ export function placeEncoder(
       feedForwardNorm: placeNorm(arena, h),
     }]),
   );
-  const widest = Math.max(padded(e), padded(h), padded(wide), padded(f));
+  const d = config.head?.size ?? 0;
+  const widest = Math.max(padded(e), padded(h), padded(wide), padded(f), padded(d));
   const projection = weights.embeddingProjection &&
     placeLinear(arena, precision, { outputs: h, inputs: e });
+  const headDense = weights.headDense && placeLinear(arena, precision, { outputs: d, inputs: h });
   const hidden = placeTensor(arena, maxTokens, h);
-  const longest = Math.min(maxTokens, config.maxPositions), d = paddedHead(config);
-  // A layer takes 12 commands at most, embeddings and classifier fewer; what is cut into several takes more.
+  const longest = Math.min(maxTokens, config.maxPositions);
+  // A layer takes 12 commands at most, embeddings and head fewer; what is cut into several takes more.
   const layerWork = maxTokens * (h * 4 * wide + 2 * h * f + 4 * longest * wide);
-  const projectionWork = maxTokens * h * (e + labels);
+  const otherWork = maxTokens * (h * (e + d) + classifierInputs(config) * labels);
   const commands = 12 * config.layers + 12 +
-    2 * Math.ceil((config.layers * layerWork + projectionWork) / PIECE_WORK);
+    2 * Math.ceil((config.layers * layerWork + otherWork) / PIECE_WORK);
   const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
-  const scratchBytes = Math.ceil(scratch(longest, d) / 64) * 64;
+  const scratchBytes = Math.ceil(scratch(longest, paddedHead(config)) / 64) * 64;
   const plan: Plan = {
     precision,
     arena,
     embeddingProjection: projection,
-    classifier: placeLinear(arena, precision, { outputs: labels, inputs: h }),
+    headDense,
+    classifier: placeLinear(arena, precision, {
+      outputs: labels,
+      inputs: classifierInputs(config),
+    }),
     embeddingNorm: placeNorm(arena, e),
     wordType: words,
     words: arena.take(config.vocabSize * tableRowBytes(words, e)),
@@ -134,6 +142,7 @@ export function placeEncoder(
       context: placeTensor(arena, maxTokens, h, wide),
       update: placeTensor(arena, maxTokens, h),
       inner: placeTensor(arena, maxTokens, f),
+      head: headDense ? placeTensor(arena, maxTokens, d) : hidden,
       emissions: placeTensor(arena, maxTokens, labels),
     },
     ids: arena.take(maxTokens * 4),

@@ -100,6 +100,7 @@ export class WasmBackend implements Backend {
   readonly config: ModelConfig;
   readonly embeddingProjection: WasmLinear | undefined;
   readonly layers: readonly WasmLayer[];
+  readonly headDense: WasmLinear | undefined;
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
   readonly maxTokens: number;
@@ -124,6 +125,7 @@ export class WasmBackend implements Backend {
     this.config = config;
     this.embeddingProjection = plan.embeddingProjection;
     this.layers = layers;
+    this.headDense = plan.headDense;
     this.classifier = plan.classifier;
     this.workspace = plan.workspace;
     this.maxTokens = maxTokens;

@@ -11,8 +11,11 @@
  * `model_type` must be one that is known here, and its activation and positions must be ones that the
  * encoder computes.
  *
- * Weak: a model whose own code changes the forward pass cannot be told from a plain one of its
- * `model_type`; `verify` against an export is the remedy.
+ * Parameters that belong to neither encoder, head nor CRF are refused, since what has them computes more (an LSTM
+ * over the encoder, a norm in front of the classifier), but for the heads of pretraining.
+ *
+ * Weak: a model whose own code changes the forward pass without a parameter cannot be told from a plain one of
+ * its `model_type`; `verify` against an export is the remedy.
  *
  * @module
  */
@@ -30,7 +33,7 @@ import {
   type ParameterNames,
 } from "./parameter_names.ts";
 import { crfFromSafetensors, crfInside } from "./crf.ts";
-import { findHead, headFromTensors } from "./head.ts";
+import { findHead, type Head, headFromTensors } from "./head.ts";
 import { type HfConfig, readHfConfig } from "./config.ts";
 import { Parameters, readTensors, type Tensors } from "./parameters.ts";
 import { readTokenizer, textOf, type TokenizerFiles } from "./tokenizer.ts";
@@ -63,6 +66,32 @@ function prefixOf(tensors: Tensors, names: ParameterNames, modelType: string): s
       ? `The checkpoint has no tensor ${JSON.stringify(`${modelType}.${names.word}`)}.`
       : `The checkpoint has ${found.length} word embeddings (${found.join(", ")}); expected one.`,
   );
+}
+
+/** Modules beside an encoder that its emissions do not pass through: heads of pretraining and of losses. */
+const BESIDE =
+  /(^|\.)(pooler|cls|lm_head|qa_outputs|predictions|sop_classifier|seq_relationship|(discriminator|generator)_\w+|vocab_\w+|loss\w*|criterion)\./;
+
+/**
+ * Refuses parameters of which nothing is known: {@link FormatError} `checkpoint/tensor`. `prefix` is the encoder's.
+ */
+function checkRest(tensors: Tensors, prefix: string, head: readonly string[]): void {
+  const own = prefix === "" ? /^(embeddings|encoder|transformer|embeddings_project)\b/ : undefined;
+  const crf = /(^|\.)(start_|end_)?transitions$/;
+  for (const [name, { dtype, shape }] of tensors) {
+    const encoder = own?.test(name) ?? name.startsWith(prefix);
+    // A buffer of integers is no weight.
+    if (encoder || !/F/.test(dtype) || BESIDE.test(name) || crf.test(name)) continue;
+    if (head.some((part) => name === `${part}weight` || name === `${part}bias`)) continue;
+    throw new FormatError(
+      "checkpoint/tensor",
+      `The checkpoint has ${
+        JSON.stringify(name)
+      } of shape [${shape}], which belongs to neither encoder, ` +
+        "classifier nor CRF: a layer that is not computed here. Where it has no part in the emissions, hand " +
+        "the classifier in as a head.",
+    );
+  }
 }
 
 /** A size that config.json must say, or must agree on with the parameters. */
@@ -143,7 +172,7 @@ function sizesOf(
 function encoderFromTensors(
   tensors: Tensors,
   config: HfConfig,
-  head: LinearWeights | undefined,
+  given: Head | undefined,
 ): EncoderWeights {
   const modelType = config.modelType ?? "";
   const known = CHECKPOINTS.get(modelType);
@@ -158,7 +187,8 @@ function encoderFromTensors(
   }
   const { names } = known;
   const firstPosition = firstPositionOf(config);
-  const parameters = new Parameters(tensors, prefixOf(tensors, names, modelType));
+  const prefix = prefixOf(tensors, names, modelType);
+  const parameters = new Parameters(tensors, prefix);
   const sizes = sizesOf(parameters, names, config, firstPosition);
   const { hiddenSize: H, embeddingSize: E, feedForwardSize: F } = sizes;
 
@@ -196,8 +226,14 @@ function encoderFromTensors(
 
   const positions = parameters.matrix(names.position, sizes.maxPositions + firstPosition, E);
   const embeddingProjection = projectionOf(parameters, known, H, E);
+  const { classifier, dense, prefixes } = given ?? findHead(tensors, config, H);
+  if (given === undefined) checkRest(tensors, prefix, prefixes);
   return {
-    config: { ...sizes, ...(embeddingProjection && H === E && { embeddingProjection: true }) },
+    config: {
+      ...sizes,
+      ...(embeddingProjection && H === E && { embeddingProjection: true }),
+      ...(dense && { head: dense.config }),
+    },
     wordEmbedding: parameters.matrix(names.word, sizes.vocabSize, E),
     positionEmbedding: {
       type: "f32",
@@ -211,7 +247,8 @@ function encoderFromTensors(
     embeddingNorm: parameters.norm(names.embeddingNorm, E),
     embeddingProjection,
     layers: all,
-    classifier: head ?? findHead(tensors, config.labels.length, H),
+    ...(dense && { headDense: dense.linear }),
+    classifier,
   };
 }
 
@@ -248,7 +285,7 @@ export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
 export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weights" | "crf"> {
   const config = readHfConfig(textOf(files.config, "config.json"));
   const labels = config.labels.length;
-  const head = files.head && headFromTensors(files.head, labels);
+  const head = files.head && headFromTensors(files.head, config);
   if (head === undefined && config.wholeText !== undefined) {
     throw new ModelError(
       "config/unsupported",

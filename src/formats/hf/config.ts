@@ -44,6 +44,8 @@ export interface HfConfig {
   readonly wholeText: string | undefined;
   /** Hugging Face's name of the activation, for instance `gelu_new`. */
   readonly hiddenAct: string | undefined;
+  /** The same of a head of two layers, between them: `classifier_activation`, as ModernBERT has it. */
+  readonly headActivation: string | undefined;
   /** Epsilon under the root of every LayerNorm: `layer_norm_eps`. */
   readonly layerNormEpsilon: number | undefined;
 }
@@ -202,6 +204,7 @@ export function readHfConfig(config: string | JsonObject): HfConfig {
     innerGroups: size(fields, "inner_group_num"),
     wholeText: wholeTextArchitecture(fields["architectures"]),
     hiddenAct: text(fields, "hidden_act", "activation"),
+    headActivation: text(fields, "classifier_activation"),
     layerNormEpsilon: epsilon as number | undefined,
   };
 }

@@ -13,7 +13,8 @@
  * projection widens the embeddings; ALBERT, with a group for each layer, where one keeps their width. RoBERTa's
  * positions begin with their first used row then.
  *
- * Weak: ALBERT's layers are written one by one, also if they are the same; and a model without token types gets one,
+ * Weak: a head of two layers (`classifier.dense`, `classifier.out_proj`) is read here; of transformers' classes for tokens
+ * none has it, and they say that they leave it out. ALBERT's layers are written one by one, also if they are the same; and a model without token types gets one,
  * of zeros, since BERT has no other form.
  *
  * @module
@@ -99,7 +100,8 @@ function weightsFile(
     linear(own + names.down, layer.down);
     norm(own + names.feedForwardNorm, layer.feedForwardNorm);
   });
-  linear("classifier", weights.classifier);
+  if (weights.headDense) linear("classifier.dense", weights.headDense);
+  linear(weights.headDense ? "classifier.out_proj" : "classifier", weights.classifier);
   return writeSafetensors(tensors, { format: "pt" });
 }
 

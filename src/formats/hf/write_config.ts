@@ -22,6 +22,9 @@ export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<st
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
     intermediate_size: config.feedForwardSize,
+    ...(config.head && {
+      classifier_activation: forActivation(ACTIVATIONS, config.head.activation).names[0],
+    }),
     hidden_act: forActivation(ACTIVATIONS, config.activation).names[0],
     max_position_embeddings: config.maxPositions,
     type_vocab_size: config.typeVocabSize,

@@ -1,5 +1,5 @@
 /**
- * The activation of a feed-forward network, recognised by its values.
+ * The activation of a feed-forward network or a head, recognised by its values.
  *
  * Exporters write GELU in a dozen ways (one operator, or erf or tanh with products in any order), so not the
  * shape of the chain is compared but what it computes: the elementwise nodes are evaluated at a few points
@@ -98,6 +98,7 @@ function fused(node: OnnxNode): ((x: number) => number) | undefined {
 export function matchActivation(
   walk: Walk,
   value: string,
+  place: "feed-forward network" | "head" = "feed-forward network",
 ): { activation: Activation; linear: LinearMatch } {
   // The chain's nodes between the value and the linear map, by the value that each produces.
   const nodes = new Map<string, OnnxNode>();
@@ -113,10 +114,9 @@ export function matchActivation(
     if (match !== undefined) {
       if (leaf !== undefined) {
         refuse(
-          `The feed-forward network at ${
-            walk.describe(value)
-          } multiplies the outputs of two linear ` +
-            `maps (${walk.describe(leaf)} and ${walk.describe(at)}), as gated activations do.`,
+          `The ${place} at ${walk.describe(value)} multiplies the outputs of two linear maps (${
+            walk.describe(leaf)
+          } and ${walk.describe(at)}), as gated activations do.`,
         );
       }
       leaf = at;
@@ -130,9 +130,7 @@ export function matchActivation(
       node === undefined || (one === undefined && two === undefined) || nodes.size >= MAX_NODES
     ) {
       refuse(
-        `Expected GELU between the two halves of a feed-forward network, found ${
-          walk.describe(at)
-        }.`,
+        `Expected GELU or tanh between the two layers of a ${place}, found ${walk.describe(at)}.`,
       );
     }
     nodes.set(at, node);
@@ -171,7 +169,7 @@ export function matchActivation(
   const ops = [...nodes.values()].reverse().map(({ op }) => op).join(", ") || "no node";
   throw new ModelError(
     "onnx/activation",
-    `The feed-forward network's activation at ${walk.describe(value)} is ${other} (${ops}); ` +
+    `The ${place}'s activation at ${walk.describe(value)} is ${other} (${ops}); ` +
       `supported are ${ACTIVATION_NAMES.join(", ")}.`,
   );
 }

@@ -14,7 +14,7 @@
  */
 import { ModelError } from "../../errors.ts";
 import { type Activation, activationNamed } from "../../model/activations.ts";
-import { checkConfig } from "../../model/config.ts";
+import { checkConfig, classifierInputs } from "../../model/config.ts";
 import type {
   EncoderWeights,
   LayerWeights,
@@ -23,6 +23,7 @@ import type {
   NormWeights,
 } from "../../model/weights.ts";
 import { checkFinite } from "../check.ts";
+import type { Head } from "../hf/head.ts";
 import { firstPositionOf } from "../hf/parameter_names.ts";
 import type { HfConfig } from "../hf/config.ts";
 import { shareLayers, stackLinear } from "../stack.ts";
@@ -129,11 +130,17 @@ function chosenOutput(walk: Walk, names: readonly string[], width: number): stri
   );
 }
 
-/** The classifier at the output, which reads the last layer; its emissions may be scaled by a constant. */
-function matchClassifier(walk: Walk, value: string): LinearMatch {
+/** The head at the output: a linear map, or two with an activation between them. */
+interface HeadMatch {
+  readonly classifier: LinearMatch;
+  readonly dense: { readonly linear: LinearMatch; readonly activation: Activation } | undefined;
+}
+
+/** The head, over the encoder's last LayerNorm; its emissions may be scaled by a constant. */
+function matchHead(walk: Walk, value: string): HeadMatch {
   const { value: output, scale, transposes } = walk.peel(value);
-  const classifier = transposes.length > 0 ? undefined : matchLinear(walk, output);
-  if (classifier === undefined) {
+  const found = transposes.length > 0 ? undefined : matchLinear(walk, output);
+  if (found === undefined) {
     if (matchNorm(walk, output) !== undefined) {
       refuse(
         "Expected a linear classifier at the output, found the encoder's last LayerNorm: this is an " +
@@ -146,21 +153,26 @@ function matchClassifier(walk: Walk, value: string): LinearMatch {
   const [trial] = walk.trials, shape = trial!.sizes(value);
   if (shape?.length === 2 && shape[0] === trial!.inputs.batch) {
     refuse(
-      `The classifier reads ${walk.describe(classifier.input)} and gives [${shape}] for ${
+      `The classifier reads ${walk.describe(found.input)} and gives [${shape}] for ${
         shape[0]
       } texts: one ` +
         "vector of a whole text; expected one of each token, as in token classification.",
     );
   }
-  if (matchNorm(walk, classifier.input) === undefined && isHead(walk, classifier.input)) {
+  const classifier = { ...found, alpha: found.alpha * scale, beta: found.beta * scale };
+  const inner = matchNorm(walk, found.input) === undefined && isHead(walk, found.input);
+  if (!inner) return { classifier, dense: undefined };
+  const dense = matchActivation(walk, found.input, "head");
+  const { input } = dense.linear;
+  if (matchNorm(walk, input) === undefined && isHead(walk, input)) {
     refuse(
-      `The classifier reads ${
-        walk.describe(classifier.input)
-      }, which is a further layer of the head over each ` +
-        "token; expected one linear map over the encoder's last LayerNorm.",
+      `The head reads ${
+        walk.describe(input)
+      }, which is a further layer of the head over each token; ` +
+        "expected one linear map or two over the encoder's last LayerNorm.",
     );
   }
-  return { ...classifier, alpha: classifier.alpha * scale, beta: classifier.beta * scale };
+  return { classifier, dense };
 }
 
 /** Whether a value is an elementwise function of a linear map: a head's hidden layer. */
@@ -307,17 +319,17 @@ function compare(what: string, graph: number | string, said: number | string | u
 export function readBertGraph(
   given: OnnxGraph,
   config: HfConfig,
-  head?: LinearWeights,
+  head?: Pick<Head, "classifier" | "dense">,
 ): EncoderWeights {
   const graph = lowerGraph(given);
   const walk = new Walk(graph, paddingOf(graph, config), firstPositionOf(config));
   const names = head === undefined
     ? ["logits", "emissions"]
     : ["last_hidden_state", "hidden_states"];
-  const width = head?.weight.columns ?? config.labels.length;
-  const output = chosenOutput(walk, names, width);
-  const classifier = head === undefined ? matchClassifier(walk, output) : undefined;
-  const top = classifier?.input ?? walk.through(output);
+  const reads = head && (head.dense?.linear ?? head.classifier).weight.columns;
+  const output = chosenOutput(walk, names, reads ?? config.labels.length);
+  const own = head === undefined ? matchHead(walk, output) : undefined;
+  const top = (own?.dense?.linear ?? own?.classifier)?.input ?? walk.through(output);
 
   const found: LayerMatch[] = [];
   let embeddingNorm = expectNorm(walk, top, "behind the last layer");
@@ -345,7 +357,9 @@ export function readBertGraph(
   );
   const activation = agreed(found.map((layer) => layer.activation), "Activation");
   const heads = agreed(found.map(({ attention }) => attention.heads), "Head count");
-  const labels = classifier?.matrix.columns ?? head!.weight.rows;
+  const labels = own?.classifier.matrix.columns ?? head!.classifier.weight.rows;
+  const inside = own?.dense &&
+    { size: own.dense.linear.matrix.columns, activation: own.dense.activation };
 
   compare("hidden size", hidden, config.hiddenSize);
   compare("embedding size", embedding, config.embeddingSize);
@@ -367,6 +381,10 @@ export function readBertGraph(
     const said = activationNamed(config.hiddenAct);
     if (!(replaced && said)) compare("activation", activation, said ?? config.hiddenAct);
   }
+  if (inside && config.headActivation !== undefined) {
+    const said = activationNamed(config.headActivation) ?? config.headActivation;
+    if (!replaced) compare("head's activation", inside.activation, said);
+  }
   if (config.layerNormEpsilon !== undefined) {
     const said = Math.fround(config.layerNormEpsilon);
     compare("LayerNorm epsilon", epsilon, said);
@@ -386,6 +404,7 @@ export function readBertGraph(
     typeVocabSize: tables.type?.rows ?? 0,
     activation,
     layerNormEpsilon: epsilon,
+    ...((inside ?? head?.dense) && { head: inside ?? head!.dense!.config }),
     labels: config.labels,
   });
   checkEmbeddings(walk, lookups, embeddingNorm.input);
@@ -393,7 +412,7 @@ export function readBertGraph(
     checkResidual(walk, attentionOutput, attentionNorm);
     checkResidual(walk, down, feedForwardNorm);
   }
-  checkOutput(walk, output, classifier === undefined ? hidden : labels);
+  checkOutput(walk, output, own === undefined ? hidden : labels);
 
   const table = (matrix: ConstantMatrix | undefined, what: string): Matrix | undefined => {
     if (matrix !== undefined && matrix.columns !== embedding) {
@@ -419,12 +438,15 @@ export function readBertGraph(
       feedForwardNorm: normOf(layer.feedForwardNorm, hidden),
     };
   });
-  if (head !== undefined && head.weight.columns !== hidden) {
+  if (reads !== undefined && reads !== hidden) {
     throw new ModelError(
       "model/mismatch",
-      `The head reads ${head.weight.columns} columns, but the encoder's hidden size is ${hidden}.`,
+      `The head reads ${reads} columns, but the encoder's hidden size is ${hidden}.`,
     );
   }
+  const headDense = own?.dense
+    ? linearOf(own.dense.linear, inside!.size, hidden, "Head")
+    : head?.dense?.linear;
   return {
     config: checked,
     wordEmbedding: table(tables.word, "word")!,
@@ -434,6 +456,8 @@ export function readBertGraph(
     embeddingProjection: projection &&
       linearOf(projection, hidden, embedding, "Embedding projection"),
     layers: shareLayers(layers),
-    classifier: head ?? linearOf(classifier!, labels, hidden, "Classifier"),
+    ...(headDense && { headDense }),
+    classifier: head?.classifier ??
+      linearOf(own!.classifier, labels, classifierInputs(checked), "Classifier"),
   };
 }

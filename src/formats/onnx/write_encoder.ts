@@ -265,6 +265,10 @@ export function encoderToOnnx(
     x = encoder.layer(x, layer, mask, `layers.${weights.layers.indexOf(layer)}`);
   }
   const labels = config.labels.length;
+  if (weights.headDense) {
+    const activate = forActivation(ACTIVATION_NODES, config.head!.activation);
+    x = activate(g, encoder.linear(x, weights.headDense, "head.dense"));
+  }
   encoder.linear(x, weights.classifier, "classifier", { output: OUTPUT });
   g.output(OUTPUT, TYPE.float, ["batch", "sequence", labels]);
   return g.finish(OPSET, "edge-ner");

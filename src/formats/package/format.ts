@@ -46,5 +46,6 @@ export function plainConfig(config: ModelConfig): ModelConfig {
     // Said only where the sizes do not say it, so that packages of before read, and are written, as ever.
     ...(hasProjection(config) && config.embeddingSize === config.hiddenSize &&
       { embeddingProjection: true }),
+    ...(config.head && { head: { size: config.head.size, activation: config.head.activation } }),
   };
 }

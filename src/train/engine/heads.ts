@@ -2,7 +2,7 @@
  * What stands on the encoder, forward and backward: emissions of labels, of masked word pieces, of replaced
  * tokens.
  *
- * labels:   x W^T + b
+ * labels:   x W^T + b, x being the hidden state, or activation(dense hidden) in a head of two layers
  * masked:   LayerNorm(activation(dense x)) E^T + b, E being the word embedding (Devlin et al., arXiv 1810.04805)
  * replaced: prediction(activation(dense x)) (Clark et al., arXiv 2003.10555)
  *
@@ -12,6 +12,7 @@
  * @module
  */
 import { InputError } from "../../errors.ts";
+import type { Activation } from "../../model/activations.ts";
 import type { Head } from "../types.ts";
 import type { Operations } from "./operations.ts";
 import type { LinearPlaces, ModelPlaces, Tensor } from "./places.ts";
@@ -20,7 +21,7 @@ import type { LinearPlaces, ModelPlaces, Tensor } from "./places.ts";
 export interface HeadTensors {
   /** Rows of the hidden state that were asked for. */
   readonly gathered: Tensor;
-  /** Inside the masked and the replaced head: before and after the activation, after the norm. */
+  /** Inside the masked head, the replaced one and one of two layers: before and after the activation, after the norm. */
   readonly inner: Tensor | undefined;
   readonly active: Tensor | undefined;
   readonly normed: Tensor | undefined;
@@ -41,15 +42,16 @@ export function headForward(
   t: HeadTensors,
   rows: number | undefined,
 ): void {
-  const { config, masked, replaced, classifier } = model, { layerNormEpsilon, activation } = config;
+  const { config: { layerNormEpsilon }, masked, replaced, classifier } = model;
   const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
   if (rows !== undefined) ops.gather(hidden, t.indices, x, m);
-  if (head === "labels") ops.linear(x, classifier, t.emissions, m);
+  const inner = innerOf(model, head);
+  if (inner === undefined) ops.linear(x, classifier, t.emissions, m);
   else {
-    const dense = denseOf(model, head);
-    ops.linear(x, dense, t.inner!, m);
-    ops.activate(t.inner!, activation, t.active!, m);
-    if (head === "replaced") ops.linear(t.active!, replaced!.prediction, t.emissions, m);
+    ops.linear(x, inner.dense, t.inner!, m);
+    ops.activate(t.inner!, inner.activation, t.active!, m);
+    if (head === "labels") ops.linear(t.active!, classifier, t.emissions, m);
+    else if (head === "replaced") ops.linear(t.active!, replaced!.prediction, t.emissions, m);
     else {
       ops.norm(t.active!, masked!.norm, layerNormEpsilon, t.normed!, { rows: m });
       ops.linear(t.normed!, { weight: model.words, bias: masked!.bias }, t.emissions, m);
@@ -67,13 +69,15 @@ export function headBackward(
   rows: number | undefined,
   dHidden: Tensor | undefined,
 ): void {
-  const { config, masked, replaced, classifier } = model, { layerNormEpsilon, activation } = config;
+  const { config: { layerNormEpsilon }, masked, replaced, classifier } = model;
   const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
   const dx = dHidden && (rows === undefined ? dHidden : t.gathered);
-  if (head === "labels") ops.linearBackward(x, classifier, t.cotangent, dx, { rows: m });
+  const inner = innerOf(model, head);
+  if (inner === undefined) ops.linearBackward(x, classifier, t.cotangent, dx, { rows: m });
   else {
-    const dense = denseOf(model, head);
-    if (head === "replaced") {
+    if (head === "labels") {
+      ops.linearBackward(t.active!, classifier, t.cotangent, t.dInner!, { rows: m });
+    } else if (head === "replaced") {
       ops.linearBackward(t.active!, replaced!.prediction, t.cotangent, t.dInner!, { rows: m });
     } else {
       const decoder = { weight: model.words, bias: masked!.bias };
@@ -81,8 +85,8 @@ export function headBackward(
       // deno-fmt-ignore
       ops.normBackward(t.dNormed!, t.active!, masked!.norm, layerNormEpsilon, t.dInner!, { rows: m });
     }
-    ops.activateBackward(t.inner!, activation, t.dInner!, m);
-    ops.linearBackward(x, dense, t.dInner!, dx, { rows: m });
+    ops.activateBackward(t.inner!, inner.activation, t.dInner!, m);
+    ops.linearBackward(x, inner.dense, t.dInner!, dx, { rows: m });
   }
   if (dHidden && rows !== undefined) {
     ops.clear(dHidden, ops.tokens);
@@ -90,9 +94,16 @@ export function headBackward(
   }
 }
 
-function denseOf({ masked, replaced }: ModelPlaces, head: "masked" | "replaced"): LinearPlaces {
+/** A head's inner layer; undefined for a classifier that reads the hidden state. */
+function innerOf(
+  { config, headDense, masked, replaced }: ModelPlaces,
+  head: Head,
+): { readonly dense: LinearPlaces; readonly activation: Activation } | undefined {
+  if (head === "labels") {
+    return headDense && { dense: headDense, activation: config.head!.activation };
+  }
   const dense = (head === "masked" ? masked : replaced)?.dense;
-  if (dense) return dense;
+  if (dense) return { dense, activation: config.activation };
   throw new InputError(
     "input/option",
     `the loss asks for the head "${head}", which this model does not have.`,

@@ -73,6 +73,8 @@ export interface ModelPlaces {
   readonly embeddingProjection: LinearPlaces | undefined;
   /** One object may occur more than once (ALBERT). */
   readonly layers: readonly LayerPlaces[];
+  /** Inside a head of two layers. */
+  readonly headDense: LinearPlaces | undefined;
   readonly classifier: LinearPlaces;
   readonly masked:
     | { readonly dense: LinearPlaces; readonly norm: NormPlaces; readonly bias: Place }
@@ -238,6 +240,7 @@ export function placesByRole(
       down: linear(`layers.${i}.feed_forward.down`),
       feedForwardNorm: norm(`layers.${i}.feed_forward.norm`),
     })),
+    headDense: config.head && linear("head.dense"),
     classifier: linear("classifier"),
     masked: model.masked &&
       { dense: linear("masked.dense"), norm: norm("masked.norm"), bias: at("masked.bias") },

@@ -108,7 +108,7 @@ export function placeTraining(
     };
   };
   const headPlaces: Plan["heads"] = {
-    labels: headTensors(config.labels.length, maxTokens),
+    labels: headTensors(config.labels.length, maxTokens, config.head?.size),
     ...model.masked && { masked: headTensors(config.vocabSize, maxMasked, e, true) },
     ...model.replaced && { replaced: headTensors(1, maxTokens, h) },
   };

@@ -189,7 +189,7 @@ export function rateOf(
   { freeze, headRate, crfRate }: Settings,
 ): number {
   if (name.startsWith("crf.")) return crfRate;
-  if (name.startsWith("classifier.")) return headRate;
+  if (/^(head|classifier)\./.test(name)) return headRate;
   if (name.startsWith("embeddings.")) return freeze.embeddings ? 0 : 1;
   const layer = /^layers\.(\d+)\./.exec(name);
   return layer !== null && Number(layer[1]) < freeze.layers ? 0 : 1;

@@ -3,11 +3,11 @@
  *
  * The encoder is a loaded one's (quantized weights are expanded) or one of random weights, normal with deviation 0.02
  * as BERT's were (Devlin et al., arXiv 1810.04805). A head over the very same labels is kept, CRF and all; any other
- * is new.
+ * is new; of a head of two layers, the outer one is.
  *
  * @module
  */
-import { checkConfig, type ModelConfig } from "../../model/config.ts";
+import { checkConfig, classifierInputs, type ModelConfig } from "../../model/config.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { CrfWeights, F32Matrix } from "../../model/weights.ts";
@@ -72,12 +72,12 @@ export interface StartOptions {
 
 /** A model with a head for these labels, all in float32. */
 export function startModel({ weights, crf }: ModelBundle, options: StartOptions): TrainableModel {
-  const { labels, seed } = options, { hiddenSize } = weights.config;
+  const { labels, seed } = options, inputs = classifierInputs(weights.config);
   const kept = weights.config.labels.join("\n") === labels.join("\n");
   const classifier = kept
     ? { ...weights.classifier, weight: dequantizeMatrix(weights.classifier.weight) }
     : {
-      weight: randomMatrix(labels.length, hiddenSize, seed, 0),
+      weight: randomMatrix(labels.length, inputs, seed, 0),
       bias: new Float32Array(labels.length),
     };
   // Written as a checkpoint, a model without token types gets one of zeros: it has it from the beginning, so that a

@@ -25,6 +25,7 @@ import {
   type Expected,
   type ExpectedEntity,
   fingerprint,
+  headsSha256,
   type Result,
   sha256,
   TEXTS,
@@ -47,6 +48,7 @@ async function write(): Promise<void> {
     model: "meder-int8.safetensors",
     modelSha256: await sha256(model),
     emissionsSha256: { int8: await fingerprint(ner), fp32: await fingerprint(fp32) },
+    headsSha256: await headsSha256(await import("../../../mod.ts"), model),
     parametersSha256: (await trainedSha256(training, 1)).hash,
     entities,
   };

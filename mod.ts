@@ -63,7 +63,7 @@ export {
   type AdapterPart,
   mergeAdapter,
 } from "./src/model/adapter.ts";
-export type { ModelConfig } from "./src/model/config.ts";
+export type { HeadConfig, ModelConfig } from "./src/model/config.ts";
 export type {
   CrfWeights,
   EncoderWeights,

@@ -167,7 +167,13 @@ test("float32: what was written is read back bit for bit, whatever the shape", (
       // A matrix of one number cannot be told from a number.
       fc.pre(hiddenSize > 1 && embeddingSize > 1 && parts.feedForwardSize > 1);
       const bundle = modelOf(
-        { hiddenSize, embeddingSize, heads, ...parts, ...(head && { head: { ...head } }) } as Partial<
+        {
+          hiddenSize,
+          embeddingSize,
+          heads,
+          ...parts,
+          ...(head && { head: { ...head } }),
+        } as Partial<
           ModelConfig
         >,
         seed,

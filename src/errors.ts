@@ -28,6 +28,7 @@ export type FormatErrorCode =
   | "data/tag"
   | "head/tensor"
   | "input/utf8"
+  | "label/terms"
   | "onnx/external"
   | "onnx/graph"
   | "onnx/protobuf"
@@ -89,6 +90,7 @@ export type InputErrorCode =
 
 /** Codes of {@link RuntimeError}: what the runtime cannot do. */
 export type RuntimeErrorCode =
+  | "label/endpoint"
   | "runtime/fetch"
   | "runtime/folder"
   | "runtime/http-body"

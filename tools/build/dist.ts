@@ -4,19 +4,18 @@
  * Node 20 does not strip types and bundlers want JavaScript, so the sources are bundled, one file for each
  * platform, with `#platform` already decided; package.json's `exports` picks the file by condition:
  *
- * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js`: the same for `edge-ner/train`; what both need is in
- *   files of its own, so that there is one of each class.
+ * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js` and `label.js`: the same for `edge-ner/train` and
+ *   `edge-ner/label`; what several need is in files of its own, so that there is one of each class.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
- * - `cli.js`: the command, for Node, over `index.js` and `train.js`. THIRD_PARTY_LICENSES.txt has the licences of what it
- *   and `train.js` hold.
+ * - `cli.js`: the command, for Node, over these three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
  * - `types/`: declarations, by TypeScript itself.
  *
  * What package.json names as `dependencies` stays an import: these are the library's own, and a mended
- * version of one reaches users without a release of ours. Anything else from npm is bundled into the command or into
- * `train.js`, so that nobody installs a parser of options or of tables to recognise entities; what recognises them may
+ * version of one reaches users without a release of ours. Anything else from npm is bundled into the command, `train.js`
+ * or `label.js`, so that nobody installs a parser of options or of tables to recognise entities; what recognises them may
  * hold none. The code is not minified, because people debug through it and their own bundler minifies better than this one.
  *
  * @module
@@ -45,8 +44,8 @@ function wasmBeside(suffix: string): esbuild.Plugin {
 const libraryBeside: esbuild.Plugin = {
   name: "library-beside",
   setup(build): void {
-    build.onResolve({ filter: /^\.\.\/\.\.\/(mod|train)\.ts$/ }, ({ path }) => ({
-      path: path.endsWith("mod.ts") ? "./index.js" : "./train.js",
+    build.onResolve({ filter: /^\.\.\/\.\.\/(mod|train|label)\.ts$/ }, ({ path }) => ({
+      path: path.endsWith("mod.ts") ? "./index.js" : `./${path.match(/(\w+)\.ts$/)![1]}.js`,
       external: true,
     }));
   },
@@ -70,6 +69,12 @@ function workerBeside(name: string): esbuild.Plugin {
 /** Files that went in, by the file that they went into; paths from the repository's root. */
 type Inputs = readonly (readonly [output: string, inputs: readonly string[]])[];
 
+/** `index.js`, `worker.js`, the files that they import, and theirs. */
+const core = new Set<string>();
+
+/** Whether a file is one that only `train.js` and `label.js` share. */
+const besideIndex = (output: string): boolean => /^dist\/shared-/.test(output) && !core.has(output);
+
 async function bundle(options: esbuild.BuildOptions): Promise<Inputs> {
   const { metafile } = await esbuild.build({
     absWorkingDir: new URL(".", root).pathname,
@@ -85,6 +90,12 @@ async function bundle(options: esbuild.BuildOptions): Promise<Inputs> {
     mainFields: ["module", "main"],
     ...options,
   });
+  const gather = (output: string): void => {
+    if (core.has(output) || metafile!.outputs[output] === undefined) return;
+    core.add(output);
+    metafile!.outputs[output].imports.forEach(({ path }) => gather(path));
+  };
+  ["dist/index.js", "dist/worker.js"].forEach(gather);
   return Object.entries(metafile!.outputs).map(([output, { inputs }]) => [
     output,
     Object.keys(inputs),
@@ -97,6 +108,7 @@ const library = (await Promise.all([
     entryPoints: {
       index: "mod.ts",
       train: "train.ts",
+      label: "label.ts",
       worker: "src/runtime/worker/main_default.ts",
     },
     outdir: "dist",
@@ -126,7 +138,9 @@ const library = (await Promise.all([
     plugins: [wasmBeside("?module")],
   }),
 ])).flat();
-const foreign = library.filter(([output]) => output !== "dist/train.js")
+const foreign = library.filter(([output]) =>
+  !/^dist\/(train|label)\.js$/.test(output) && !besideIndex(output)
+)
   .flatMap(([, inputs]) => inputs).find((input) => packageOf(input) !== undefined);
 if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);

@@ -91,9 +91,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["npm:csv-parse"],
   },
   "src/label/": {
-    imports: ["src/errors.ts", "src/crf/", "src/eval/"],
-    types: ["src/ner/"],
-    packages: NONE,
+    imports: ["src/errors.ts", "src/tokenizer/", "src/crf/", "src/eval/"],
+    types: ["src/kernels/", "src/ner/"],
+    packages: ["npm:csv-parse", "npm:re2js"],
   },
   "src/runtime/": {
     imports: ["wasm/", "src/errors.ts", "src/kernels/", "src/formats/", "src/ner/"],
@@ -102,6 +102,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   "src/runtime/trainer.ts": {
     imports: ["wasm/", "src/errors.ts", "src/train/", "src/runtime/"],
+    packages: NONE,
+  },
+  "src/runtime/combiner.ts": {
+    imports: ["src/kernels/", "src/label/", "src/runtime/"],
     packages: NONE,
   },
   "core.ts": {
@@ -138,7 +142,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: NONE,
   },
   "label.ts": {
-    imports: ["src/errors.ts", "src/crf/", "src/eval/", "src/label/", "src/runtime/"],
+    imports: [
+      "src/errors.ts",
+      "src/tokenizer/",
+      "src/crf/",
+      "src/eval/",
+      "src/label/",
+      "src/runtime/",
+      "src/runtime/combiner.ts",
+    ],
     types: ["src/ner/"],
     packages: NONE,
   },

@@ -17,20 +17,9 @@
  */
 import type { Span } from "../../eval/spans.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
+export { ENDINGS } from "../../tokenizer/endings.ts";
 import { PREFIX, type TrainingWord } from "./merges.ts";
 import type { InnerEnds, WordCounts } from "./words.ts";
-
-/** Endings that are written joined to a noun's stem, by script. */
-export const ENDINGS: Readonly<Record<string, readonly string[]>> = {
-  // Genitive, locative, objective, articles, plurals, emphatics, and the commonest of them together.
-  Bengali: [
-    ..."র ের য়ের এর কে রে তে ে য় টি টা টির টার টিকে টিতে খানা গুলি গুলো গুলির গুলোর গুলিকে গুলোকে".split(" "),
-    ..."গুলিতে গুলোতে গুলিও গুলোও রা েরা দের দেরকে সমূহ সমূহের ও ই েও েই েরও েরই তেও তেই েতে কেও".split(
-      " ",
-    ),
-    ..."জনিত যুক্ত".split(" "),
-  ].map((ending) => ending.normalize("NFC")),
-};
 
 /** A stem of fewer characters is more often chance than grammar. */
 const MIN_STEM = 2;

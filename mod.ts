@@ -34,7 +34,8 @@ export type {
   StreamOptions,
 } from "./src/ner/options.ts";
 export type { TextSource } from "./src/ner/stream.ts";
-export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
+export type { NerInfo } from "./src/ner/parts.ts";
+export type { Emissions, Recogniser, Token } from "./src/ner/recogniser.ts";
 export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";
 export {
   FormatError,
@@ -78,7 +79,12 @@ export type {
 export type { Encoding, Tokenizer, TokenizerOptions, VocabConfig } from "./src/tokenizer/types.ts";
 export { describeOnnx, type OnnxDescription } from "./src/formats/onnx/describe.ts";
 export { bundleFromCheckpoint, type CheckpointFiles } from "./src/formats/hf/checkpoint.ts";
-export { type AdapterOptions, readAdapter, writeAdapter } from "./src/formats/hf/adapter.ts";
+export {
+  type AdapterOptions,
+  namesLabels,
+  readAdapter,
+  writeAdapter,
+} from "./src/formats/hf/adapter.ts";
 export { writeCheckpoint } from "./src/formats/hf/write_checkpoint.ts";
 export { bundleFromExport, type ExportFiles } from "./src/formats/read_export.ts";
 export { readTokenizer, type TokenizerFiles } from "./src/formats/hf/tokenizer.ts";

@@ -31,7 +31,7 @@ const parts = await assemble(readPackage(bytes), {
   kernels: await defaultKernels({ shared: threads > 1 }),
   threading,
 });
-const tags = parseTags(parts.info.labels), queue = new Queue();
+const tags = parseTags(parts.backend.config.labels), queue = new Queue();
 
 /** What the recogniser does, with nobody else in mind. */
 async function straight(texts: readonly string[]): Promise<Entity[][]> {

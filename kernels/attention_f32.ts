@@ -75,13 +75,13 @@ export function attention_f32(
     const rows = s - i >= QUERIES ? QUERIES : 1;
     for (let p = 0; p < panels; p++) {
       const w = scratch + <usize> p * step, c = scores + <usize> (p * PANEL * 4);
-      if (rows == QUERIES) f32Tile4x8(query, ld, w, 32, d, 0, c, lds);
+      if (rows == QUERIES) f32Tile4x8(query, ld, w, 32, d, 0, 0, c, lds);
       else f32Tile1x8(query, w, 32, d, 0, c);
     }
     for (let r = 0; r < rows; r++) softmaxRow(scores + <usize> r * lds, s, scale);
     for (let j = 0; j < d; j += PANEL) {
       const column = <usize> j << 2;
-      if (rows == QUERIES) f32Tile4x8(scores, lds, value + column, ld, s, 0, context + column, ldc);
+      if (rows == QUERIES) f32Tile4x8(scores, lds, value + column, ld, s, 0, 0, context + column, ldc);
       else f32Tile1x8(scores, value + column, ld, s, 0, context + column);
     }
     query += <usize> rows * ld;

@@ -19,7 +19,10 @@ export function f32_pack_panel(source: usize, k: i32, target: usize): void {
   transposePanel(source, row, source + <usize> (PANEL - 1) * row, k, target);
 }
 
-/** 4 rows x 8 columns of `c = a w + bias`; bias may be 0 for none. */
+/**
+ * 4 rows x 8 columns of `c = a w + bias`; bias may be 0 for none. Its rows are `ldb` bytes apart: 0 where all share one,
+ * and `c` itself with `ldb = ldc` where the product is added to what is there.
+ */
 export function f32Tile4x8(
   a: usize,
   lda: usize,
@@ -27,6 +30,7 @@ export function f32Tile4x8(
   ldw: usize,
   k: i32,
   bias: usize,
+  ldb: usize,
   c: usize,
   ldc: usize,
 ): void {
@@ -42,15 +46,16 @@ export function f32Tile4x8(
     x = v128.load32_splat(a3 + i), c30 = madd(x, w0, c30), c31 = madd(x, w1, c31);
     w += ldw;
   }
-  let b0 = f32x4.splat(0), b1 = b0;
-  if (bias) b0 = v128.load(bias), b1 = v128.load(bias, 16);
-  v128.store(c, f32x4.add(c00, b0)), v128.store(c, f32x4.add(c01, b1), 16);
-  c += ldc;
-  v128.store(c, f32x4.add(c10, b0)), v128.store(c, f32x4.add(c11, b1), 16);
-  c += ldc;
-  v128.store(c, f32x4.add(c20, b0)), v128.store(c, f32x4.add(c21, b1), 16);
-  c += ldc;
-  v128.store(c, f32x4.add(c30, b0)), v128.store(c, f32x4.add(c31, b1), 16);
+  if (bias) {
+    c00 = f32x4.add(c00, v128.load(bias)), c01 = f32x4.add(c01, v128.load(bias, 16)), bias += ldb;
+    c10 = f32x4.add(c10, v128.load(bias)), c11 = f32x4.add(c11, v128.load(bias, 16)), bias += ldb;
+    c20 = f32x4.add(c20, v128.load(bias)), c21 = f32x4.add(c21, v128.load(bias, 16)), bias += ldb;
+    c30 = f32x4.add(c30, v128.load(bias)), c31 = f32x4.add(c31, v128.load(bias, 16));
+  }
+  v128.store(c, c00), v128.store(c, c01, 16), c += ldc;
+  v128.store(c, c10), v128.store(c, c11, 16), c += ldc;
+  v128.store(c, c20), v128.store(c, c21, 16), c += ldc;
+  v128.store(c, c30), v128.store(c, c31, 16);
 }
 
 /** 1 row x 8 columns of `c = a w + bias`; bias may be 0 for none. */
@@ -80,7 +85,7 @@ export function gemm_f32(it: GemmF32, i0: i32, i1: i32, p0: i32, p1: i32): void 
     const wp = it.weights + <usize> p * step, column = <usize> (p * PANEL * 4), bias = it.bias + column;
     let i = i0, a = it.a + <usize> i0 * lda, c = it.c + <usize> i0 * ldc + column;
     for (; i + 4 <= i1; i += 4) {
-      f32Tile4x8(a, lda, wp, 32, k, bias, c, ldc);
+      f32Tile4x8(a, lda, wp, 32, k, bias, 0, c, ldc);
       a += 4 * lda;
       c += 4 * ldc;
     }

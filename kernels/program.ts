@@ -10,6 +10,7 @@ import {
   GemmF32,
   GemmInt8,
   LAST_ROWS,
+  LowRank,
   OPERATION_ACTIVATE,
   OPERATION_ADD_NORM,
   OPERATION_ATTENTION_F32,
@@ -19,6 +20,7 @@ import {
   OPERATION_EMBED_I8,
   OPERATION_GEMM_F32,
   OPERATION_GEMM_INT8,
+  OPERATION_LOW_RANK,
   OPERATION_QUANTIZE,
   Quantize,
 } from "./contract";
@@ -26,6 +28,7 @@ import { embed_f32, embed_i4, embed_i8 } from "./embed";
 import { gemm_f32 } from "./gemm_f32";
 import { gemm, quantize } from "./gemm_int8";
 import { padded } from "./layout";
+import { low_rank } from "./low_rank";
 import { add_norm } from "./norm";
 import { activateRow } from "./rows";
 import { endOf, runProgram, workProgram } from "./schedule";
@@ -80,6 +83,9 @@ function step(command: Command, chunk: i32, thread: i32): void {
   else if (operation == OPERATION_GEMM_F32) gemmF32Chunk(changetype<GemmF32>(words), chunk);
   else if (operation == OPERATION_ATTENTION_INT8 || operation == OPERATION_ATTENTION_F32) {
     attentionChunk(changetype<Attention>(words), chunk, thread);
+  } else if (operation == OPERATION_LOW_RANK) {
+    const it = changetype<LowRank>(words), i0 = chunk * it.chunkRows;
+    low_rank(it, i0, endOf(i0, it.chunkRows, chunk, it.chunks, it.m), thread);
   } else if (operation == OPERATION_ADD_NORM) {
     const it = changetype<AddNorm>(words), r0 = chunk * it.chunkRows;
     const r1 = endOf(r0, it.chunkRows, chunk, it.chunks, it.rows);

@@ -63,7 +63,7 @@ function scores(rows: i32, x: usize, w: usize, s: i32, d: i32, c: usize): void {
   const wide = <usize> d << 2, ldc = <usize> padded(s) << 2;
   memory.fill(c, 0, <usize> QUERIES * ldc);
   for (let p = 0; p < keyPanels(s); p++, w += <usize> PANEL * wide, c += PANEL * 4) {
-    if (rows == QUERIES) f32Tile4x8(x, wide, w, 32, d, 0, c, ldc);
+    if (rows == QUERIES) f32Tile4x8(x, wide, w, 32, d, 0, 0, c, ldc);
     else for (let i = 0; i < rows; i++) f32Tile1x8(x + <usize> i * wide, w, 32, d, 0, c + <usize> i * ldc);
   }
 }
@@ -72,7 +72,7 @@ function scores(rows: i32, x: usize, w: usize, s: i32, d: i32, c: usize): void {
 function gatherBy(rows: i32, weights: usize, s: i32, values: usize, d: i32, c: usize): void {
   const wide = <usize> d << 2, lds = <usize> padded(s) << 2;
   for (let j: usize = 0; j < wide; j += PANEL * 4) {
-    if (rows == QUERIES) f32Tile4x8(weights, lds, values + j, wide, s, 0, c + j, wide);
+    if (rows == QUERIES) f32Tile4x8(weights, lds, values + j, wide, s, 0, 0, c + j, wide);
     else for (let i = 0; i < rows; i++) f32Tile1x8(weights + <usize> i * lds, values + j, wide, s, 0, c + j + <usize> i * wide);
   }
 }

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import type { Adapter } from "../model/adapter.ts";
 import type { Activation } from "../model/activations.ts";
 import type { ModelConfig } from "../model/config.ts";
 
@@ -99,8 +100,10 @@ export interface Backend {
   readonly workspace: Workspace;
   /** Most tokens of one batch. */
   readonly maxTokens: number;
-  /** Bytes of memory that weights and tensors take, fixed for the backend's life. */
+  /** Bytes of memory that weights and tensors take; more only once there is an adapter beside them. */
   readonly memoryBytes: number;
+  /** Bytes that are an adapter's own, for a backend that {@link adapt} made. */
+  readonly adapterBytes?: number;
   /** The threads that runs use. */
   readonly threads: ThreadState;
 
@@ -121,6 +124,12 @@ export interface Backend {
    * was rejected.
    */
   read(x: Tensor, pause?: Pause): Promise<Float32Array>;
-  /** Gives memory back; the backend cannot be used afterwards. */
+  /**
+   * A backend for this encoder with an adapter, whose weights and tensors it shares: what must not happen during a run of
+   * one must not during a run of the other, and {@link adapt} is among it. Throws a {@link ModelError} `model/mismatch`
+   * for an adapter that does not fit, a {@link RuntimeError} `runtime/memory` if there is no room for it.
+   */
+  adapt(adapter: Adapter): Backend;
+  /** The backend cannot be used afterwards; memory is given back when none that shares it is open any more. */
   close(): void;
 }

@@ -7,31 +7,29 @@
  *
  * @module
  */
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { Option } from "commander";
 import type { Command } from "commander";
 import {
   bundleFromFolder,
   dequantizeEncoder,
   mergeAdapter,
+  namesLabels,
   quantizeEncoder,
   readAdapter,
   readPackage,
-  readSafetensors,
   writePackage,
 } from "../../mod.ts";
 import type { EncoderWeights, Matrix, ModelBundle, QuantizeReport } from "../../mod.ts";
+import { readAdapterFiles } from "./adapter.ts";
 import { changeOf, checkChange, costText } from "./change.ts";
 import { UsageError } from "./errors.ts";
-import { readBytes, readModelFiles } from "./files.ts";
+import { readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
 import { partsOf } from "./parts.ts";
 import { checkFile, replaceFile } from "./replace.ts";
 import { addShrinkOptions, checkCorpora, shrink, SHRINK_HELP, trimText } from "./shrink.ts";
 import type { ShrinkOptions } from "./shrink.ts";
 import { bytes as size, table } from "./table.ts";
-import { readText } from "./text_files.ts";
 
 interface ConvertOptions extends ShrinkOptions {
   readonly output: string;
@@ -94,17 +92,11 @@ function checkTypes(source: string, weights: EncoderWeights, options: ConvertOpt
   }
 }
 
-/** The model with an adapter merged into it: a folder with PEFT's two files, or the file with the tensors. */
+/** The model with an adapter merged into it; one that names no labels has the model's, and its CRF. */
 async function withAdapter(model: ModelBundle, path: string): Promise<ModelBundle> {
-  const folder = statSync(path).isDirectory() ? path : dirname(path);
-  const bytes = await readBytes(folder === path ? join(path, "adapter_model.safetensors") : path);
-  const config = join(folder, "adapter_config.json");
-  const own = readSafetensors(bytes).metadata.has("labels");
-  const adapter = readAdapter(bytes, {
-    ...(existsSync(config) && { config: readText(config) }),
-    // PEFT's do not name labels: they are then the model's.
-    ...(!own && { labels: model.weights.config.labels }),
-  });
+  const { bytes, ...files } = await readAdapterFiles(path), own = namesLabels(bytes);
+  const { labels } = model.weights.config;
+  const adapter = readAdapter(bytes, { ...files, ...(!own && { labels }) });
   const weights = mergeAdapter(dequantizeEncoder(model.weights), adapter);
   return { ...model, weights, crf: own ? adapter.crf : model.crf };
 }

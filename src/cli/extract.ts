@@ -10,7 +10,8 @@ import { createReadStream, fstatSync, statSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { Ner } from "../../mod.ts";
+import type { Recogniser } from "../../mod.ts";
+import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
 import { bracketed, highlighter } from "./highlight.ts";
 import type { Render } from "./highlight.ts";
@@ -23,6 +24,7 @@ import { Progress } from "./progress.ts";
 
 interface ExtractOptions extends ModelOptions {
   readonly file?: readonly string[];
+  readonly adapter?: string;
   readonly format: "text" | "jsonl";
   readonly minScore: number;
   readonly batch: number;
@@ -35,6 +37,7 @@ Examples:
   edge-ner extract --file notes.txt --format jsonl > entities.jsonl
   cat notes.txt | edge-ner extract --min-score 0.8 | head
   edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
+  edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
 
 Each argument is one document, as is each line of a file or of standard input (an empty line, too:
 there is one output line for every input line). Offsets in JSON count UTF-16 code units, as strings
@@ -54,6 +57,7 @@ export function extractCommand(program: Command): void {
       new Option("--format <name>", "text, or one JSON object a document")
         .choices(["text", "jsonl"]).default("text"),
     )
+    .option("--adapter <path>", "put this adapter (LoRA, as PEFT saves it) beside the model")
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", EXAMPLES);
@@ -98,7 +102,7 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
     if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
   }
 
-  const ner = await loadModel(options);
+  const ner = await load(options);
   const progress = new Progress(totalSize(paths));
   let bytes = 0;
   let documents = 0;
@@ -139,11 +143,24 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
   }
 }
 
+/** The model, or the recogniser for an adapter beside it. */
+async function load(options: ExtractOptions): Promise<Recogniser> {
+  if (options.adapter === undefined) return await loadModel(options);
+  const { bytes, ...files } = await readAdapterFiles(options.adapter);
+  const model = await loadModel(options);
+  try {
+    return await model.withAdapter(bytes, files);
+  } finally {
+    // The adapter's recogniser keeps what it shares.
+    model.close();
+  }
+}
+
 async function* argumentLines(texts: readonly string[]): AsyncGenerator<Line[]> {
   yield texts.map((text, index) => ({ text, number: index + 1 }));
 }
 
-function renderer(ner: Ner, options: ExtractOptions): Render {
+function renderer(ner: Recogniser, options: ExtractOptions): Render {
   if (options.format === "jsonl") return toJson;
   return colorWanted(options.color) ? highlighter(ner.info().types) : bracketed;
 }

@@ -110,7 +110,7 @@ export class Crf {
     const size = tags.length;
     if (weights) checkWeights(weights, size);
     const blocks = place(size, chosen.sizes.crf_bytes(size));
-    const memory = blocks.arena.memory(Infinity, chosen.shared);
+    const memory = blocks.arena.memory({ shared: chosen.shared });
     const kernels = await instantiateKernels(chosen.module, memory);
     const crf = new Crf(kernels, blocks, memory, size), p = crf.#parameters;
     tags.forEach((to, j) => {

@@ -12,7 +12,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const ABI = 3;
+export const ABI = 4;
 
 /** Columns of a row in memory come in multiples of this: four steps of the int8 dot, two vectors of eight lanes. */
 export const COLUMN_ALIGN = 16;
@@ -156,6 +156,28 @@ export const GEMM_F32 = {
   chunkPanels: "i32",
 } as const;
 
+/**
+ * c += (x A) B, for m rows of k columns: an adapter's share of a linear layer. A is packed in panels of `[k][8]` for
+ * each 8 of the rank, B in `panels` panels of `[rank][8]`; the rank is a multiple of 4, the rows of B and the columns
+ * of A beyond an adapter's own being 0.
+ */
+export const LOW_RANK = {
+  m: "i32",
+  k: "i32",
+  x: "usize",
+  xStride: "usize",
+  a: "usize",
+  rank: "i32",
+  b: "usize",
+  panels: "i32",
+  c: "usize",
+  stride: "usize",
+  chunkRows: "i32",
+  /** `lowBytes` for each thread: four rows of A's columns. */
+  low: "usize",
+  lowBytes: "usize",
+} as const;
+
 /** x = activation(x), rows of n columns. */
 export const ACTIVATE = {
   x: "usize",
@@ -207,4 +229,5 @@ export const COMMANDS = {
   add_norm: ADD_NORM,
   attention_f32: ATTENTION,
   attention_int8: ATTENTION,
+  low_rank: LOW_RANK,
 } as const;

@@ -1,8 +1,9 @@
 /**
  * Linear memory, laid out before it exists.
  *
- * Everything is placed first, while an {@link Arena} only counts; then memory of exactly that size is made.
- * Nothing is freed and nothing grows afterwards, so views stay valid and the peak is known beforehand.
+ * Everything is placed first, while an {@link Arena} only counts; then memory of exactly that size is made, so the
+ * peak is known beforehand. Nothing is freed, and nothing grows but what says so (`Room.growable`): its owner then has
+ * to make its views anew.
  *
  * @module
  */
@@ -13,14 +14,38 @@ const PAGE = 65536;
 /** Memory below this belongs to the module's own constants. */
 export const FIRST_FREE = PAGE;
 
-/** Memory of a fixed size for a kernel module, shared or not as the module imports it. */
-export function makeMemory(pages: number, shared: boolean): WebAssembly.Memory {
+/** Memory for a kernel module, shared or not as the module imports it; of a fixed size unless `maximum` is more. */
+export function makeMemory(
+  pages: number,
+  shared: boolean,
+  maximum: number = pages,
+): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+    return new WebAssembly.Memory({ initial: pages, maximum, shared });
   } catch (error) {
     throw new RuntimeError(
       "runtime/memory",
       `the runtime refused ${pages * PAGE} bytes of linear memory: ${(error as Error).message}`,
+    );
+  }
+}
+
+/**
+ * Lets memory have `bytes`; it never has less afterwards. Throws a {@link RuntimeError} (`runtime/memory`) where that is
+ * more than it was made for. Whoever has views of it needs new ones.
+ */
+export function growMemory(memory: WebAssembly.Memory, bytes: number): void {
+  const pages = pagesFor(bytes), more = pages - memory.buffer.byteLength / PAGE;
+  if (more <= 0) return;
+  try {
+    memory.grow(more);
+  } catch (error) {
+    throw new RuntimeError(
+      "runtime/memory",
+      `memory cannot grow to ${pages * PAGE} bytes (${
+        (error as Error).message
+      }): it may have twice ` +
+        "what the model took, and what maxMemoryBytes allows.",
     );
   }
 }
@@ -36,9 +61,27 @@ const ALIGN = 64;
 /** WASM32's limit; offsets are signed 32-bit in the kernels. */
 const LIMIT = 2 ** 31 - 65536;
 
+/** How a memory is made. */
+export interface Room {
+  /** Most bytes that it may ever have. Default: what WebAssembly allows. */
+  readonly most?: number;
+  /** Whether the module imports it as shared. Default false. */
+  readonly shared?: boolean;
+  /**
+   * Whether it may grow, up to twice its size. What it may grow to costs addresses and no memory until it does.
+   * Default false.
+   */
+  readonly growable?: boolean;
+}
+
 /** Hands out addresses in ascending order. */
 export class Arena {
-  #top = FIRST_FREE;
+  #top: number;
+
+  /** Begins with `first`, behind what other arenas have handed out in the same memory. */
+  constructor(first: number = FIRST_FREE) {
+    this.#top = first;
+  }
 
   /** Address of `bytes` bytes that nothing else uses, aligned to 64. */
   take(bytes: number): number {
@@ -63,7 +106,7 @@ export class Arena {
    * Makes the memory, once everything is placed; throws a {@link RuntimeError} (`runtime/memory`) if it would
    * have more than `most` bytes.
    */
-  memory(most: number = Infinity, shared: boolean = false): WebAssembly.Memory {
+  memory({ most = Infinity, shared = false, growable = false }: Room = {}): WebAssembly.Memory {
     if (this.bytes > most) {
       throw new RuntimeError(
         "runtime/memory",
@@ -71,6 +114,7 @@ export class Arena {
           "allow more, lower maxTokens, or take a smaller model (int8, int4 embeddings, fewer layers).",
       );
     }
-    return makeMemory(pagesFor(this.#top), shared);
+    const maximum = growable ? Math.min(2 * this.bytes, most, LIMIT) : this.bytes;
+    return makeMemory(pagesFor(this.bytes), shared, Math.floor(maximum / PAGE));
   }
 }

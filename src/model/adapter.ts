@@ -9,7 +9,7 @@
  * @module
  */
 import { ModelError } from "../errors.ts";
-import { classifierInputs } from "./config.ts";
+import { classifierInputs, type ModelConfig } from "./config.ts";
 import type {
   CrfWeights,
   EncoderWeights,
@@ -86,8 +86,14 @@ export function addProduct(
   }
 }
 
-/** Throws {@link ModelError} `model/mismatch` unless the adapter's parts fit the encoder's layers. */
-export function checkAdapter({ parts, rank, classifier }: Adapter, weights: EncoderWeights): void {
+/** Inputs and outputs of a linear map that can be adapted. */
+function sizesOf(map: Adapted, { hiddenSize, feedForwardSize }: ModelConfig): [number, number] {
+  if (map === "up") return [hiddenSize, feedForwardSize];
+  return [map === "down" ? feedForwardSize : hiddenSize, hiddenSize];
+}
+
+/** Throws {@link ModelError} `model/mismatch` unless the adapter's parts fit an encoder of this configuration. */
+export function checkAdapter({ parts, rank, classifier }: Adapter, config: ModelConfig): void {
   const fail = (what: string, got: readonly number[], expected: readonly number[]): never => {
     throw new ModelError(
       "model/mismatch",
@@ -95,21 +101,19 @@ export function checkAdapter({ parts, rank, classifier }: Adapter, weights: Enco
     );
   };
   for (const { layer, map, a, b } of parts) {
-    const own = weights.layers[layer];
-    if (own === undefined) {
+    if (!(layer < config.layers)) {
       throw new ModelError(
         "model/mismatch",
-        `the adapter has a part for layer ${layer}, and the model has ${weights.layers.length} layers.`,
+        `the adapter has a part for layer ${layer}, and the model has ${config.layers} layers.`,
       );
     }
-    const { linear, rows } = adaptedMap(own, map), { columns } = own[linear].weight;
-    const at = `part for layer ${layer}, ${map},`;
+    const [columns, rows] = sizesOf(map, config), at = `part for layer ${layer}, ${map},`;
     if (a.rows !== rank || a.columns !== columns) {
       fail(`${at} A`, [a.rows, a.columns], [rank, columns]);
     }
     if (b.rows !== rows || b.columns !== rank) fail(`${at} B`, [b.rows, b.columns], [rows, rank]);
   }
-  const { rows, columns } = classifier.weight, inputs = classifierInputs(weights.config);
+  const { rows, columns } = classifier.weight, inputs = classifierInputs(config);
   if (columns !== inputs) fail("classifier", [rows, columns], [rows, inputs]);
 }
 
@@ -118,7 +122,7 @@ export function checkAdapter({ parts, rank, classifier }: Adapter, weights: Enco
  * `model/mismatch` for one that does not fit, `model/dtype` for matrices that are not float32.
  */
 export function mergeAdapter(weights: EncoderWeights, adapter: Adapter): EncoderWeights {
-  checkAdapter(adapter, weights);
+  checkAdapter(adapter, weights.config);
   const layers = weights.layers.map((layer, i): LayerWeights => {
     const merged: { -readonly [Name in keyof LayerWeights]: LayerWeights[Name] } = { ...layer };
     for (const part of adapter.parts) {

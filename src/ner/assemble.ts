@@ -19,7 +19,8 @@ import { linearsOf } from "../model/linears.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
-import type { Parts } from "./recogniser.ts";
+import type { Parts } from "./parts.ts";
+import { Queue } from "./turns.ts";
 
 /** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
 function isQuantized(weights: EncoderWeights): boolean {
@@ -101,32 +102,26 @@ export async function assemble(
         `${config.vocabSize} rows: tokenizer and weights are of different models.`,
     );
   }
-  const { threading, maxMemoryBytes } = options;
+  const { threading, maxMemoryBytes, constrained = true } = options;
   const chosen = await chooseKernels(options.kernels);
   const threads = threadsFor(kind, chosen, threading);
-  const tags = parseTags(config.labels);
-  const layer = await Crf.create(chosen, tags, crf, options.constrained ?? true);
+  const layer = await Crf.create(chosen, parseTags(config.labels), crf, constrained);
   const limits = {
     threading: typeof threads === "object" ? threads : undefined,
     // What the decoder has taken is gone.
     maxMemoryBytes: maxMemoryBytes && Math.max(0, maxMemoryBytes - layer.memoryBytes),
   };
   const backend = await makeBackend(kind, chosen, bundle, maxTokens, limits, parts);
-  const types = [...new Set(tags.filter((tag) => tag.role !== "outside").map((tag) => tag.type))];
-  const info = {
-    backend: backend.name,
-    kernel: chosen.kind,
-    labels: config.labels,
-    types,
-    crf: crf !== undefined,
-    memoryBytes: backend.memoryBytes + layer.memoryBytes,
-    maxTokens,
-    maxPositions: config.maxPositions,
-    hiddenSize: config.hiddenSize,
-    layers: config.layers,
-    heads: config.heads,
-    vocabSize: config.vocabSize,
+  return {
+    backend,
+    crf: layer,
+    hasCrf: crf !== undefined,
+    tokenizer,
+    encoderQueue: new Queue(),
+    decoderQueue: new Queue(),
+    kernels: chosen,
+    constrained,
+    maxMemoryBytes: kind === "reference" ? Infinity : maxMemoryBytes ?? Infinity,
+    threadsReason: typeof threads === "string" ? threads : undefined,
   };
-  const threadsReason = typeof threads === "string" ? threads : undefined;
-  return { backend, crf: layer, tokenizer, info, threadsReason };
 }

@@ -6,18 +6,20 @@
  *
  * @module
  */
-import type { Backend, Pause } from "../backend/backend.ts";
-import type { Crf } from "../crf/crf.ts";
+import type { Pause } from "../backend/backend.ts";
 import { parseTags, type Tag } from "../crf/scheme.ts";
 import { InputError, show } from "../errors.ts";
-import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
+import type { AdapterOptions } from "../formats/hf/adapter.ts";
+import type { Encoding } from "../tokenizer/types.ts";
+import { adapt } from "./adapt.ts";
 import { checkCall, checkStream } from "./check_options.ts";
 import { type DocumentParts, DocumentReader } from "./document.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import type { CallOptions, StreamOptions } from "./options.ts";
+import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
-import { eventLoop, inTurns, Queue } from "./turns.ts";
+import { eventLoop, inTurns } from "./turns.ts";
 
 /** A token of a text. */
 export interface Token {
@@ -41,51 +43,6 @@ export interface Emissions {
   data: Float32Array;
 }
 
-/** What a recogniser is and takes. */
-export interface NerInfo {
-  /** `wasm int8`, `wasm fp32` or `reference`. */
-  backend: string;
-  /** Which kernel module passed its probe here. */
-  kernel: "relaxed" | "baseline";
-  /** Label names by emission column. */
-  labels: readonly string[];
-  /** Entity types, in the labels' order. */
-  types: readonly string[];
-  /** Whether the model has a CRF; without one, steps between labels cost nothing. */
-  crf: boolean;
-  /** Threads that a pass through the encoder uses, the calling one included. */
-  threads: number;
-  /** Why there are fewer than were asked for, or than the default is where there are threads. */
-  threadsReason?: string;
-  /** Pieces of work that each thread has carried out so far, the calling thread first. */
-  threadChunks: readonly number[];
-  /** Bytes of memory for weights, tensors and scratch; fixed from loading on. */
-  memoryBytes: number;
-  /** Most tokens of one pass through the encoder. */
-  maxTokens: number;
-  /** Longest sequence of the encoder, its two special tokens included; longer texts go in windows. */
-  maxPositions: number;
-  /** Width of a token's vector. */
-  hiddenSize: number;
-  /** Transformer layers. */
-  layers: number;
-  /** Attention heads of each layer. */
-  heads: number;
-  /** Rows of the word embedding. */
-  vocabSize: number;
-}
-
-/** What a recogniser is made of, and what it tells of it. */
-export interface Parts {
-  readonly backend: Backend;
-  readonly crf: Crf;
-  readonly tokenizer: Tokenizer;
-  /** What does not change while it lives. */
-  readonly info: Omit<NerInfo, "threads" | "threadsReason" | "threadChunks">;
-  /** Why there is one thread, if that is known already. */
-  readonly threadsReason: string | undefined;
-}
-
 /** A text on its way, and what lets others have their turn. */
 interface Run {
   readonly text: string;
@@ -100,15 +57,12 @@ interface Run {
 export class Recogniser {
   readonly #parts: Parts;
   readonly #tags: readonly Tag[];
-  /** The encoder and the CRF each do one thing at a time. */
-  readonly #encoder = new Queue();
-  readonly #decoder = new Queue();
   #closed = false;
 
   /** Takes parts that fit together. */
   protected constructor(parts: Parts) {
     this.#parts = parts;
-    this.#tags = parseTags(parts.info.labels);
+    this.#tags = parseTags(parts.backend.config.labels);
   }
 
   /**
@@ -166,9 +120,9 @@ export class Recogniser {
       crf,
       tokenizer,
       tags: this.#tags,
-      decoder: this.#decoder,
+      decoder: this.#parts.decoderQueue,
       pause,
-      passes: { pause, queue: this.#encoder, check, passed: () => {} },
+      passes: { pause, queue: this.#parts.encoderQueue, check, passed: () => {} },
     };
     const document = new DocumentReader(parts);
     for await (const piece of stringsOf(pieces, method)) {
@@ -199,15 +153,34 @@ export class Recogniser {
     return await this.#emissions(texts, options, "emissionsBatch");
   }
 
-  /** What runs, and how much memory it takes. */
-  info(): NerInfo {
-    const { backend, info, threadsReason } = this.#parts;
-    const { threads, chunks, reason = threadsReason } = backend.threads;
-    const why = reason === undefined ? {} : { threadsReason: reason };
-    return { ...info, threads, ...why, threadChunks: chunks };
+  /**
+   * A recogniser for an adapter (LoRA) beside this one's weights, which both share: no matrix is there twice, and it has
+   * labels, classifier and CRF of its own. There may be many; calls of any of them may overlap, and each is closed by
+   * itself, in any order. A recogniser made so makes others beside the same weights.
+   *
+   * @param adapter the bytes of `adapter_model.safetensors`, as `edge-ner train --lora` or PEFT writes it
+   * @param options what a file of PEFT's does not say: its `adapter_config.json`, and its labels where they are not this
+   * model's
+   * @throws {InputError} `input/bytes`, `input/option`, `input/closed`
+   * @throws {FormatError} `safetensors/...`, `adapter/config` or `adapter/tensor` for a file that is no adapter
+   * @throws {ModelError} `config/unsupported` for what is not computed here, `model/mismatch` for another model's adapter,
+   * `model/weights` for numbers that are not finite
+   * @throws {RuntimeError} `runtime/memory` if there is no room
+   */
+  async withAdapter(adapter: Uint8Array, options: AdapterOptions = {}): Promise<Recogniser> {
+    this.#checkOpen("withAdapter");
+    return new Recogniser(await adapt(this.#parts, adapter, options));
   }
 
-  /** Gives memory back. Further calls throw {@link InputError} (`input/closed`); closing again is allowed. */
+  /** What runs, and how much memory it takes. */
+  info(): NerInfo {
+    return infoOf(this.#parts, this.#tags);
+  }
+
+  /**
+   * Gives memory back, unless recognisers that share it are open. Further calls throw {@link InputError}
+   * (`input/closed`); closing again is allowed.
+   */
   close(): void {
     if (!this.#closed) this.#parts.backend.close();
     this.#closed = true;
@@ -231,7 +204,7 @@ export class Recogniser {
     options: CallOptions,
     method: string,
   ): Promise<Emissions[]> {
-    const { labels } = this.#parts.info;
+    const { labels } = this.#parts.backend.config;
     const runs = await this.#encode(texts, options, method);
     return runs.map(({ encoding, emissions }) => ({
       labels,
@@ -249,7 +222,7 @@ export class Recogniser {
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
     for (const { text, encoding, emissions } of runs) {
       found.push(
-        await this.#decoder.run(() =>
+        await this.#parts.decoderQueue.run(() =>
           inTurns(findingEntities(text, encoding, emissions, crf, this.#tags), pause)
         ),
       );
@@ -284,7 +257,7 @@ export class Recogniser {
     let done = 0;
     const emissions = await emissionsOf(backend, encodings, tokenizer, {
       pause,
-      queue: this.#encoder,
+      queue: this.#parts.encoderQueue,
       check: () => this.#checkOpen(method),
       passed: (tokens) => onProgress?.({ done: done += tokens, total }),
     });

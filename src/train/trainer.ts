@@ -85,7 +85,7 @@ export async function createTrainer(
   const threads = shared ? threading?.threads ?? 1 : 1;
   const sizes = await instantiateTrainKernels(module, makeMemory(1, shared));
   const plan = placeTraining(model, parameters, { ...settings, threads }, sizes);
-  const memory = plan.arena.memory(Infinity, shared);
+  const memory = plan.arena.memory({ shared });
   const kernels = await instantiateTrainKernels(module, memory);
   const places = placesByRole(model, aliases, plan.placed.places),
     floats = new Float32Array(memory.buffer);

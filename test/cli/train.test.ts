@@ -255,6 +255,15 @@ test("adapters: a run that is killed, the file, and convert --adapter, which giv
     assert.is(run.code, 0, run.stderr);
   }
   assert.equal(readFileSync(path("one.safetensors")), readFileSync(path("two.safetensors")));
+  const text = "fever and napa for headache";
+  const [merged, beside] = await Promise.all(
+    [["adapted"], ["base", "--adapter", path("adapted/adapter")]].map(([model, ...rest]) =>
+      cli(["extract", "--backend", "fp32", "--model", path(model), ...rest, text])
+    ),
+  );
+  assert.is(beside.code, 0, beside.stderr);
+  assert.match(beside.stdout, /\[/);
+  assert.is(beside.stdout, merged.stdout);
   const bad = await cli([
     "convert",
     fixture("tiny-torchscript"),
@@ -268,6 +277,12 @@ test("adapters: a run that is killed, the file, and convert --adapter, which giv
     /the adapter's part for layer 0, query, A is \[2,16\], and the model needs \[2,\d+\]/,
   );
   assert.is(bad.code, 2);
+  const wrong = await cli([
+    ...["extract", "--model", fixture("tiny-torchscript"), "--adapter", path("adapted/adapter")],
+    text,
+  ]);
+  assert.match(wrong.stderr, /query, A is \[2,16\], and the model needs \[2,\d+\]/);
+  assert.is(wrong.code, 2);
 });
 
 test("what no tokens can say is said before anything is learnt", async () => {

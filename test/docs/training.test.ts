@@ -38,6 +38,15 @@ test("the model has learnt what the page says", () => {
   assert.ok(scores.micro.mean > 0.8, `strict F1 ${scores.micro.mean}`);
 });
 
+test("the program with an adapter beside the model prints entities and what the adapter takes", async () => {
+  writeFileSync(path("adapters.js"), localProgram("adapters.js"));
+  const { stdout } = await promisify(execFile)(process.execPath, [...RUNTIME_ARGS, "adapters.js"], {
+    cwd: folder,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "" },
+  });
+  assert.match(stdout, /^\[.*type: "FOOD".*\]\n\d+\n$/s);
+});
+
 test("the worker answers with entities", async () => {
   writeFileSync(path("worker.js"), localProgram("worker.js"));
   const { default: worker } = await import(new URL(`file://${path("worker.js")}`).href);

@@ -106,6 +106,63 @@ for (const engine of engines) {
     }
   });
 
+  test(`${engine.name}: a low-rank product is added to what is there`, () => {
+    for (const m of ROWS) {
+      for (const [n, k, rank] of [[1, 5, 4], [16, 16, 8], [33, 17, 12], [40, 48, 20]]) {
+        const next = random(m * 100 + n), { take, rows, read } = roomOf(engine);
+        const wide = padded(k), ranks = Math.ceil(rank / PANEL), panels = padded(n) / PANEL;
+        const x = normal(next, m * k, 1), a = normal(next, rank * k, 1);
+        const b = normal(next, n * rank, 1), c = normal(next, m * n, 1);
+        // Rows that are not there are zero, for A as for B.
+        const pack = (matrix: Float32Array, columns: number, width: number, count: number) => {
+          const target = take(count * PANEL * width * 4),
+            f32 = new Float32Array(engine.memory.buffer);
+          const source = take(PANEL * width * 4);
+          for (let p = 0; p < count; p++) {
+            for (let i = 0; i < PANEL * width; i++) {
+              const r = p * PANEL + Math.floor(i / width), column = i % width;
+              f32[(source >> 2) + i] = column < columns ? matrix[r * columns + column] ?? 0 : 0;
+            }
+            engine.kernels.f32_pack_panel(source, width, target + p * PANEL * width * 4);
+          }
+          return target;
+        };
+        const out = rows(c, n), chunkRows = 8, lowBytes = 4 * ranks * PANEL * 4;
+        const beyond = rows(new Float32Array(n).fill(7), n);
+        engine.run("low_rank", Math.max(1, Math.floor((m - 8) / chunkRows) + 1), {
+          m,
+          k: wide,
+          x: rows(x, k),
+          xStride: wide * 4,
+          a: pack(a, k, wide, ranks),
+          rank,
+          b: pack(b, rank, rank, panels),
+          panels,
+          c: out,
+          stride: padded(n) * 4,
+          chunkRows,
+          low: take(lowBytes),
+          lowBytes,
+        });
+        const dot = (length: number, term: (i: number) => number): number => {
+          let sum = 0;
+          for (let i = 0; i < length; i++) sum = f(sum + f(term(i)));
+          return sum;
+        };
+        const want = Float32Array.from({ length: m * n }, (_, i) => {
+          const row = Math.floor(i / n), column = i % n;
+          const low = Float32Array.from(
+            { length: rank },
+            (_, r) => dot(k, (d) => x[row * k + d] * a[r * k + d]),
+          );
+          return f(dot(rank, (r) => low[r] * b[column * rank + r]) + c[i]);
+        });
+        assert.equal(bits(read(out, m, n)), bits(want), `${m} x ${n} x ${k}, rank ${rank}`);
+        assert.ok(read(beyond, 1, n).every((v) => v === 7), "nothing beyond the last row");
+      }
+    }
+  });
+
   test(`${engine.name}: residual and LayerNorm, and activations`, () => {
     for (const m of ROWS) {
       for (const n of WIDTHS) {

@@ -16,12 +16,13 @@ import type { Thread, Threading, ThreadTask } from "../../src/kernels/threads.ts
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
 import { type InputError, RuntimeError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";
+import { ADAPTED, type Adapter } from "../../src/model/adapter.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { importSharedMemory, threadBody } from "../../src/runtime/threads.ts";
 import { platform } from "../../src/runtime/platform_default.ts";
 import { defaultKernels, Ner } from "../../src/runtime/ner.ts";
 import { compileKernel, MODULES } from "../../tools/build/assemblyscript.ts";
-import { batchOf, bits, configOf, randomWeights, shipped } from "../support.ts";
+import { batchOf, bits, configOf, normal, random, randomWeights, shipped } from "../support.ts";
 
 type Starter = Threading["start"];
 const start: Starter = (platform.threads as { start: Starter }).start;
@@ -101,6 +102,59 @@ for (const quantized of [true, false]) {
     });
   }
 }
+
+test("an adapter that comes when threads are at work: the bits of one thread", async () => {
+  const next = random(3), rank = 8, labels = ["O", "B-X", "I-X"];
+  const matrix = (rows: number, columns: number) => ({
+    type: "f32" as const,
+    rows,
+    columns,
+    data: normal(next, rows * columns, 0.1),
+  });
+  const inputs = (map: string) => map === "down" ? 200 : 96;
+  const outputs = (map: string) => map === "up" ? 200 : 96;
+  const adapter: Adapter = {
+    rank,
+    alpha: 16,
+    labels,
+    crf: undefined,
+    parts: [0, 1, 2].flatMap((layer) =>
+      ADAPTED.map((map) => ({
+        layer,
+        map,
+        a: matrix(rank, inputs(map)),
+        b: matrix(outputs(map), rank),
+      }))
+    ),
+    classifier: { weight: matrix(3, 96), bias: normal(next, 3, 1) },
+  };
+  for (const quantized of [true, false]) {
+    const one = await make(alone, quantized);
+    const many = await make(shared, quantized, { threads: 3, maySleep: true, start });
+    const own = one.adapt(adapter);
+    try {
+      await warm(many);
+      // Memory grows under threads that run.
+      const adapted = many.adapt(adapter), before = adapted.threads.chunks;
+      const deadline = performance.now() + 20_000;
+      let idle: boolean;
+      do {
+        for (const batch of batches) {
+          assert.equal(bits(await encode(adapted, batch)), bits(await encode(own, batch)));
+          assert.equal(bits(await encode(many, batch)), bits(await encode(one, batch)));
+        }
+        idle = adapted.threads.chunks.some((taken, t) => taken - before[t] < 100);
+      } while (idle && performance.now() < deadline);
+      assert.not(idle, `chunks: ${before} before, ${adapted.threads.chunks} after`);
+      many.close();
+      assert.equal(bits(await encode(adapted, batches[4])), bits(await encode(own, batches[4])));
+      adapted.close();
+    } finally {
+      one.close();
+      own.close();
+    }
+  }
+});
 
 test("nothing is started before there was some work, and everything is ended by close", async () => {
   const tasks: ThreadTask[] = [];

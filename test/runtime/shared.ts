@@ -9,7 +9,7 @@
  * @module
  */
 import type * as library from "../../mod.ts";
-import type { Ner } from "../../mod.ts";
+import type { Recogniser } from "../../mod.ts";
 
 /** What `mod.ts` exports, whichever build of it is under test. */
 export type Library = typeof library;
@@ -34,6 +34,8 @@ export interface Expected {
   readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
   /** The same of {@link headsSha256}. */
   readonly headsSha256: string;
+  /** The same, with the adapter of {@link adapterBytes} beside the model. */
+  readonly adaptedSha256: { readonly int8: string; readonly fp32: string };
   /** SHA-256 of the parameters after the steps of training.ts. */
   readonly parametersSha256: string;
   readonly entities: readonly (readonly ExpectedEntity[])[];
@@ -126,7 +128,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  * The fingerprint of all emissions of {@link FINGERPRINT_TEXTS}: each text alone, or all in batches of 64.
  * The event loop gets a turn after each call, as a program's other work would take it.
  */
-export async function fingerprint(ner: Ner, batched: boolean = false): Promise<string> {
+export async function fingerprint(ner: Recogniser, batched: boolean = false): Promise<string> {
   const parts: Float32Array[] = [], step = batched ? 64 : 1;
   for (let i = 0; i < FINGERPRINT_TEXTS.length; i += step) {
     const found = await ner.emissionsBatch(FINGERPRINT_TEXTS.slice(i, i + step));
@@ -180,6 +182,39 @@ export async function headsSha256(library: Library, model: Uint8Array): Promise<
     }
   }
   return await sha256(new TextEncoder().encode(hashes.join()));
+}
+
+/**
+ * An adapter for the model, of rank 6, on every linear map, with labels of its own. Its numbers are multiples of 2^-12
+ * by the generator of {@link FINGERPRINT_TEXTS}, so that no runtime brings its own.
+ */
+export function adapterBytes(library: Library, model: Uint8Array): Uint8Array {
+  const { config } = library.readPackage(model).weights, rank = 6;
+  const { hiddenSize: h, feedForwardSize: f } = config;
+  const labels = ["O", "B-DRUG", "I-DRUG", "B-SIGN", "I-SIGN"];
+  let state = 7;
+  const numbers = (size: number): Float32Array =>
+    Float32Array.from({ length: size }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return ((state >>> 23) - 256) / 4096;
+    });
+  const matrix = (rows: number, columns: number) => ({
+    type: "f32" as const,
+    rows,
+    columns,
+    data: numbers(rows * columns),
+  });
+  const parts = Array.from({ length: config.layers }, (_, layer) =>
+    library.ADAPTED.map((map) => ({
+      layer,
+      map,
+      a: matrix(rank, map === "down" ? f : h),
+      b: matrix(map === "up" ? f : h, rank),
+    }))).flat();
+  const crf = { start: numbers(5), end: numbers(5), transitions: numbers(25) };
+  const classifier = { weight: matrix(labels.length, h), bias: numbers(labels.length) };
+  const adapter = { rank, alpha: 12, parts, labels, classifier, crf };
+  return library.writeAdapter(adapter, config).get("adapter_model.safetensors")!;
 }
 
 /** Runs `action`, which must throw one of the library's errors; returns its code. */
@@ -328,6 +363,30 @@ export const CASES: readonly Case[] = [
       ner.close();
     },
   },
+  ...(["int8", "fp32"] as const).map((backend): Case => ({
+    name:
+      `an adapter beside the model: its own fingerprint, ${backend}, and the model keeps its own`,
+    async run({ library, model, expected }): Promise<string> {
+      const ner = await library.Ner.fromBytes(model, { backend });
+      const before = ner.info().memoryBytes, bytes = adapterBytes(library, model);
+      const adapted = await ner.withAdapter(bytes), other = await ner.withAdapter(bytes);
+      const hash = expected.adaptedSha256[backend];
+      equal(await fingerprint(adapted), hash, "SHA-256 of the emissions, alone");
+      equal(await fingerprint(other, true), hash, "SHA-256 of the emissions, batched");
+      equal(await fingerprint(ner), expected.emissionsSha256[backend], "SHA-256 of the model's");
+      const { memoryBytes, adapterBytes: own } = ner.info(), { adapterBytes: its } = other.info();
+      equal(own, undefined, "the model's own adapter");
+      ner.close();
+      adapted.close();
+      equal(
+        (await other.extract(TEXTS[0])).every(({ type }) => /DRUG|SIGN/.test(type)),
+        true,
+        "types",
+      );
+      other.close();
+      return `${its} bytes each, and ${memoryBytes - before} where the one in use lies`;
+    },
+  })),
   {
     name: "so is that of heads of two layers",
     async run({ library, model, expected }): Promise<void> {

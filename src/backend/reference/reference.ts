@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type Adapter, checkAdapter, mergeAdapter } from "../../model/adapter.ts";
 import { type Activation, ACTIVATIONS, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
@@ -15,6 +16,7 @@ import type {
   LinearWeights,
   NormWeights,
 } from "../../model/weights.ts";
+import { dequantizeEncoder } from "../../quantize/encoder.ts";
 import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { Backend, LayerHandles, PackedBatch, ThreadState, Workspace } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
@@ -83,12 +85,14 @@ export class ReferenceBackend implements Backend {
   readonly maxTokens: number;
   readonly memoryBytes: number;
   readonly threads: ThreadState = { threads: 1, chunks: [] };
+  readonly #weights: EncoderWeights;
   #embedding: { word: Float32Array; position: Float32Array; type: Float32Array; norm: RefNorm };
   #batch: PackedBatch = { ids: new Int32Array(0), offsets: new Int32Array(1) };
 
   /** Takes weights of either type; int8 matrices are expanded. */
   constructor(weights: EncoderWeights, maxTokens: number) {
     const { config } = weights;
+    this.#weights = weights;
     this.config = config;
     this.maxTokens = maxTokens;
     this.embeddingProjection = weights.embeddingProjection &&
@@ -197,6 +201,13 @@ export class ReferenceBackend implements Backend {
 
   read(x: RefTensor): Promise<Float32Array> {
     return Promise.resolve(x.data.slice());
+  }
+
+  /** Merges: an oracle has one way to multiply. What is not adapted is shared. */
+  adapt(adapter: Adapter): ReferenceBackend {
+    checkAdapter(adapter, this.config);
+    const weights = mergeAdapter(dequantizeEncoder(this.#weights), adapter);
+    return new ReferenceBackend(weights, this.maxTokens);
   }
 
   close(): void {}

@@ -46,9 +46,8 @@ export interface WasmTensor {
   readonly stride: number;
 }
 
-/** A packed linear layer in linear memory. */
-export interface WasmLinear {
-  readonly inputs: number;
+/** A packed matrix in linear memory. */
+export interface WasmMatrix {
   readonly outputs: number;
   /** Padded K. */
   readonly k: number;
@@ -56,10 +55,29 @@ export interface WasmLinear {
   readonly panels: number;
   /** Packed weights: int8 `[panel][8 k]`, or float32 `[panel][k][8]`. */
   readonly weights: number;
-  /** int8: 96 bytes a panel; fp32: one float per column (the bias). */
-  readonly columns: number;
   readonly rowPlaces: Places;
   readonly columnPlaces: Places;
+}
+
+/** A packed linear layer in linear memory. */
+export interface WasmLinear extends WasmMatrix {
+  readonly inputs: number;
+  /** int8: 96 bytes a panel; fp32: one float per column (the bias). */
+  readonly columns: number;
+  /** What an adapter adds to the layer's output. */
+  readonly lowRanks?: readonly WasmLowRank[];
+}
+
+/** A low-rank product in linear memory, float32 whatever the precision. */
+export interface WasmLowRank {
+  readonly a: WasmMatrix;
+  /** With the adapter's scale in it. */
+  readonly b: WasmMatrix;
+  /** First column of the output that it adds to. */
+  readonly column: number;
+  /** Scratch, `lowBytes` for each thread. */
+  readonly low: number;
+  readonly lowBytes: number;
 }
 
 /** LayerNorm parameters in linear memory, padded with zeros. */

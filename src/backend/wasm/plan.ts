@@ -67,6 +67,8 @@ export interface Plan {
   /** Attention's scratch while running, `scratchBytes` for each thread; a panel's rows while loading. */
   readonly scratch: number;
   readonly scratchBytes: number;
+  /** Most threads of a run. */
+  readonly threads: number;
 }
 
 /** What an encoder is placed for. */
@@ -114,10 +116,10 @@ export function placeEncoder(
   const headDense = weights.headDense && placeLinear(arena, precision, { outputs: d, inputs: h });
   const hidden = placeTensor(arena, maxTokens, h);
   const longest = Math.min(maxTokens, config.maxPositions);
-  // A layer takes 12 commands at most, embeddings and head fewer; what is cut into several takes more.
+  // A layer takes 12 commands at most, and 6 for an adapter, embeddings and head fewer; what is cut into several takes more.
   const layerWork = maxTokens * (h * 4 * wide + 2 * h * f + 4 * longest * wide);
   const otherWork = maxTokens * (h * (e + d) + classifierInputs(config) * labels);
-  const commands = 12 * config.layers + 12 +
+  const commands = 18 * config.layers + 12 +
     2 * Math.ceil((config.layers * layerWork + otherWork) / PIECE_WORK);
   const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
   const scratchBytes = Math.ceil(scratch(longest, paddedHead(config)) / 64) * 64;
@@ -155,6 +157,7 @@ export function placeEncoder(
     rows: int8 ? arena.take(maxTokens * ROW_PARAMS) : 0,
     scratch: arena.take(Math.max(threads * scratchBytes, stagingBytes(widest, precision))),
     scratchBytes,
+    threads,
   };
   return { plan, layers };
 }

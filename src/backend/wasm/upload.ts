@@ -10,7 +10,13 @@ import type { I4Matrix, I8Matrix, Matrix, NormWeights } from "../../model/weight
 import { expandRow } from "../../quantize/matrix.ts";
 import { PANEL, PANEL_BIASES, PANEL_PARAMS } from "../../kernels/contract.ts";
 import type { Kernels } from "../../kernels/exports.ts";
-import { padded, type Precision, type WasmLinear, type WasmNorm } from "./layout.ts";
+import {
+  padded,
+  type Precision,
+  type WasmLinear,
+  type WasmMatrix,
+  type WasmNorm,
+} from "./layout.ts";
 
 /** Views of linear memory. */
 export interface Views {
@@ -33,9 +39,9 @@ export interface Packer {
 }
 
 /** Source row of every place, -1 for padding. */
-function sources(linear: WasmLinear): Int32Array {
-  const rows = new Int32Array(linear.panels * PANEL).fill(-1);
-  for (let r = 0; r < linear.outputs; r++) rows[linear.rowPlaces ? linear.rowPlaces[r] : r] = r;
+function sources({ panels, outputs, rowPlaces }: WasmMatrix): Int32Array {
+  const rows = new Int32Array(panels * PANEL).fill(-1);
+  for (let r = 0; r < outputs; r++) rows[rowPlaces ? rowPlaces[r] : r] = r;
   return rows;
 }
 
@@ -65,6 +71,7 @@ export function uploadInt8Linear(
   for (let p = 0; p < panels; p++) {
     const parameters = linear.columns + p * PANEL_PARAMS;
     i8.fill(0, staging, staging + PANEL * k);
+    i8.fill(0, parameters, parameters + PANEL_PARAMS);
     for (let lane = 0; lane < PANEL; lane++) {
       const r = rows[p * PANEL + lane];
       if (r < 0) continue;
@@ -77,25 +84,36 @@ export function uploadInt8Linear(
   }
 }
 
-/** Packs weights as float32, expanding int8 rows, and copies the biases. */
-export function uploadF32Linear(
+/** Packs a matrix as float32, expanding int8 rows. */
+export function uploadF32Matrix(
   { kernels, views: { f32 }, staging }: Packer,
-  linear: WasmLinear,
-  { weight, bias }: { weight: Matrix; bias: Float32Array },
+  target: WasmMatrix,
+  matrix: Matrix,
 ): void {
-  const { k, panels } = linear, rows = sources(linear), row = new Float32Array(weight.columns);
-  const stage = staging >> 2;
+  const { k, panels, columnPlaces } = target, rows = sources(target), stage = staging >> 2;
+  const row = new Float32Array(matrix.columns);
   for (let p = 0; p < panels; p++) {
     f32.fill(0, stage, stage + PANEL * k);
     for (let lane = 0; lane < PANEL; lane++) {
       const r = rows[p * PANEL + lane];
       if (r < 0) continue;
-      expandRow(weight, r, row, 0);
-      spread(row, linear.columnPlaces, f32, stage + lane * k);
-      f32[(linear.columns >> 2) + p * PANEL + lane] = bias[r];
+      expandRow(matrix, r, row, 0);
+      spread(row, columnPlaces, f32, stage + lane * k);
     }
-    kernels.f32_pack_panel(staging, k, linear.weights + p * PANEL * k * 4);
+    kernels.f32_pack_panel(staging, k, target.weights + p * PANEL * k * 4);
   }
+}
+
+/** Packs weights as float32, expanding int8 rows, and copies the biases. */
+export function uploadF32Linear(
+  packer: Packer,
+  linear: WasmLinear,
+  { weight, bias }: { weight: Matrix; bias: Float32Array },
+): void {
+  uploadF32Matrix(packer, linear, weight);
+  sources(linear).forEach((r, place) => {
+    packer.views.f32[(linear.columns >> 2) + place] = r < 0 ? 0 : bias[r];
+  });
 }
 
 /** Copies a LayerNorm's parameters. */

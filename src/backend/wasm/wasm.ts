@@ -20,9 +20,7 @@ import {
   ACTIVATION,
   ACTIVATION_NONE,
   BLOCK_ROWS,
-  COMMANDS,
-  CONTROL_MAY_SLEEP,
-  CONTROL_TAKEN,
+  type COMMANDS,
   PANEL,
   PANEL_PARAMS,
 } from "../../kernels/contract.ts";
@@ -35,26 +33,28 @@ import {
   PIECE_WORK,
   type RowCut,
 } from "../../kernels/cut.ts";
-import type { Kernels } from "../../kernels/exports.ts";
-import { type ChosenKernels, instantiateKernels } from "../../kernels/module.ts";
-import { Program } from "../../kernels/program.ts";
-import { type Threading, Threads } from "../../kernels/threads.ts";
+import type { ChosenKernels } from "../../kernels/module.ts";
+import type { Program } from "../../kernels/program.ts";
+import type { Threading } from "../../kernels/threads.ts";
+import { type Adapter, checkAdapter } from "../../model/adapter.ts";
 import { type Activation, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
+import { type Encoder, placeAdapter, type WasmAdapter } from "./adapter.ts";
 import {
   paddedHead,
   type Precision,
   type WasmLinear,
+  type WasmLowRank,
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
+import { Machine, type Parts } from "./machine.ts";
 import { placeEncoder, type Plan, type WasmLayer, type WasmWorkspace } from "./plan.ts";
-import { type Views, viewsOf } from "./upload.ts";
 
 /** What a backend may use beyond the kernels. */
 export interface WasmLimits {
@@ -72,18 +72,6 @@ export interface WasmOptions extends WasmLimits {
   readonly maxTokens: number;
 }
 
-/** A memory and what was placed in it. */
-interface Parts {
-  readonly config: ModelConfig;
-  readonly layers: readonly WasmLayer[];
-  readonly maxTokens: number;
-  readonly plan: Plan;
-  readonly chosen: ChosenKernels;
-  readonly kernels: Kernels;
-  readonly memory: WebAssembly.Memory;
-  readonly threading: Threading | undefined;
-}
-
 /** An operation that waits for its tensor to be quantized. */
 type Pending = PendingNorm | { readonly x: WasmTensor; readonly activation: number };
 
@@ -94,7 +82,7 @@ interface PendingNorm {
   readonly norm: WasmNorm;
 }
 
-/** {@link Backend} on a kernel module. */
+/** {@link Backend} on a kernel module: an encoder in a machine, alone or with an adapter. */
 export class WasmBackend implements Backend {
   readonly name: string;
   readonly config: ModelConfig;
@@ -104,45 +92,36 @@ export class WasmBackend implements Backend {
   readonly classifier: WasmLinear;
   readonly workspace: WasmWorkspace;
   readonly maxTokens: number;
-  readonly memoryBytes: number;
+  readonly adapterBytes: number | undefined;
+  readonly #machine: Machine;
   readonly #plan: Plan;
-  readonly #chosen: ChosenKernels;
-  readonly #threads: Threads | undefined;
+  /** Without an adapter. */
+  readonly #encoder: Encoder;
+  readonly #adapter: WasmAdapter | undefined;
   /** Multiplications per token of the linear layers, nearly all there are. */
   readonly #workPerToken: number;
-  /** Linear memory and what works on it; undefined once closed. */
-  #memory: { kernels: Kernels; views: Views; program: Program<typeof COMMANDS> } | undefined;
+  #closed = false;
   #sequences = 0;
   #tokens = 0;
   /** Threads that this run is cut for. */
   #cutFor = 1;
   #pending: Pending | undefined;
 
-  private constructor(
-    { config, layers, maxTokens, plan, chosen, kernels, memory, threading }: Parts,
-  ) {
+  private constructor(encoder: Encoder, config: ModelConfig, adapter?: WasmAdapter) {
+    const { machine, plan, maxTokens } = encoder, { workspace } = plan;
     this.name = `wasm ${plan.precision}`;
     this.config = config;
     this.embeddingProjection = plan.embeddingProjection;
-    this.layers = layers;
+    this.layers = adapter?.layers ?? encoder.layers;
     this.headDense = plan.headDense;
-    this.classifier = plan.classifier;
-    this.workspace = plan.workspace;
+    this.classifier = adapter?.classifier ?? plan.classifier;
+    this.workspace = adapter ? { ...workspace, emissions: adapter.emissions } : workspace;
     this.maxTokens = maxTokens;
-    this.memoryBytes = plan.arena.bytes;
+    this.adapterBytes = adapter?.image.bytes.length;
+    this.#machine = machine;
     this.#plan = plan;
-    this.#chosen = chosen;
-    const room = { memory, address: plan.program, capacity: plan.commands };
-    const program = new Program(COMMANDS, room);
-    this.#memory = { kernels, views: viewsOf(memory), program };
-    this.#threads = threading && new Threads(threading, {
-      module: chosen.module,
-      memory,
-      signed: chosen.signed ? 1 : 0,
-      control: plan.control,
-      program: plan.program,
-    }, kernels.stop);
-    if (threading?.maySleep) this.#memory.views.i32[(plan.control + CONTROL_MAY_SLEEP) >> 2] = 1;
+    this.#encoder = encoder;
+    this.#adapter = adapter;
     this.#workPerToken = linearsOf(this).reduce((sum, l) => sum + l.inputs * l.outputs, 0);
   }
 
@@ -173,37 +152,39 @@ export class WasmBackend implements Backend {
     weights: EncoderWeights,
     { precision, maxTokens, threading, maxMemoryBytes = Infinity }: WasmOptions,
   ): Promise<{ backend: WasmBackend; loader: WasmLoader }> {
-    const { config } = weights, { sizes, shared } = chosen, threads = threading?.threads ?? 1;
+    const { config } = weights, { sizes } = chosen, threads = threading?.threads ?? 1;
     const { plan, layers } = placeEncoder(weights, { precision, maxTokens, threads, sizes });
-    const memory = plan.arena.memory(maxMemoryBytes, shared);
-    const kernels = await instantiateKernels(chosen.module, memory);
-    kernels.int8_set_signed(chosen.signed ? 1 : 0);
+    const machine = await Machine.create(chosen, plan, maxMemoryBytes, threading);
+    const { kernels, views } = machine.parts!;
+    const own = weights.layers.map((layer) => layers.get(layer)!);
     return {
-      backend: new WasmBackend({
-        config,
-        layers: weights.layers.map((layer) => layers.get(layer)!),
-        maxTokens,
-        plan,
-        chosen,
-        kernels,
-        memory,
-        threading: shared ? threading : undefined,
-      }),
-      loader: new WasmLoader(kernels, viewsOf(memory), plan, layers, weights),
+      backend: new WasmBackend({ machine, plan, config, layers: own, maxTokens }, config),
+      loader: new WasmLoader(kernels, views, plan, layers, weights),
     };
   }
 
-  get threads(): ThreadState {
-    const state = this.#threads?.state ?? { threads: 1 };
-    const at = (this.#plan.control + CONTROL_TAKEN) >> 2;
-    const chunks = this.#memory?.views.i32.subarray(at, at + state.threads) ?? [];
-    // Counters of 32 bits, which begin again after some 50 million calls.
-    return { ...state, chunks: Array.from(chunks, (taken) => taken >>> 0) };
+  /** See {@link Backend.adapt}. Classifiers are multiplied in the backend's precision, what is adapted in float32. */
+  adapt(adapter: Adapter): WasmBackend {
+    this.#open;
+    const encoder = this.#encoder, { config } = encoder;
+    checkAdapter(adapter, config);
+    const placed = placeAdapter(encoder, adapter);
+    encoder.machine.share();
+    return new WasmBackend(encoder, { ...config, labels: adapter.labels }, placed);
   }
 
-  get #open(): { kernels: Kernels; views: Views; program: Program<typeof COMMANDS> } {
-    if (!this.#memory) throw new InputError("input/closed", "this recogniser has been closed.");
-    return this.#memory;
+  get memoryBytes(): number {
+    return this.#machine.memoryBytes + (this.adapterBytes ?? 0);
+  }
+
+  get threads(): ThreadState {
+    return this.#machine.threads;
+  }
+
+  get #open(): Parts {
+    const parts = this.#closed ? undefined : this.#machine.parts;
+    if (!parts) throw new InputError("input/closed", "this recogniser has been closed.");
+    return parts;
   }
 
   get #program(): Program<typeof COMMANDS> {
@@ -213,6 +194,7 @@ export class WasmBackend implements Backend {
   begin(batch: PackedBatch): void {
     checkBatch(batch, this.config, this.maxTokens);
     const { views: { i32 }, program } = this.#open, { ids, offsets } = batch;
+    if (this.#adapter) this.#machine.mount(this.#adapter.image);
     i32.set(ids, this.#plan.ids >> 2);
     i32.set(offsets, this.#plan.offsets >> 2);
     const positions = this.#plan.positionIds >> 2;
@@ -223,7 +205,7 @@ export class WasmBackend implements Backend {
     this.#tokens = ids.length;
     this.#pending = undefined;
     program.clear();
-    this.#cutFor = this.#threads?.forRun(this.#tokens * this.#workPerToken) ?? 1;
+    this.#cutFor = this.#machine.forRun(this.#tokens * this.#workPerToken);
   }
 
   #rows(block: number): RowCut {
@@ -258,7 +240,7 @@ export class WasmBackend implements Backend {
     else this.#settle(x);
     this.#settleFor(out);
     const shape = int8
-      ? { rowBytes: this.#chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
+      ? { rowBytes: this.#machine.chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
       : { rowBytes: 4 * k, block: 4 };
     const step = panelsOfPiece(panels, m * k * panels * PANEL);
     for (let p = 0; p < panels; p += step) {
@@ -283,6 +265,27 @@ export class WasmBackend implements Backend {
         this.#program.add("gemm_f32", cut.chunks, { ...product, ...a }, work);
       }
     }
+    for (const lowRank of linear.lowRanks ?? []) this.#addLowRank(x, lowRank, out);
+  }
+
+  /** Adds an adapter's part to a linear layer's output, of rows that nothing waits for any more. */
+  #addLowRank(x: WasmTensor, { a, b, column, low, lowBytes }: WasmLowRank, out: WasmTensor): void {
+    const { rows: chunkRows, chunks } = this.#rows(4), m = this.#tokens;
+    this.#program.add("low_rank", chunks, {
+      m,
+      k: a.k,
+      x: x.address,
+      xStride: x.stride,
+      a: a.weights,
+      rank: b.k,
+      b: b.weights,
+      panels: b.panels,
+      c: out.address + column * 4,
+      stride: out.stride,
+      chunkRows,
+      low,
+      lowBytes,
+    }, m * b.k * (a.k + b.panels * PANEL));
   }
 
   /** Quantizes a tensor, after what waits for it. */
@@ -414,7 +417,7 @@ export class WasmBackend implements Backend {
   }
 
   close(): void {
-    this.#threads?.close();
-    this.#memory = undefined;
+    if (!this.#closed) this.#machine.release();
+    this.#closed = true;
   }
 }

@@ -102,6 +102,11 @@ export interface AdapterOptions {
   readonly labels?: readonly string[];
 }
 
+/** Whether the bytes of an adapter say which labels it is for; PEFT's do not. */
+export function namesLabels(bytes: Uint8Array): boolean {
+  return readSafetensors(bytes).metadata.has("labels");
+}
+
 /**
  * Reads an adapter.
  *
@@ -231,6 +236,12 @@ function partsOf(file: SafeTensors, rank: number): AdapterPart[] {
       throw new FormatError(
         "adapter/tensor",
         `The adapter changes ${show(module)}, which is not known.`,
+      );
+    }
+    if (parts.some(({ layer, map }) => layer === place.layer && map === place.map)) {
+      throw new FormatError(
+        "adapter/tensor",
+        `The adapter changes ${place.map} of layer ${place.layer} twice.`,
       );
     }
     const columns = shape[1] ?? 0, b = `${BASE}${module}.lora_B.weight`;

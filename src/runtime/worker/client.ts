@@ -10,7 +10,8 @@ import { InputError, RuntimeError } from "../../errors.ts";
 import { checkCall, checkStream } from "../../ner/check_options.ts";
 import type { Entity } from "../../ner/entities.ts";
 import type { CallOptions, StreamOptions } from "../../ner/options.ts";
-import type { Emissions, NerInfo, Token } from "../../ner/recogniser.ts";
+import type { NerInfo } from "../../ner/parts.ts";
+import type { Emissions, Token } from "../../ner/recogniser.ts";
 import { stringsOf, type TextSource } from "../../ner/stream.ts";
 import {
   errorOf,

@@ -22,6 +22,7 @@ import {
 } from "../harness.ts";
 import { compileKernel, MODULES } from "../../../tools/build/assemblyscript.ts";
 import {
+  adapterBytes,
   type Expected,
   type ExpectedEntity,
   fingerprint,
@@ -37,6 +38,7 @@ async function write(): Promise<void> {
   const model = await Deno.readFile(modelUrl);
   const ner = await Ner.fromBytes(model);
   const fp32 = await Ner.fromBytes(model, { backend: "fp32" });
+  const adapter = adapterBytes(await import("../../../mod.ts"), model);
   const entities: ExpectedEntity[][] = [];
   for (const text of TEXTS) {
     const found = await ner.extract(text);
@@ -49,6 +51,10 @@ async function write(): Promise<void> {
     modelSha256: await sha256(model),
     emissionsSha256: { int8: await fingerprint(ner), fp32: await fingerprint(fp32) },
     headsSha256: await headsSha256(await import("../../../mod.ts"), model),
+    adaptedSha256: {
+      int8: await fingerprint(await ner.withAdapter(adapter)),
+      fp32: await fingerprint(await fp32.withAdapter(adapter)),
+    },
     parametersSha256: (await trainedSha256(training, 1)).hash,
     entities,
   };
@@ -105,7 +111,12 @@ async function otherProcessors(): Promise<void> {
       if (hash !== expected.emissionsSha256.int8) {
         throw new Error(`the emissions' SHA-256 is ${hash}`);
       }
-      return "the committed fingerprint";
+      const adapter = adapterBytes(await import("../../../mod.ts"), model);
+      const adapted = await fingerprint(await ner.withAdapter(adapter));
+      if (adapted !== expected.adaptedSha256.int8) {
+        throw new Error(`the emissions' SHA-256 with an adapter is ${adapted}`);
+      }
+      return "the committed fingerprints";
     });
   }
 }

@@ -44,7 +44,8 @@ export {
 export type { ChatOptions, Failure } from "./src/label/llm/chat.ts";
 export type { Limits, Sleep } from "./src/label/llm/pace.ts";
 export type { Entity } from "./src/ner/entities.ts";
-export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
+export type { NerInfo } from "./src/ner/parts.ts";
+export type { Emissions, Recogniser, Token } from "./src/ner/recogniser.ts";
 
 // Combining them.
 export {

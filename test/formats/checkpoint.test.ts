@@ -349,9 +349,14 @@ test("a head of two layers with a part too many, or of other sizes, is refused",
     throwsCode(() => read(model, said), "head/tensor", message);
   const own = ["classifier.0", "classifier.3"];
   // A norm between the two, a third layer, and a map that has lost its partner.
-  fails(headedBy(own, { "classifier.1.weight": one(5) }), /expected one linear map or two/);
-  fails(headedBy(own, { "classifier.5.weight": floats([3, 3], Array(9).fill(1)) }), /or two/);
+  fails(headedBy(own, { "classifier.1.weight": one(5) }), /alone, or two linear maps/);
+  fails(
+    headedBy(own, { "classifier.5.weight": floats([3, 3], Array(9).fill(1)) }),
+    /or two linear maps/,
+  );
   fails(headedBy(["classifier.dense", "classifier.other"]), /classifier\.other/);
+  const alone = changed((name, tensor) => [name.replace("classifier", "classifier.1"), tensor]);
+  fails(alone, /"classifier\.weight" alone/);
   fails(headedBy(own, { "classifier.0.weight": floats([5, 11], Array(55).fill(1)) }), /\[5,11\]/);
   fails(headedBy(own, { "classifier.3.weight": floats([3, 4], Array(12).fill(1)) }), /\[3, 5\]/);
   fails(headedBy(own, { "classifier.0.bias": one(4) }), /its bias \[4\]/);

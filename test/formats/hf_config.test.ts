@@ -26,6 +26,7 @@ test("BERT's and DistilBERT's config.json", () => {
     layerGroups: undefined,
     innerGroups: undefined,
     wholeText: undefined,
+    headActivation: undefined,
   });
   const distil = readHfConfig(textOf(local("distilbert.json")));
   assert.equal([distil.hiddenSize, distil.layers, distil.heads], [12, 1, 3]);

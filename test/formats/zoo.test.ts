@@ -23,7 +23,10 @@ const outcomes: Outcome[] = [];
 const REFUSALS: readonly (readonly [RegExp, RegExp])[] = [
   [/head-relu/, /^The head's activation .* is relu .*supported are gelu/],
   [/head-three-onnx/, /a further layer of the head over each token/],
-  [/head-three-safe/, /"classifier" has the tensors classifier\.0.*expected one linear map or two/],
+  [
+    /head-three-safe/,
+    /"classifier" has the tensors classifier\.0.*expected "classifier\.weight" alone, or two linear maps/,
+  ],
   [/head-unsaid/, /classifier_activation must be one of gelu/],
   [/relu/, /relu.*supported are gelu/i],
   [/relative-key/, /position_embedding_type is "relative_key"/],

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { chooseLayers, NerError } from "../../mod.ts";
 import { configOf, randomWeights } from "../support.ts";
 
-const WEIGHTS = randomWeights(configOf({ layers: 6 }), 1);
+const WEIGHTS = randomWeights(configOf({ layers: 6, head: { size: 8, activation: "tanh" } }), 1);
 
 test("the layers named are kept as they are, in their order; all else stays", () => {
   fc.assert(fc.property(fc.subarray([1, 2, 3, 4, 5, 6], { minLength: 1 }), (layers) => {
@@ -19,6 +19,7 @@ test("the layers named are kept as they are, in their order; all else stays", ()
     layers.forEach((layer, i) => assert.is(chosen.layers[i], WEIGHTS.layers[layer - 1]));
     assert.equal({ ...chosen.config, layers: 6 }, WEIGHTS.config);
     assert.is(chosen.wordEmbedding, WEIGHTS.wordEmbedding);
+    assert.is(chosen.headDense, WEIGHTS.headDense);
     assert.is(chosen.classifier, WEIGHTS.classifier);
   }));
   assert.is(WEIGHTS.config.layers, 6);

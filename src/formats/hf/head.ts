@@ -92,11 +92,13 @@ function pairIn(module: string, names: readonly string[]): string[] {
     ? ["dense", "out_proj"]
     : [...parts].sort((a, b) => Number(a) - Number(b));
   const known = pair.flatMap((part) => [`${module}${part}.weight`, `${module}${part}.bias`]);
+  // A Sequential of one linear map has something else beside it, which may be an activation in front.
   if (pair.length !== 2 || !names.every((name) => known.includes(name))) {
     fail(
       `The head ${JSON.stringify(module.slice(0, -1))} has the tensors ${
         names.join(", ")
-      }; expected one linear map or two.`,
+      }; expected ` +
+        `${JSON.stringify(`${module}weight`)} alone, or two linear maps.`,
     );
   }
   return pair.map((part) => `${module}${part}.`);

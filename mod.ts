@@ -112,6 +112,8 @@ export {
   type TensorReport,
 } from "./src/quantize/encoder.ts";
 
+export { type LaneBudget } from "./src/model/lanes.ts";
+
 // Models made smaller: fewer layers, fewer word pieces.
 export { chooseLayers } from "./src/shrink/layers.ts";
 export { SCRIPTS } from "./src/shrink/scripts.ts";

@@ -28,6 +28,7 @@ import {
   COMMAND_BYTES,
   COMMANDS,
   CONTROL_BYTES,
+  LEVELS,
   PANEL,
   PANEL_PARAMS,
   ROW_PARAMS,
@@ -37,6 +38,7 @@ import { Arena } from "../src/kernels/memory.ts";
 import {
   chooseKernels,
   type ChosenKernels,
+  type Family,
   instantiateKernels,
   type Sizes,
 } from "../src/kernels/module.ts";
@@ -262,9 +264,12 @@ function productOf(b: Buffers, m: number, n: number, depth: number) {
   };
 }
 
+/** What a family's product is made of. */
+const MIX_OF: Readonly<Record<Family, Mix>> = { relaxed: "dot4", pairs: "pairs", baseline: "dot2" };
+
 /** The int8 product and its quantization, of which each module has its own. */
-function int8Cases(call: Caller, b: Buffers, kind: string, size: Size): Case[] {
-  const { h, f, counts } = size, mix: Mix = kind === "relaxed" ? "dot4" : "dot2";
+function int8Cases(call: Caller, b: Buffers, kind: Family, size: Size): Case[] {
+  const { h, f, counts } = size, mix: Mix = MIX_OF[kind];
   const norm = { update: 0, n: 0, gamma: 0, beta: 0, epsilon: 0 };
   const quantize = (m: number, n: number, x: number, activation: number) =>
     call("quantize", {
@@ -275,6 +280,7 @@ function int8Cases(call: Caller, b: Buffers, kind: string, size: Size): Case[] {
       k: padded(n),
       packed: b.packed,
       rowParams: b.rows,
+      levels: LEVELS,
       chunkRows: m,
       activation,
     });
@@ -290,10 +296,18 @@ function int8Cases(call: Caller, b: Buffers, kind: string, size: Size): Case[] {
           rowParams: b.rows,
           weights: b.weights,
           columns: b.columns,
+          scratch: b.scratch,
+          scratchBytes: 0,
         }),
       }))
     ),
-    ...attentionCases(call, "attention_int8", { mix, suffix: ` ${kind}` }, b, size),
+    ...attentionCases(
+      call,
+      "attention_int8",
+      { mix: kind === "pairs" ? "dot2" : mix, suffix: ` ${kind}` },
+      b,
+      size,
+    ),
     ...counts.rows.flatMap((m): Case[] => [
       ...[h, f].map((n): Case => ({
         name: `kernels/quantize ${kind}/${m}x${n}`,
@@ -394,7 +408,7 @@ function commonCases(k: Kernels, call: Caller, b: Buffers, size: Size): Case[] {
 async function usable(): Promise<(ChosenKernels | string)[]> {
   return await Promise.all(
     (await defaultKernels()).map((module) =>
-      chooseKernels([module]).catch((error: Error) => error.message)
+      chooseKernels([module], { lanes: true }).catch((error: Error) => error.message)
     ),
   );
 }
@@ -412,7 +426,7 @@ export async function benchKernels(
   const modules: { module: string; state: string }[] = [], cases: Case[] = [];
   for (const [i, chosen] of (await usable()).entries()) {
     if (typeof chosen === "string") {
-      modules.push({ module: ["relaxed", "baseline"][i] ?? `module ${i}`, state: chosen });
+      modules.push({ module: ["relaxed", "pairs", "baseline"][i] ?? `module ${i}`, state: chosen });
       continue;
     }
     const buffers = place(sizes, chosen.sizes, counts.lengths);

@@ -14,11 +14,12 @@ import { compileKernel, MODULES } from "../tools/build/assemblyscript.ts";
 import type { Candidate } from "./measure.ts";
 
 /** Name of a loop in peaks.ts. */
-export type Mix = "dot4" | "dot2" | "madd" | "range" | "gelu" | "best" | "sums";
+export type Mix = "dot4" | "pairs" | "dot2" | "madd" | "range" | "gelu" | "best" | "sums";
 
 /** Each mix in words, its operations for every 32 bytes of operands, and the kind of its operands. */
 const MIXES: Readonly<Record<Mix, readonly [what: string, operations: number, kind: number]>> = {
   dot4: ["relaxed int8 dot, accumulating", 12 * 32, 0],
+  pairs: ["relaxed dot of pairs, 4 added in 16 bits", 8 * 32, 0],
   dot2: ["int16 dot + add", 8 * 16, 0],
   madd: ["float32 mul + add", 8 * 8, 1],
   range: ["float32 max, min, 2 mul, 3 add", 2 * 7 * 4, 1],

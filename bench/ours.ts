@@ -41,15 +41,17 @@ export const OUR_THREADS: readonly number[] = [1, 2];
 export async function openOurs(threads: number): Promise<Ours> {
   const shared = threads > 1, support = platform.threads;
   if (typeof support === "string") throw new Error(`no threads: ${support}`);
-  const chosen = await chooseKernels(await defaultKernels({ shared }));
+  const modules = await defaultKernels({ shared });
+  const exact = await chooseKernels(modules), any = await chooseKernels(modules, { lanes: true });
   const { maySleep, start } = support;
   const threading = shared ? { threads, maySleep, start } : undefined;
   return {
     name: `edge-ner ${threads}t`,
-    version: `${chosen.kind} kernels`,
+    version: `${any.kind} kernels` +
+      (any.kind === exact.kind ? "" : `, ${exact.kind} without a lane budget`),
     threads,
     encoder: (weights, precision, maxTokens) =>
-      WasmBackend.create(chosen, weights, { precision, maxTokens, threading }),
+      WasmBackend.create(weights.lanes ? any : exact, weights, { precision, maxTokens, threading }),
     recogniser: (bundle, precision) => Ner.fromBundle(bundle, { backend: precision, threads }),
   };
 }

@@ -98,7 +98,7 @@ const TYPES = [
 function mutateMetadata(random: Random, root: Node): void {
   const metadata = at(root, "__metadata__");
   if (metadata?.kind !== "object") return;
-  const key = random.pick(["config", "config", "tokenizer"]), inner = at(metadata, key);
+  const key = random.pick(["config", "config", "tokenizer", "lanes"]), inner = at(metadata, key);
   if (inner?.kind !== "text") return;
   const held: unknown = JSON.parse(inner.text.length < 100_000 ? inner.text : "0");
   if (typeof held !== "string") return;
@@ -210,17 +210,30 @@ function oddWeights(random: Random, config: ModelConfig): EncoderWeights {
   };
 }
 
-/** A coherent package of an odd model, float32, int8 or int8 with an int4 embedding. */
+/**
+ * Another budget than the one that a package's weights were made for, which they may keep or not: written without a
+ * look at them.
+ */
+function otherBudget(random: Random, bytes: Uint8Array): Uint8Array {
+  const { header, payload } = take(bytes), root = JSON.parse(header);
+  const levels = random.pick([1, 2, 127, 128, 181, 200, 254, 255]);
+  root.__metadata__.lanes = JSON.stringify({ levels, depth: 4 });
+  return join(encoder.encode(JSON.stringify(root)), payload);
+}
+
+/** A coherent package of an odd model, float32, int8 or int8 with an int4 embedding; its lane budget may be a lie. */
 export function oddPackage(random: Random, tokenizer: Tokenizer): Uint8Array {
   const config = oddConfig(random, tokenizer.vocabSize), labels = config.labels.length;
   const full = oddWeights(random, config), kind = random.int(3);
+  const lanes = random.once(2) ? { levels: random.pick([63, 127, 181, 255]), depth: 4 } : undefined;
   const weights = kind === 0
     ? full
-    : quantizeEncoder(full, { embeddings: kind === 1 ? "int8" : "int4" }).weights;
+    : quantizeEncoder(full, { embeddings: kind === 1 ? "int8" : "int4", lanes }).weights;
   const crf = random.once(2) ? undefined : {
     start: fill(random, labels, random.once(3)),
     end: fill(random, labels, random.once(3)),
     transitions: fill(random, labels * labels, random.once(3)),
   };
-  return writePackage({ weights, crf, tokenizer });
+  const bytes = writePackage({ weights, crf, tokenizer });
+  return kind > 0 && random.once(2) ? otherBudget(random, bytes) : bytes;
 }

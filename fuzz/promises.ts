@@ -5,6 +5,10 @@
  */
 import type { Entity, ModelBundle, Tokenizer } from "../mod.ts";
 import { Ner } from "../mod.ts";
+import { laneLimit } from "../src/model/lanes.ts";
+import { linearsOf } from "../src/model/linears.ts";
+import type { EncoderWeights } from "../src/model/weights.ts";
+import { largestLaneSum } from "../src/quantize/lanes.ts";
 import type { Random } from "./random.ts";
 
 /** A promise that was not kept. */
@@ -72,8 +76,23 @@ export async function tryBundle(bundle: ModelBundle, random: Random): Promise<nu
       must(data.length === tokens.length * labels.length, "emissions are not whole rows");
       must(data.every((value) => Number.isFinite(value)), "an emission is not finite");
     }
-    return ner.info().memoryBytes;
+    const { backend, memoryBytes } = ner.info();
+    if (backend === "wasm int8") {
+      must(keepsBudget(bundle.weights), "a lane budget that lies was taken");
+    }
+    return memoryBytes;
   } finally {
     ner.close();
   }
+}
+
+/** Whether an encoder's int8 weights keep the lane budget that it names, if it names one. */
+function keepsBudget(weights: EncoderWeights): boolean {
+  const { lanes, config } = weights;
+  if (lanes === undefined) return true;
+  const contexts = weights.layers.map((layer) => layer.attentionOutput.weight);
+  return linearsOf(weights).every(({ weight }) => {
+    const segment = contexts.includes(weight) ? config.hiddenSize / config.heads : weight.columns;
+    return weight.type === "i8" && largestLaneSum(weight, segment) <= laneLimit(lanes);
+  });
 }

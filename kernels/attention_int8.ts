@@ -13,16 +13,23 @@
  * float32 does without error in any order. All sums are exact, so the bits depend neither on the module nor
  * on the engine nor on the block of queries.
  *
- * K and V are packed as if they were weights; then five queries at a time go through the int8 product's own tile
+ * K and V are packed as if they were weights; then five queries at a time go through a tile of the int8 product
  * while their scores stay in the first-level cache. Scratch grows with the sequence, not with its square.
  *
  * Weak spot: packing K and V, which grows with the sequence and not with its square, so short ones pay more.
  */
 import { attention_f32 } from "./attention_f32";
-import { storeValues, storeWeights, valueDepth, weightsProduct, weightsZero } from "./family/attention";
-import { packPanel } from "./family/family";
-import { gemm, quantize } from "./gemm_int8";
-import { ACTIVATION_NONE, BLOCK_ROWS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
+import {
+  packPanel,
+  quantizeBlock,
+  scoresProduct,
+  storeValues,
+  storeWeights,
+  valueDepth,
+  weightsProduct,
+  weightsZero,
+} from "./family/attention";
+import { ACTIVATION_NONE, BLOCK_ROWS, LEVELS, PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
 import { padded } from "./layout";
 import { horizontalMax, horizontalSum, madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "./math";
 
@@ -242,8 +249,8 @@ export function attention_int8(
   for (let i = 0; i < s; i += QUERIES) {
     const first = min(i, s - QUERIES);
     const from = query + <usize> first * ld, to = context + <usize> first * ldc;
-    quantize(from, ld, QUERIES, d, packed, rows, ACTIVATION_NONE, 0, QUERIES);
-    gemm(QUERIES, d, packed, rows, keys, keyColumns, scores, lds, 0, panels, 0, QUERIES);
+    quantizeBlock(from, ld, d, QUERIES, packed, rows, ACTIVATION_NONE, LEVELS);
+    scoresProduct(d, packed, rows, keys, keyColumns, scores, lds, panels);
     for (let r = 0; r < QUERIES; r++) {
       softmaxRow(
         scores + <usize> r * lds,

@@ -5,6 +5,7 @@
  * what it must hold.
  */
 import { PANEL, PANEL_PARAMS, ROW_PARAMS } from "./contract";
+import { laneSum } from "./lanes";
 import {
   ACTIVATION_BYTES,
   blockRows,
@@ -40,8 +41,16 @@ export function int8_pack_panel(source: usize, k: i32, target: usize, columns: u
 }
 
 /**
- * Quantizes rows i0 .. i1 of `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, after applying
- * `activation` to them in place. Scale and zero point of row i go to `rows + 8 i`.
+ * The largest magnitude that one sign's weights in a lane sum to, over 8 rows of `k` int8 weights (a multiple of
+ * 16) at `source`, row by row, as {@link int8_pack_panel} takes them: what a lane budget bounds.
+ */
+export function int8_lane_sum(source: usize, k: i32): i32 {
+  return laneSum(source, source + <usize> PANEL * <usize> k);
+}
+
+/**
+ * Quantizes rows i0 .. i1 of `x[m, k]` (rows `ldx` bytes apart, k a multiple of 16) into `a`, integers from 0 to
+ * `levels`, after applying `activation` to them in place. Scale and zero point of row i go to `rows + 8 i`.
  */
 export function quantize(
   x: usize,
@@ -51,12 +60,13 @@ export function quantize(
   a: usize,
   rows: usize,
   activation: i32,
+  levels: i32,
   i0: i32,
   i1: i32,
 ): void {
   for (let i = i0; i < i1;) {
     const count = blockRows(i, m), xi = x + <usize> i * ldx, ri = rows + <usize> (i * ROW_PARAMS);
-    quantizeBlock(xi, ldx, k, count, a + <usize> i * <usize> k * ACTIVATION_BYTES, ri, activation);
+    quantizeBlock(xi, ldx, k, count, a + <usize> i * <usize> k * ACTIVATION_BYTES, ri, activation, levels);
     i += count;
   }
 }
@@ -65,7 +75,7 @@ export function quantize(
  * Rows i0 .. i1 and columns 8 p0 .. 8 p1 of c[m, n] = a w: `a` and `rows` from {@link quantize}, `w` and
  * `columns` from {@link int8_pack_panel} with the scales and biases filled in. Rows of c are `ldc` bytes apart.
  * A panel's weights (8 k bytes) stay in the first-level cache while all rows pass. p0 and p1 are even: rows are
- * padded to two panels.
+ * padded to two panels. `scratch` has PRODUCT_SCRATCH bytes that no other thread uses.
  */
 export function gemm(
   m: i32,
@@ -80,6 +90,7 @@ export function gemm(
   p1: i32,
   i0: i32,
   i1: i32,
+  scratch: usize,
 ): void {
   const step = <usize> k * PANEL;
   w += <usize> p0 * step;
@@ -91,7 +102,7 @@ export function gemm(
       const ai = a + <usize> i * <usize> k * ACTIVATION_BYTES;
       const ri = rows + <usize> (i * ROW_PARAMS);
       const count = blockRows(i, m);
-      tile(count, panels, ai, w, step, k, ri, columns, c + <usize> i * ldc, ldc);
+      tile(count, panels, ai, w, step, k, ri, columns, c + <usize> i * ldc, ldc, scratch);
       i += count;
     }
     w += <usize> panels * step;

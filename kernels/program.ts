@@ -44,16 +44,17 @@ function quantizeChunk(it: Quantize, chunk: i32): void {
     // TOGETHER is a multiple of BLOCK_ROWS.
     const next = end - i < TOGETHER + LAST_ROWS ? end : i + TOGETHER;
     if (it.update) add_norm(it.x, it.update, it.n, it.gamma, it.beta, it.epsilon, i, next);
-    quantize(it.x, it.stride, it.m, it.k, it.packed, it.rowParams, it.activation, i, next);
+    quantize(it.x, it.stride, it.m, it.k, it.packed, it.rowParams, it.activation, it.levels, i, next);
     i = next;
   }
 }
 
-function gemmInt8Chunk(it: GemmInt8, chunk: i32): void {
+function gemmInt8Chunk(it: GemmInt8, chunk: i32, thread: i32): void {
   const size = it.chunkRows, group = it.chunkPanels, panels = it.panels, groups = (panels + group - 1) / group;
   const block = chunk / groups, i0 = block * size, p0 = chunk % groups * group;
   const i1 = endOf(i0, size, block, it.chunks / groups, it.m), p1 = min(p0 + group, panels);
-  gemm(it.m, it.k, it.packed, it.rowParams, it.weights, it.columns, it.c, it.stride, p0, p1, i0, i1);
+  const scratch = it.scratch + <usize> thread * it.scratchBytes;
+  gemm(it.m, it.k, it.packed, it.rowParams, it.weights, it.columns, it.c, it.stride, p0, p1, i0, i1, scratch);
 }
 
 function gemmF32Chunk(it: GemmF32, chunk: i32): void {
@@ -78,7 +79,7 @@ function attentionChunk(it: Attention, chunk: i32, thread: i32): void {
 /** Carries out one chunk. */
 function step(command: Command, chunk: i32, thread: i32): void {
   const operation = command.operation, words = changetype<usize>(command);
-  if (operation == OPERATION_GEMM_INT8) gemmInt8Chunk(changetype<GemmInt8>(words), chunk);
+  if (operation == OPERATION_GEMM_INT8) gemmInt8Chunk(changetype<GemmInt8>(words), chunk, thread);
   else if (operation == OPERATION_QUANTIZE) quantizeChunk(changetype<Quantize>(words), chunk);
   else if (operation == OPERATION_GEMM_F32) gemmF32Chunk(changetype<GemmF32>(words), chunk);
   else if (operation == OPERATION_ATTENTION_INT8 || operation == OPERATION_ATTENTION_F32) {

@@ -1,8 +1,8 @@
 /**
  * One row of activations on its way to int8: the activation function in place, then its range.
  *
- * Dynamic quantization per token, 8 bits, asymmetric: real = scale * (q - zeroPoint), q in 0..255. The
- * range always includes 0, so that 0 is exact. A GELU's output (never below -0.17) would waste half of a
+ * Dynamic quantization per token, asymmetric: real = scale * (q - zeroPoint), q in 0..levels, which is 255 or, for
+ * weights with a lane budget, what the model says. The range always includes 0, so that 0 is exact. A GELU's output (never below -0.17) would waste half of a
  * symmetric range; the zero point costs one multiply per output vector, and nothing in the baseline.
  */
 import { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_TANH } from "./contract";
@@ -29,10 +29,10 @@ export let rowScale: f32 = 0;
 export let rowZeroPoint: i32 = 0;
 
 /**
- * Finds scale and zero point of a row of `n` floats (a multiple of 16).
+ * Finds scale and zero point of a row of `n` floats (a multiple of 16), for integers from 0 to `levels`.
  * A row that holds a NaN or an infinity gets scale NaN, so that it cannot pass for a result.
  */
-export function rowRange(x: usize, n: i32): void {
+export function rowRange(x: usize, n: i32, levels: f32): void {
   const end = x + (<usize> n << 2);
   let high0 = f32x4.splat(0), high1 = high0, low0 = high0, low1 = high0, zero0 = high0, zero1 = high0;
   for (let p = x; p < end; p += 32) {
@@ -50,7 +50,7 @@ export function rowRange(x: usize, n: i32): void {
   const zero = horizontalSum(f32x4.add(zero0, zero1));
   // Between the bounds neither the step nor its inverse overflows or vanishes.
   const range = min<f32>(max<f32>(high - low, 1e-30), 3e38);
-  rowInverse = <f32> 255.0 / range;
-  rowScale = zero == 0 ? range / <f32> 255.0 : NaN;
+  rowInverse = levels / range;
+  rowScale = zero == 0 ? range / levels : NaN;
   rowZeroPoint = <i32> nearest<f32>(-low * rowInverse);
 }

@@ -11,14 +11,26 @@ import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/we
 import type { PackedBatch } from "../src/backend/backend.ts";
 
 /** A committed kernel module. */
-export async function shipped(name: "relaxed" | "baseline"): Promise<WebAssembly.Module> {
+export async function shipped(name: "relaxed" | "pairs" | "baseline"): Promise<WebAssembly.Module> {
   const bytes = await readFile(new URL(`../wasm/${name}.wasm`, import.meta.url));
   return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
 }
 
-/** The relaxed module with an engine's dot product spelt out, so that any machine can run any engine's. */
-export async function emulated(dot: keyof typeof DOT): Promise<WebAssembly.Module> {
-  return await WebAssembly.compile(await compileKernel({ ...MODULES.relaxed, dot }));
+const emulations = new Map<string, Promise<WebAssembly.Module>>();
+
+/**
+ * The relaxed or the pairs module with an engine's dot product spelt out, so that any machine can run any engine's;
+ * compiled once.
+ */
+export function emulated(
+  dot: keyof typeof DOT,
+  family: "relaxed" | "pairs" = "relaxed",
+): Promise<WebAssembly.Module> {
+  const name = `${family} ${dot}`;
+  const module = emulations.get(name) ??
+    compileKernel({ ...MODULES[family], dot }).then((bytes) => WebAssembly.compile(bytes));
+  emulations.set(name, module);
+  return module;
 }
 
 /** Numbers in [0, 1) from a seed (mulberry32). */

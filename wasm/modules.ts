@@ -11,7 +11,8 @@
  * @module
  */
 import relaxed from "./relaxed.wasm";
+import pairs from "./pairs.wasm";
 import baseline from "./baseline.wasm";
 
 /** Compiled kernel modules, the fastest first. */
-export const modules: readonly WebAssembly.Module[] = [relaxed, baseline];
+export const modules: readonly WebAssembly.Module[] = [relaxed, pairs, baseline];

@@ -1,6 +1,8 @@
 /** What attention does its own way on baseline SIMD: softmax's weights of 14 bits are activations like any others. */
-import { BLOCK_ROWS, PANEL } from "../contract";
-import { gemm } from "../gemm_int8";
+import { BLOCK_ROWS, PANEL, PANEL_PARAMS } from "../contract";
+import { tile } from "./tiles";
+
+export { packPanel, quantizeBlock } from "./family";
 
 /** Depth of the product with V, for `s` keys in so many panels. */
 // @ts-ignore: decorator
@@ -43,10 +45,8 @@ export function weightsZero(sum: i32): i32 {
   return sum << 7;
 }
 
-/** The product of one block of 5 rows of weights with V. */
-// @ts-ignore: decorator
-@inline
-export function weightsProduct(
+/** The product of one block of 5 queries with the keys. */
+export function scoresProduct(
   k: i32,
   a: usize,
   rows: usize,
@@ -56,5 +56,13 @@ export function weightsProduct(
   ldc: usize,
   panels: i32,
 ): void {
-  gemm(BLOCK_ROWS, k, a, rows, w, columns, c, ldc, 0, panels, 0, BLOCK_ROWS);
+  for (let p = 0; p < panels; p++) {
+    tile(BLOCK_ROWS, 1, a, w, 0, k, rows, columns, c, ldc, 0);
+    w += <usize> k * PANEL;
+    columns += PANEL_PARAMS;
+    c += PANEL * 4;
+  }
 }
+
+/** The product of one block of 5 rows of weights with V. */
+export { scoresProduct as weightsProduct };

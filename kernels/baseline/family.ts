@@ -74,13 +74,14 @@ export function quantizeBlock(
   a: usize,
   rows: usize,
   activation: i32,
+  levels: i32,
 ): void {
   const stride = <usize> count << 2;
   const magicBits = i32x4.splat(ROUND_MAGIC_BITS);
-  const top = i16x8.splat(255), bottom = i16x8.splat(0), offset = i16x8.splat(0x80);
+  const top = i16x8.splat(<i16> levels), bottom = i16x8.splat(0), offset = i16x8.splat(0x80);
   for (let r = 0; r < count; r++) {
     activateRow(x, k, activation);
-    rowRange(x, k);
+    rowRange(x, k, <f32> levels);
     store<f32>(rows, rowScale);
     const inverse = f32x4.splat(rowInverse);
     const magic = f32x4.splat(ROUND_MAGIC + <f32> rowZeroPoint);

@@ -2,9 +2,11 @@
  * What attention does its own way on relaxed SIMD: softmax's weights of 14 bits are a block of upper halves and a
  * block of lower ones, 7 bits each, which every engine's dot takes.
  */
-import { PANEL, PANEL_PARAMS } from "../contract";
+import { BLOCK_ROWS, PANEL, PANEL_PARAMS } from "../contract";
 import { padded } from "../layout";
-import { gemm_u14_i8_5x8__relaxed } from "./tiles";
+import { gemm_u14_i8_5x8__relaxed, tile } from "./tiles";
+
+export { packPanel, quantizeBlock } from "./family";
 
 /** Depth of the product with V, for `s` keys in so many panels. */
 // @ts-ignore: decorator
@@ -40,6 +42,25 @@ export function storeWeights(q: v128, target: usize, rows: i32, bytes: usize): u
 @inline
 export function weightsZero(_sum: i32): i32 {
   return 0;
+}
+
+/** The product of one block of 5 queries with the keys. */
+export function scoresProduct(
+  k: i32,
+  a: usize,
+  rows: usize,
+  w: usize,
+  columns: usize,
+  c: usize,
+  ldc: usize,
+  panels: i32,
+): void {
+  for (let p = 0; p < panels; p++) {
+    tile(BLOCK_ROWS, 1, a, w, 0, k, rows, columns, c, ldc, 0);
+    w += <usize> k * PANEL;
+    columns += PANEL_PARAMS;
+    c += PANEL * 4;
+  }
 }
 
 /**

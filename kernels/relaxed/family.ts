@@ -11,7 +11,6 @@ import { BLOCK_ROWS, FAMILY_RELAXED, PANEL, PANEL_SUMS, ROW_PARAMS } from "../co
 import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "../math";
 import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "../rows";
 import { transposePanel } from "../transpose";
-import { dot4 } from "./dot";
 
 /** Which family this is. */
 export const FAMILY: i32 = FAMILY_RELAXED;
@@ -27,17 +26,24 @@ export function setSigned(signed: i32): void {
   flip = signed ? 0x80 : 0;
 }
 
+/** The sums of each four bytes. */
+// @ts-ignore: decorator
+@inline
+function sum4(w: v128): v128 {
+  return i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(w));
+}
+
 /**
  * Packs 8 rows of weights (8 output columns), `source[8][k]` int8 row-major with k a multiple of 16, into
  * one panel at `target` (8 k bytes), and writes each row's sum into the panel's parameters.
  */
 export function packPanel(source: usize, k: i32, target: usize, columns: usize): void {
-  const row = <usize> k, end = target + <usize> PANEL * row, ones = i8x16.splat(1);
+  const row = <usize> k, end = target + <usize> PANEL * row;
   transposePanel(source, row, source + <usize> (PANEL - 1) * row, k >> 2, target);
   let sum0 = i32x4.splat(0), sum1 = sum0;
   for (; target < end; target += 32) {
-    sum0 = dot4(v128.load(target), ones, sum0);
-    sum1 = dot4(v128.load(target, 16), ones, sum1);
+    sum0 = i32x4.add(sum0, sum4(v128.load(target)));
+    sum1 = i32x4.add(sum1, sum4(v128.load(target, 16)));
   }
   v128.store(columns, sum0, PANEL_SUMS);
   v128.store(columns, sum1, PANEL_SUMS + 16);
@@ -54,12 +60,14 @@ export function quantizeBlock(
   a: usize,
   rows: usize,
   activation: i32,
+  levels: i32,
 ): void {
   const stride = <usize> count << 2;
-  const magicBits = i32x4.splat(ROUND_MAGIC_BITS), flips = i8x16.splat(<i8> flip);
+  const magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const flips = i8x16.splat(<i8> flip), top = i8x16.splat(<i8> levels);
   for (let r = 0; r < count; r++) {
     activateRow(x, k, activation);
-    rowRange(x, k);
+    rowRange(x, k, <f32> levels);
     store<f32>(rows, rowScale);
     store<i32>(rows, rowZeroPoint - flip, 4);
     const inverse = f32x4.splat(rowInverse);
@@ -70,10 +78,8 @@ export function quantizeBlock(
       const q1 = i32x4.sub(madd(v128.load(p, 16), inverse, magic), magicBits);
       const q2 = i32x4.sub(madd(v128.load(p, 32), inverse, magic), magicBits);
       const q3 = i32x4.sub(madd(v128.load(p, 48), inverse, magic), magicBits);
-      const q = v128.xor(
-        i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(q0, q1), i16x8.narrow_i32x4_s(q2, q3)),
-        flips,
-      );
+      const bytes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(q0, q1), i16x8.narrow_i32x4_s(q2, q3));
+      const q = v128.xor(i8x16.min_u(bytes, top), flips);
       v128.store32_lane(out, q, 0);
       out += stride;
       v128.store32_lane(out, q, 1);

@@ -12,7 +12,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const ABI = 4;
+export const ABI = 5;
 
 /** Columns of a row in memory come in multiples of this: four steps of the int8 dot, two vectors of eight lanes. */
 export const COLUMN_ALIGN = 16;
@@ -37,6 +37,15 @@ export const ROW_PARAMS = 8;
  */
 export const BLOCK_ROWS = 5;
 export const LAST_ROWS = 8;
+
+/**
+ * Bytes of scratch that a product may take, for each thread: a block's sums of one panel, where a family has no
+ * registers left for them.
+ */
+export const PRODUCT_SCRATCH = BLOCK_ROWS * PANEL * 4;
+
+/** The largest quantized activation, where a model says nothing else: all of 8 bits. */
+export const LEVELS = 255;
 
 /** A command: two counters, and from {@link COMMAND_WORDS} on operation, number of chunks and arguments. */
 export const COMMAND_BYTES = 128;
@@ -66,17 +75,21 @@ export const CRF_STATE_ROWS = 2;
 export const CRF_SCRATCH_ROWS = 1;
 
 /** Families of int8 kernels, a module each. */
-export const FAMILY = { baseline: 0, relaxed: 1 } as const;
+export const FAMILY = { baseline: 0, relaxed: 1, pairs: 2 } as const;
 
-/** What a family's probe finds: the engine's arithmetic is off, or takes activations as bytes of this kind. */
-export const PROBE = { unusable: 0, unsigned: 1, signed: 2 } as const;
+/**
+ * What a family's probe finds: the engine's arithmetic is off; takes activations as bytes of this kind; or takes
+ * unsigned ones and saturates pairs of products at 16 bits, which is exact for weights that keep a lane budget
+ * (src/model/lanes.ts).
+ */
+export const PROBE = { unusable: 0, unsigned: 1, signed: 2, pairs: 3 } as const;
 
 /** What the rows of an activation tensor pass through. */
 export const ACTIVATION = { gelu: 1, gelu_tanh: 2, tanh: 3 } as const;
 export const ACTIVATION_NONE = 0;
 
 /**
- * What the relaxed dot does: the engine's own instruction, or spelled out for tests: second operand unsigned (x86
+ * What the relaxed dots do: the engine's own instructions, or spelled out for tests: second operand unsigned (x86
  * with VNNI), signed (Arm), unsigned with pairs that saturate (x86 without VNNI), twice the sum (an old Liftoff).
  */
 export const DOT = { native: 0, unsigned: 1, signed: 2, saturating: 3, doubled: 4 } as const;
@@ -108,7 +121,7 @@ export const EMBED = {
 
 /**
  * x = LayerNorm(x + update), rows of n columns, if there is an update; x = activation(x); then x, m rows of k columns,
- * to packed bytes with a scale and a zero point each.
+ * to packed integers from 0 to `levels`, with a scale and a zero point each.
  */
 export const QUANTIZE = {
   x: "usize",
@@ -117,6 +130,7 @@ export const QUANTIZE = {
   k: "i32",
   packed: "usize",
   rowParams: "usize",
+  levels: "i32",
   chunkRows: "i32",
   activation: "i32",
   update: "usize",
@@ -139,6 +153,9 @@ export const GEMM_INT8 = {
   panels: "i32",
   chunkRows: "i32",
   chunkPanels: "i32",
+  /** `scratchBytes` for each thread, at least {@link PRODUCT_SCRATCH}. */
+  scratch: "usize",
+  scratchBytes: "usize",
 } as const;
 
 /** c = a w + bias. Chunks go by rows, then by panels. */

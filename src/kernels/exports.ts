@@ -47,6 +47,7 @@ export interface Kernels {
   family(): number;
   heap_base(): number;
   int8_activation_bytes(): number;
+  int8_lane_sum(source: number, k: number): number;
   int8_pack_panel(source: number, k: number, target: number, columns: number): void;
   int8_set_signed(signed: number): void;
   probe(scratch: number): number;

@@ -77,19 +77,20 @@ function familyOf(kernels: Kernels): Family {
 }
 
 /**
- * The first module that may run here. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
+ * The first module that may run here, for a model whose weights keep a lane budget or not. Throws a {@link RuntimeError}: `runtime/kernels` if there is none, or
  * if a module is of another version than this code.
  */
 export async function chooseKernels(
   modules: readonly WebAssembly.Module[],
+  { lanes = false }: { readonly lanes?: boolean } = {},
 ): Promise<ChosenKernels> {
   const refused: string[] = [];
   for (const module of modules) {
     if (!isModule(module)) {
       throw new RuntimeError(
         "runtime/kernels",
-        "kernels must be compiled WebAssembly.Module objects: compile wasm/relaxed.wasm and " +
-          "wasm/baseline.wasm, or import them where the runtime does so.",
+        "kernels must be compiled WebAssembly.Module objects: compile wasm/relaxed.wasm, " +
+          "wasm/pairs.wasm and wasm/baseline.wasm, or import them where the runtime does so.",
       );
     }
     let kernels: Kernels, shared: boolean;
@@ -109,8 +110,13 @@ export async function chooseKernels(
     }
     const kind = familyOf(kernels);
     const verdict = kernels.probe(FIRST_FREE - 64);
-    if (verdict !== PROBE.unsigned && verdict !== PROBE.signed) {
+    const exact = verdict === PROBE.unsigned || verdict === PROBE.signed;
+    if (!exact && verdict !== PROBE.pairs) {
       refused.push(`this engine's dot product fails the ${kind} module's known answers`);
+      continue;
+    }
+    if (!exact && !lanes) {
+      refused.push(`the ${kind} module is exact only for weights that keep a lane budget`);
       continue;
     }
     return {
@@ -124,7 +130,7 @@ export async function chooseKernels(
   throw new RuntimeError(
     "runtime/kernels",
     modules.length === 0
-      ? "no kernel module was given: pass { kernels: [relaxed, baseline] }, compiled from wasm/."
+      ? "no kernel module was given: pass { kernels: [relaxed, pairs, baseline] }, compiled from wasm/."
       : `none of ${modules.length} kernel modules can run here: ${refused.join("; ")}. ` +
         "Give the baseline module too.",
   );

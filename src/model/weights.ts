@@ -9,6 +9,7 @@
  * @module
  */
 import type { ModelConfig } from "./config.ts";
+import type { LaneBudget } from "./lanes.ts";
 
 /** A float32 matrix `[rows, columns]`, row-major. */
 export interface F32Matrix {
@@ -109,6 +110,11 @@ export interface EncoderWeights {
   readonly headDense?: LinearWeights | undefined;
   /** Emissions: `[labels, hiddenSize]`, or `[labels, head.size]`. */
   readonly classifier: LinearWeights;
+  /**
+   * The budget that the int8 weights of every linear layer keep, and with it the levels of their activations. Absent:
+   * activations of 8 bits, weights of any kind.
+   */
+  readonly lanes?: LaneBudget;
 }
 
 /**

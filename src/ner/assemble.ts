@@ -103,7 +103,8 @@ export async function assemble(
     );
   }
   const { threading, maxMemoryBytes, constrained = true } = options;
-  const chosen = await chooseKernels(options.kernels);
+  const lanes = kind === "int8" && bundle.weights.lanes !== undefined;
+  const chosen = await chooseKernels(options.kernels, { lanes });
   const threads = threadsFor(kind, chosen, threading);
   const layer = await Crf.create(chosen, parseTags(config.labels), crf, constrained);
   const limits = {

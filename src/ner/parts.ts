@@ -15,7 +15,7 @@ export interface NerInfo {
   /** `wasm int8`, `wasm fp32` or `reference`. */
   backend: string;
   /** Which kernel module passed its probe here. */
-  kernel: "relaxed" | "baseline";
+  kernel: "relaxed" | "pairs" | "baseline";
   /** Label names by emission column. */
   labels: readonly string[];
   /** Entity types, in the labels' order. */

@@ -33,14 +33,19 @@ export function roundHalfEven(x: number): number {
   return x + ROUND - ROUND;
 }
 
-/** The scale that maps the largest magnitude to `top`, as float32. */
-function absMaxScale(values: Float32Array, start: number, end: number, top: number): number {
+/** The largest magnitude among numbers; 0 of none. */
+export function largestMagnitude(values: Float32Array): number {
   let largest = 0;
-  for (let i = start; i < end; i++) {
-    const magnitude = Math.abs(values[i]!);
+  for (const value of values) {
+    const magnitude = Math.abs(value);
     if (magnitude > largest) largest = magnitude;
   }
-  return Math.fround(largest / top);
+  return largest;
+}
+
+/** The scale that maps the largest magnitude to `top`, as float32. */
+function absMaxScale(values: Float32Array, start: number, end: number, top: number): number {
+  return Math.fround(largestMagnitude(values.subarray(start, end)) / top);
 }
 
 function quantized(value: number, scale: number, top: number): number {
@@ -48,7 +53,8 @@ function quantized(value: number, scale: number, top: number): number {
   return q > top ? top : q < -top ? -top : q;
 }
 
-function checkRow(matrix: F32Matrix, row: number, name: string): void {
+/** Throws {@link ModelError} `model/weights` for a row with a number that is not finite. */
+export function checkRow(matrix: F32Matrix, row: number, name: string): void {
   const { columns, data } = matrix;
   for (let i = row * columns; i < (row + 1) * columns; i++) {
     if (!Number.isFinite(data[i]!)) {

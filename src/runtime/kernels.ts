@@ -13,7 +13,7 @@
  */
 import { RuntimeError } from "../errors.ts";
 import { importSharedMemory } from "./threads.ts";
-import { baselineBase64, relaxedBase64 } from "../../wasm/embedded.ts";
+import { baselineBase64, pairsBase64, relaxedBase64 } from "../../wasm/embedded.ts";
 
 /** Bytes of a base64 text. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
@@ -82,7 +82,7 @@ export function embeddedKernels(
 ): Promise<readonly WebAssembly.Module[]> {
   let modules = embedded[kind];
   if (modules === undefined) {
-    const sources = [decodeBase64(relaxedBase64), decodeBase64(baselineBase64)];
+    const sources = [relaxedBase64, pairsBase64, baselineBase64].map(decodeBase64);
     modules = compileKernels(kind === "alone" ? sources : sources.map(importSharedMemory));
     embedded[kind] = modules;
     // A failure is not remembered: a later call tries again and reports its own error.

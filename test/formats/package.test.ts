@@ -113,6 +113,41 @@ test("an int8 package gives back every bit, in a quarter of the bytes, as views"
   assert.ok(tensors(PACKAGE) < tensors(writePackage(BUNDLE)) * 0.31);
 });
 
+test("a lane budget is written with the weights that keep it, and read with them", () => {
+  const { weights } = quantizeEncoder(BUNDLE.weights, { lanes: { levels: 181, depth: 4 } });
+  const bytes = writePackage({ ...BUNDLE, weights }), back = readPackage(bytes);
+  assert.equal(back.weights.lanes, { levels: 181, depth: 4 });
+  assert.equal(back.weights, weights);
+  assert.equal(writePackage(back), bytes);
+  assert.is(readSafetensors(PACKAGE).metadata.has("lanes"), false);
+});
+
+test("a lane budget that is not kept, or cannot be, is refused", () => {
+  const lanes = { levels: 181, depth: 4 };
+  throwsCode(
+    () => writePackage({ ...QUANTIZED, weights: { ...QUANTIZED.weights, lanes } }),
+    "model/weights",
+    /a lane sums to \d+, more than 181/,
+  );
+  throwsCode(
+    () => writePackage({ ...BUNDLE, weights: { ...BUNDLE.weights, lanes } }),
+    "model/weights",
+    /not int8/,
+  );
+  for (
+    const [json, code] of [
+      ["[]", "package/metadata"],
+      ["{", "package/metadata"],
+      ['{"levels":181,"depth":4,"more":1}', "package/metadata"],
+      ['{"levels":181}', "model/config"],
+      ['{"levels":"181","depth":4}', "model/config"],
+      ['{"levels":0,"depth":4}', "model/config"],
+      ['{"levels":256,"depth":4}', "model/config"],
+      ['{"levels":181,"depth":8}', "model/config"],
+    ]
+  ) throwsCode(() => readPackage(changed({ lanes: json })), code!);
+});
+
 test("both exports make the same package", () => {
   const dynamo = bundleFromExport(filesOf("tiny-dynamo"));
   assert.equal(writePackage(dynamo), writePackage(BUNDLE));

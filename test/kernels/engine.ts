@@ -18,6 +18,8 @@ export const FREE = FIRST_FREE + CONTROL_BYTES + COMMAND_BYTES;
 /** A module that runs commands. */
 export interface Engine {
   readonly name: string;
+  /** Whether products are exact only for weights that keep a lane budget. */
+  readonly lanes: boolean;
   readonly kernels: Kernels;
   readonly memory: WebAssembly.Memory;
   /** Runs one command, in so many chunks. */
@@ -28,7 +30,11 @@ export interface Engine {
   ): void;
 }
 
-async function engine(name: string, module: WebAssembly.Module, signed = false): Promise<Engine> {
+async function engine(
+  name: string,
+  module: WebAssembly.Module,
+  { signed = false, lanes = false } = {},
+): Promise<Engine> {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
   const kernels = await instantiateKernels(module, memory);
   kernels.int8_set_signed(signed ? 1 : 0);
@@ -36,6 +42,7 @@ async function engine(name: string, module: WebAssembly.Module, signed = false):
   const program = new Program(COMMANDS, { memory, address, capacity: 1 });
   return {
     name,
+    lanes,
     kernels,
     memory,
     run: (operation, chunks, args) => {
@@ -49,5 +56,6 @@ async function engine(name: string, module: WebAssembly.Module, signed = false):
 export const engines: readonly Engine[] = [
   await engine("baseline", await shipped("baseline")),
   await engine("relaxed, unsigned dot", await emulated("unsigned")),
-  await engine("relaxed, signed dot", await emulated("signed"), true),
+  await engine("relaxed, signed dot", await emulated("signed"), { signed: true }),
+  await engine("pairs, saturating dot", await emulated("saturating", "pairs"), { lanes: true }),
 ];

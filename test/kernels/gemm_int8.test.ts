@@ -1,6 +1,9 @@
 /**
  * The int8 product, bit for bit against a scalar spelling of the same arithmetic, for every engine's dot.
  *
+ * Weights that keep a lane budget go through every family, others through those that take any. Rows that use their
+ * budget to the last step meet activations that are all at one end or the other.
+ *
  * No tolerance: integers are exact, and the few float32 operations around them are IEEE operations in a
  * fixed order, which Math.fround reproduces.
  */
@@ -11,12 +14,15 @@ import { padded } from "../../src/backend/wasm/layout.ts";
 import {
   ACTIVATION_NONE,
   BLOCK_ROWS,
+  LEVELS,
   PANEL,
   PANEL_BIASES,
   PANEL_PARAMS,
+  PRODUCT_SCRATCH,
   ROW_PARAMS,
 } from "../../src/kernels/contract.ts";
 import { cutRows } from "../../src/kernels/cut.ts";
+import { LANE_DEPTH, LANE_RUN, laneLimit, laneOf } from "../../src/model/lanes.ts";
 import { random } from "../support.ts";
 import { type Engine, engines, FREE } from "./engine.ts";
 
@@ -30,6 +36,8 @@ interface Product {
   w: Int8Array;
   scales: Float32Array;
   bias: Float32Array;
+  /** The largest quantized activation. */
+  levels: number;
 }
 
 function roundHalfEven(x: number): number {
@@ -38,18 +46,18 @@ function roundHalfEven(x: number): number {
 }
 
 /** What the kernels promise, one element at a time. */
-function expected({ m, n, k, x, w, scales, bias }: Product): Float32Array {
+function expected({ m, n, k, x, w, scales, bias, levels }: Product): Float32Array {
   const out = new Float32Array(m * n);
   for (let i = 0; i < m; i++) {
     const row = x.subarray(i * k, (i + 1) * k);
     const high = row.reduce((a, b) => Math.max(a, b), 0);
     const low = row.reduce((a, b) => Math.min(a, b), 0);
     const range = Math.min(Math.max(f(high - low), f(1e-30)), f(3e38));
-    const inverse = f(255 / range), step = f(range / 255);
+    const inverse = f(levels / range), step = f(range / levels);
     const zero = roundHalfEven(f(-low * inverse));
     const q = Array.from(row, (v) => {
       const t = f(f(v * inverse) + f(12582912 + zero));
-      return Math.min(255, Math.max(0, t - 12582912));
+      return Math.min(levels, Math.max(0, t - 12582912));
     });
     for (let j = 0; j < n; j++) {
       let sum = 0;
@@ -60,7 +68,10 @@ function expected({ m, n, k, x, w, scales, bias }: Product): Float32Array {
   return out;
 }
 
-function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias }: Product) {
+function compute(
+  { kernels, memory, run }: Engine,
+  { m, n, k, x, w, scales, bias, levels }: Product,
+): Float32Array {
   const i8 = new Int8Array(memory.buffer), f32 = new Float32Array(memory.buffer);
   const kp = padded(k), np = padded(n);
   let top = FREE;
@@ -73,7 +84,7 @@ function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias
   };
   const input = take(m * kp * 4), packed = take(m * kp * 2), rows = take(m * ROW_PARAMS);
   const weights = take(np * kp), columns = take((np / PANEL) * PANEL_PARAMS);
-  const output = take(m * np * 4), stage = take(PANEL * kp);
+  const output = take(m * np * 4), stage = take(PANEL * kp), scratch = take(PRODUCT_SCRATCH);
   f32.fill(0, input >> 2, (input >> 2) + m * kp);
   for (let i = 0; i < m; i++) f32.set(x.subarray(i * k, (i + 1) * k), (input >> 2) + i * kp);
   for (let p = 0; p < np / PANEL; p++) {
@@ -98,6 +109,7 @@ function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias
     x: input,
     stride: kp * 4,
     activation: ACTIVATION_NONE,
+    levels,
   });
   const chunkPanels = panels > 2 ? Math.ceil(panels / 4) * 2 : panels;
   run("gemm_int8", chunks * Math.ceil(panels / chunkPanels), {
@@ -108,6 +120,8 @@ function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias
     stride: np * 4,
     panels,
     chunkPanels,
+    scratch,
+    scratchBytes: 0,
   });
   const out = new Float32Array(m * n);
   for (let i = 0; i < m; i++) {
@@ -122,7 +136,33 @@ function compute({ kernels, memory, run }: Engine, { m, n, k, x, w, scales, bias
   return out;
 }
 
-function product(m: number, n: number, k: number, seed: number, kind: string): Product {
+/** Takes steps off the largest weights of every lane that exceeds its budget. */
+function keepBudget(w: Int8Array, k: number, levels: number): void {
+  const most = laneLimit({ levels, depth: LANE_DEPTH });
+  for (let start = 0; start < w.length; start += k) {
+    for (let run = 0; run < k; run += LANE_RUN) {
+      for (const lane of [0, 1]) {
+        const places = Array.from({ length: Math.min(LANE_RUN, k - run) }, (_, i) => run + i)
+          .filter((column) => laneOf(column) === lane).map((column) => start + column);
+        for (const sign of [1, -1]) {
+          const own = places.filter((at) => sign * w[at] > 0);
+          for (let sum = own.reduce((all, at) => all + sign * w[at], 0); sum > most; sum--) {
+            w[own.reduce((a, b) => sign * w[a] >= sign * w[b] ? a : b)] -= sign;
+          }
+        }
+      }
+    }
+  }
+}
+
+function product(
+  m: number,
+  n: number,
+  k: number,
+  seed: number,
+  kind: string,
+  levels?: number,
+): Product {
   const next = random(seed);
   const value = (i: number): number => {
     switch (kind) {
@@ -141,17 +181,32 @@ function product(m: number, n: number, k: number, seed: number, kind: string): P
     }
   };
   const extreme = kind === "extreme weights";
+  const x = Float32Array.from(
+    { length: m * k },
+    (_, i) => extreme ? (next() < 0.7 ? 1 : 0) : value(i),
+  );
+  const w = Int8Array.from({ length: n * k }, (_, i) => {
+    // Rows of one sign, so that a lane's sum is as large as its budget.
+    const sign = Math.floor(i / k) % 3 - 1;
+    if (extreme) return (sign || (next() < 0.9 ? 1 : -1)) * 127;
+    return Math.floor(next() * 255) - 127;
+  });
+  if (levels !== undefined) keepBudget(w, k, levels);
   return {
     m,
     n,
     k,
-    x: Float32Array.from({ length: m * k }, (_, i) => extreme ? (next() < 0.5 ? 1 : 0) : value(i)),
-    w: Int8Array.from({ length: n * k }, () => {
-      return extreme ? (next() < 0.9 ? 127 : -127) : Math.floor(next() * 255) - 127;
-    }),
+    levels: levels ?? LEVELS,
+    x,
+    w,
     scales: Float32Array.from({ length: n }, () => next() * 0.01),
     bias: Float32Array.from({ length: n }, () => next() - 0.5),
   };
+}
+
+/** Levels of activations whose budgets are met; undefined: 8 bits, and weights of any kind. */
+function levelsFor({ lanes }: Engine): (number | undefined)[] {
+  return [127, 181, 204, 255, ...lanes ? [] : [undefined]];
 }
 
 const KINDS = ["usual", "zero rows", "huge", "tiny", "equal", "one-sided", "extreme weights"];
@@ -160,8 +215,10 @@ for (const each of engines) {
   test(`${each.name}: every row count meets every column and inner size`, () => {
     for (const m of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 19]) {
       for (const [n, k] of [[1, 1], [7, 5], [8, 16], [16, 17], [33, 48], [40, 31], [72, 64]]) {
-        const p = product(m, n, k, m * 1000 + n, "usual");
-        assert.equal(compute(each, p), expected(p), `${m} x ${n} x ${k}`);
+        for (const levels of levelsFor(each)) {
+          const p = product(m, n, k, m * 1000 + n, "usual", levels);
+          assert.equal(compute(each, p), expected(p), `${m} x ${n} x ${k}, ${levels} levels`);
+        }
       }
     }
   });
@@ -173,9 +230,10 @@ for (const each of engines) {
         fc.integer({ min: 1, max: 70 }),
         fc.integer({ min: 1, max: 300 }),
         fc.constantFrom(...KINDS),
+        fc.constantFrom(...levelsFor(each)),
         fc.integer(),
-        (m, n, k, kind, seed) => {
-          const p = product(m, n, k, seed, kind);
+        (m, n, k, kind, levels, seed) => {
+          const p = product(m, n, k, seed, kind, levels);
           assert.equal(compute(each, p), expected(p));
         },
       ),
@@ -190,7 +248,8 @@ for (const each of engines) {
         n: 1,
         k,
         x: new Float32Array(k).fill(1),
-        w: new Int8Array(k).fill(-127),
+        w: new Int8Array(k).fill(each.lanes ? -16 : -127),
+        levels: LEVELS,
         scales: Float32Array.of(1),
         bias: Float32Array.of(0),
       };
@@ -199,7 +258,7 @@ for (const each of engines) {
 
   test(`${each.name}: a NaN or an infinity makes its row NaN, and no other`, () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
-      const p = product(7, 9, 33, 5, "usual");
+      const p = product(7, 9, 33, 5, "usual", LEVELS);
       p.x[3 * 33 + 20] = bad;
       const out = compute(each, p);
       for (let i = 0; i < 7; i++) {
@@ -209,5 +268,29 @@ for (const each of engines) {
     }
   });
 }
+
+test("a lane that sums to more than its budget is found, whichever it is", () => {
+  const { kernels, memory } = engines[0], k = 48, next = random(3);
+  const rows = new Int8Array(memory.buffer, FREE, PANEL * k);
+  for (let round = 0; round < 300; round++) {
+    rows.fill(0);
+    for (let i = 0; i < rows.length; i++) rows[i] = Math.floor(next() * 5) - 2;
+    // One lane of one sign, of weights that no other lane comes near; -128 must not pass for nothing.
+    const start = Math.floor(next() * PANEL * 3) * LANE_RUN,
+      lane = round & 1,
+      sign = round & 2 ? 1 : -1;
+    let sum = 0;
+    for (let i = 0; i < LANE_RUN; i++) {
+      if (laneOf(i) !== lane || next() < 0.3) continue;
+      rows[start + i] = sign > 0 ? 127 : -128;
+      sum += Math.abs(rows[start + i]);
+    }
+    for (let i = 0; i < LANE_RUN; i++) {
+      const small = rows[start + i];
+      if (laneOf(i) === lane && Math.abs(small) < 3 && sign * small > 0) sum += Math.abs(small);
+    }
+    if (sum > 100) assert.is(kernels.int8_lane_sum(FREE, k), sum, `round ${round}`);
+  }
+});
 
 test.run();

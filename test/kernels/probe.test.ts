@@ -35,9 +35,36 @@ for (const dot of ["saturating", "doubled"] as const) {
   });
 }
 
+test("a saturating dot runs the pairs module for a model with a lane budget, and for no other", async () => {
+  const modules = [await emulated("saturating"), await emulated("saturating", "pairs"), baseline];
+  assert.is((await chooseKernels(modules, { lanes: true })).kind, "pairs");
+  assert.is((await chooseKernels(modules)).kind, "baseline");
+  assert.is(await codeOf(chooseKernels(modules.slice(0, 2))), "runtime/kernels");
+});
+
+test("an exact dot runs the relaxed module with a lane budget too", async () => {
+  const modules = [await emulated("signed"), await emulated("signed", "pairs"), baseline];
+  assert.is((await chooseKernels(modules, { lanes: true })).kind, "relaxed");
+});
+
+for (const dot of ["signed", "doubled"] as const) {
+  test(`a ${dot} dot of pairs is refused`, async () => {
+    const pairs = await emulated(dot, "pairs");
+    assert.is((await chooseKernels([pairs, baseline], { lanes: true })).kind, "baseline");
+    assert.is(await codeOf(chooseKernels([pairs], { lanes: true })), "runtime/kernels");
+  });
+}
+
+test("an unsigned dot of pairs that does not saturate is as good", async () => {
+  const pairs = await emulated("unsigned", "pairs");
+  assert.is((await chooseKernels([pairs], { lanes: true })).kind, "pairs");
+});
+
 test("this engine's own dot is judged without a trap", async () => {
   const { kind } = await chooseKernels([await shipped("relaxed"), baseline]);
   assert.ok(kind === "relaxed" || kind === "baseline");
+  const lanes = await chooseKernels([await shipped("pairs"), baseline], { lanes: true });
+  assert.ok(lanes.kind === "pairs" || lanes.kind === "baseline");
 });
 
 test("no module, or something else than a module, is an error that says so", async () => {

@@ -29,6 +29,11 @@ const start: Starter = (platform.threads as { start: Starter }).start;
 
 const bytes = await compileKernel(MODULES.baseline);
 const shared = await chooseKernels([await WebAssembly.compile(importSharedMemory(bytes))]);
+const pairsBytes = await compileKernel({ ...MODULES.pairs, dot: "saturating" });
+const sharedPairs = await chooseKernels(
+  [await WebAssembly.compile(importSharedMemory(pairsBytes))],
+  { lanes: true },
+);
 const alone = await chooseKernels([await shipped("baseline")]);
 
 const config = configOf({
@@ -41,13 +46,15 @@ const config = configOf({
   maxPositions: 256,
 });
 const weights = randomWeights(config, 11), int8 = quantizeEncoder(weights).weights;
+const lanes = quantizeEncoder(weights, { lanes: { levels: 181, depth: 4 } }).weights;
 const batches = [[1], [2], [7, 1, 3], [200, 56], [5, 5, 5, 5, 90, 33, 2]].map((sizes, i) =>
   batchOf(config, sizes, i)
 );
 
-function make(chosen: ChosenKernels, quantized: boolean, threading?: Threading) {
-  return WasmBackend.create(chosen, quantized ? int8 : weights, {
-    precision: quantized ? "int8" : "fp32",
+function make(chosen: ChosenKernels, kind: boolean | "lanes", threading?: Threading) {
+  const own = kind === "lanes" ? lanes : kind ? int8 : weights;
+  return WasmBackend.create(chosen, own, {
+    precision: kind ? "int8" : "fp32",
     maxTokens: 256,
     threading,
   });
@@ -77,12 +84,16 @@ async function collected(reference: WeakRef<object>): Promise<boolean> {
   return false;
 }
 
-for (const quantized of [true, false]) {
+for (const quantized of [true, false, "lanes"] as const) {
   for (const threads of [2, 3]) {
-    const name = quantized ? "int8" : "fp32";
+    const name = quantized === "lanes" ? "int8 in lanes" : quantized ? "int8" : "fp32";
     test(`${name}, ${threads} threads: the bits of one thread`, async () => {
       const one = await make(alone, quantized);
-      const many = await make(shared, quantized, { threads, maySleep: true, start });
+      const many = await make(quantized === "lanes" ? sharedPairs : shared, quantized, {
+        threads,
+        maySleep: true,
+        start,
+      });
       assert.equal(many.threads, { threads, chunks: Array(threads).fill(0) });
       try {
         await warm(many);

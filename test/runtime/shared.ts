@@ -31,7 +31,12 @@ export interface Expected {
   /** SHA-256 of the model's bytes, so that a new model is not mistaken for a wrong kernel. */
   readonly modelSha256: string;
   /** SHA-256 of the emissions' bytes, text after text, little-endian float32, by backend. */
-  readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
+  readonly emissionsSha256: {
+    readonly int8: string;
+    readonly fp32: string;
+    /** Of {@link laneModel}. */
+    readonly lanes: string;
+  };
   /** The same of {@link headsSha256}. */
   readonly headsSha256: string;
   /** The same, with the adapter of {@link adapterBytes} beside the model. */
@@ -217,6 +222,13 @@ export function adapterBytes(library: Library, model: Uint8Array): Uint8Array {
   return library.writeAdapter(adapter, config).get("adapter_model.safetensors")!;
 }
 
+/** The model quantized again, to keep a lane budget. */
+export function laneModel(library: Library, model: Uint8Array): Uint8Array {
+  const bundle = library.readPackage(model);
+  const { weights } = library.quantizeEncoder(bundle.weights, { lanes: { levels: 181, depth: 4 } });
+  return library.writePackage({ ...bundle, weights });
+}
+
 /** Runs `action`, which must throw one of the library's errors; returns its code. */
 export async function codeOf(library: Library, action: () => unknown): Promise<string> {
   try {
@@ -337,6 +349,18 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    name:
+      "every kernel gives one fingerprint of a model with a lane budget, too, and one is the fastest",
+    async run({ library, model, expected }): Promise<string> {
+      const lanes = laneModel(library, model), ner = await library.Ner.fromBytes(lanes);
+      const { kernel } = ner.info();
+      ner.close();
+      const modules = await library.defaultKernels();
+      const all = await everyKernel(library, lanes, modules, 1, expected.emissionsSha256.lanes);
+      return `${kernel} of ${all}`;
+    },
+  },
+  {
     name: "so does every kernel on two threads, or it is said why there is one",
     async run({ library, model, expected }): Promise<string> {
       const ner = await library.Ner.fromBytes(model, { threads: 2 });
@@ -352,7 +376,10 @@ export const CASES: readonly Case[] = [
         return `one thread: ${threadsReason}`;
       }
       const modules = await library.defaultKernels({ shared: true });
-      return await everyKernel(library, model, modules, 2, expected.emissionsSha256.int8);
+      const lanes = laneModel(library, model), { emissionsSha256 } = expected;
+      return await everyKernel(library, model, modules, 2, emissionsSha256.int8) +
+        "; with a lane budget: " +
+        await everyKernel(library, lanes, modules, 2, emissionsSha256.lanes);
     },
   },
   {

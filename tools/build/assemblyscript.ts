@@ -41,7 +41,7 @@ export interface Build {
   readonly features: string;
   /** The family of int8 kernels: what the sources import from kernels/family/ comes from kernels/FAMILY/. */
   readonly family?: keyof typeof FAMILY;
-  /** What the relaxed dot is; see kernels/relaxed/dot.ts. */
+  /** What the relaxed dots are; see kernels/relaxed/dot.ts and kernels/pairs/dot.ts. */
   readonly dot?: keyof typeof DOT;
 }
 
@@ -51,6 +51,12 @@ export const MODULES = {
     entry: "kernels/module.ts",
     features: "simd,relaxed-simd,threads",
     family: "relaxed",
+    dot: "native",
+  },
+  pairs: {
+    entry: "kernels/module.ts",
+    features: "simd,relaxed-simd,threads",
+    family: "pairs",
     dot: "native",
   },
   baseline: { entry: "kernels/module.ts", features: "simd,threads", family: "baseline" },

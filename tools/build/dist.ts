@@ -8,7 +8,7 @@
  *   `edge-ner/label`; what several need is in files of its own, so that there is one of each class.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
- * - `workerd.js`: imports `./relaxed.wasm` and `./baseline.wasm`, which wrangler turns into modules.
+ * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
  * - `cli.js`: the command, for Node, over these three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
  * - `types/`: declarations, by TypeScript itself.
@@ -164,7 +164,7 @@ await Deno.writeTextFile(
   await licencesOf([...library, ...command].flatMap(([, inputs]) => inputs), root),
 );
 await esbuild.stop();
-for (const name of ["relaxed.wasm", "baseline.wasm"]) {
+for (const name of ["relaxed.wasm", "pairs.wasm", "baseline.wasm"]) {
   await Deno.copyFile(new URL(`wasm/${name}`, root), new URL(name, dist));
 }
 

@@ -30,6 +30,8 @@ interface Shape {
   readonly unroll: number;
   /** Activations: four rows in a load, each spread, or each row by a load of its own. */
   readonly load: "spread" | "splat";
+  /** Where the 32-bit sums of a family with `lanes` are kept, if not in registers. */
+  readonly sums?: "scratch";
   /** Twice over the weights, for activations of 14 bits: once for their upper halves, once for the lower. */
   readonly halves?: boolean;
   /** Why it is shaped so. */
@@ -44,8 +46,10 @@ interface Family {
   readonly depth: number;
   /** Bytes of a panel's weights in a step. */
   readonly weightBytes: number;
-  /** The multiplication: `NAME(w, x, sum)` adds to a vector of sums. */
+  /** The multiplication: `NAME(w, x, sum)` adds to a vector of sums; with `lanes`, `NAME(w, x)` are sums of 16 bits. */
   readonly multiply: string;
+  /** Steps that are added up in lanes of 16 bits before they are widened to the sums of 32. */
+  readonly lanes?: number;
   /** Where the two vectors of weights of a step come from, by their number, given `load(offset)`. */
   readonly weights: (load: (offset: number) => string, first: string) => readonly [string, string];
   /** Whether a vector of weights that is used once is loaded where it is used. */
@@ -79,6 +83,33 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       { rows: 1, panels: 2, unroll: 1, load: "splat", why: "what is left of a row's panels" },
       // deno-fmt-ignore
       { rows: 5, panels: 1, unroll: 4, load: "spread", halves: true, why: "softmax's weights; a block of upper halves, then one of lower" },
+    ],
+  },
+  pairs: {
+    types: () => "u8_i8",
+    depth: 4,
+    weightBytes: 32,
+    multiply: "dot2",
+    lanes: 4,
+    weights: (load) => [load(0), load(16)],
+    inPlace: false,
+    parameters: [["s", 0], ["b", PANEL_BIASES], ["z", PANEL_SUMS]],
+    imports:
+      'import { spread } from "../math";\nimport { dot2, loadOnes, widened } from "./dot";\n' +
+      'import { storeAlone, storeRow } from "./store";\n',
+    shapes: [
+      // deno-fmt-ignore
+      { rows: 5, panels: 1, unroll: 4, load: "spread", sums: "scratch", why: "nearly all rows; 10 lanes of sums fill the registers" },
+      { rows: 4, panels: 1, unroll: 4, load: "spread", sums: "scratch", why: "the last rows" },
+      { rows: 3, panels: 1, unroll: 4, load: "spread", sums: "scratch", why: "the last rows" },
+      {
+        rows: 2,
+        panels: 1,
+        unroll: 4,
+        load: "spread",
+        why: "the last rows; both kinds of sums fit",
+      },
+      { rows: 1, panels: 2, unroll: 4, load: "splat", why: "a row alone; both kinds of sums fit" },
     ],
   },
   baseline: {
@@ -120,8 +151,11 @@ function nameOf(family: string, shape: Shape): string {
   return `gemm_${FAMILIES[family].types(shape)}_${rows}x${panels * PANEL}__${family}`;
 }
 
-/** Arguments of a tile: one panel needs no distance to the next, one row none to the next row's results. */
-function argumentsOf({ rows, panels }: Shape): string[] {
+/**
+ * Arguments of a tile: one panel needs no distance to the next, one row none to the next row's results, sums in registers
+ * no scratch.
+ */
+function argumentsOf({ rows, panels, sums }: Shape): string[] {
   return [
     "a",
     "w",
@@ -131,12 +165,45 @@ function argumentsOf({ rows, panels }: Shape): string[] {
     "columns",
     "c",
     ...(rows > 1 ? ["ldc"] : []),
+    ...(sums ? ["scratch"] : []),
   ];
 }
 
+/** The sums of row r and vector v. */
+function sumsOf({ panels, sums }: Shape, r: number, v: number): string {
+  return sums ? `v128.load(${at("scratch", 16 * (2 * panels * r + v))})` : `c${r}${v}`;
+}
+
+/** A statement that makes them `value`. */
+function setSums({ panels, sums }: Shape, r: number, v: number, value: string): string {
+  return sums
+    ? `v128.store(${at(`scratch, ${value}`, 16 * (2 * panels * r + v))})`
+    : `c${r}${v} = ${value}`;
+}
+
+/** A step's product of row r with the vector `weight`, number v, added to its sums. */
+function product(
+  { multiply, lanes = 0 }: Family,
+  shape: Shape,
+  step: number,
+  r: number,
+  v: number,
+  weight: string,
+): string {
+  const sums = sumsOf(shape, r, v), lane = `t${r}${v}`;
+  if (lanes === 0) return `${sums} = ${multiply}(${weight}, x, ${sums})`;
+  const pairs = `${multiply}(${weight}, x)`;
+  if (step % lanes === 0) return `${lane} = ${pairs}`;
+  const added = `i16x8.add(${lane}, ${pairs})`;
+  if (step % lanes < lanes - 1) return `${lane} = ${added}`;
+  return setSums(shape, r, v, `i32x4.add(${sums}, widened(${added}, ones))`);
+}
+
 /** One turn of the loop. */
-function turn(family: Family, { rows, panels, unroll, load }: Shape): string[] {
-  const { multiply, weightBytes } = family, inPlace = family.inPlace && rows === 1;
+function turn(family: Family, shape: Shape): string[] {
+  const { rows, panels, unroll, load } = shape,
+    { weightBytes } = family,
+    inPlace = family.inPlace && rows === 1;
   const lines: string[] = [], pointers = list(panels, (p) => p === 0 ? "w" : `u${p}`);
   const locals = [
     ...inPlace ? [] : list(2 * panels, (v) => `w${v}`),
@@ -144,6 +211,9 @@ function turn(family: Family, { rows, panels, unroll, load }: Shape): string[] {
     "x",
   ];
   lines.push(`let ${locals.map((name) => `${name}: v128`).join(", ")};`);
+  for (let r = 0; r < rows && family.lanes; r++) {
+    lines.push(`let ${list(2 * panels, (v) => `t${r}${v}: v128`).join(", ")};`);
+  }
   for (let step = 0; step < unroll; step++) {
     const weights = pointers.flatMap((pointer, p) =>
       family.weights(
@@ -160,12 +230,19 @@ function turn(family: Family, { rows, panels, unroll, load }: Shape): string[] {
       const x = load === "spread"
         ? `spread(four, ${i % 4})`
         : `v128.load32_splat(${at("a", 4 * i)})`;
-      const sums = list(2 * panels, (v) => {
-        const weight = inPlace ? weights[v] : `w${v}`;
-        return `c${r}${v} = ${multiply}(${weight}, x, c${r}${v})`;
-      });
-      lines.push(`x = ${x}, ${sums.slice(0, 2).join(", ")};`);
-      for (let v = 2; v < sums.length; v += 2) lines.push(`${sums.slice(v, v + 2).join(", ")};`);
+      const sums = list(
+        2 * panels,
+        (v) => product(family, shape, step, r, v, inPlace ? weights[v] : `w${v}`),
+      );
+      if (sums[0].startsWith("v128.store")) {
+        lines.push(
+          `x = ${x};`,
+          ...sums.map((sum) => `${sum};`),
+        );
+      } else {
+        lines.push(`x = ${x}, ${sums.slice(0, 2).join(", ")};`);
+        for (let v = 2; v < sums.length; v += 2) lines.push(`${sums.slice(v, v + 2).join(", ")};`);
+      }
     }
   }
   lines.push(`a += ${4 * rows * unroll};`);
@@ -174,7 +251,8 @@ function turn(family: Family, { rows, panels, unroll, load }: Shape): string[] {
 }
 
 /** What becomes of the sums. */
-function end(family: Family, { rows, panels }: Shape): string[] {
+function end(family: Family, shape: Shape): string[] {
+  const { rows, panels } = shape;
   const row = (r: number): string => r === 0 ? "c" : r === 1 ? "c + ldc" : `c + ${r} * ldc`;
   if (panels > 1) {
     return list(
@@ -184,7 +262,9 @@ function end(family: Family, { rows, panels }: Shape): string[] {
           panels,
           (p) =>
             `storeAlone(${plus(row(r), 4 * PANEL * p)}, ${plus("rows", ROW_PARAMS * r)}, ` +
-            `${plus("columns", PANEL_PARAMS * p)}, c${r}${2 * p}, c${r}${2 * p + 1});`,
+            `${plus("columns", PANEL_PARAMS * p)}, ${sumsOf(shape, r, 2 * p)}, ${
+              sumsOf(shape, r, 2 * p + 1)
+            });`,
         ),
     ).flat();
   }
@@ -197,7 +277,9 @@ function end(family: Family, { rows, panels }: Shape): string[] {
     ),
     ...list(
       rows,
-      (r) => `storeRow(${row(r)}, ${plus("rows", ROW_PARAMS * r)}, c${r}0, c${r}1, ${parameters});`,
+      (r) =>
+        `storeRow(${row(r)}, ${plus("rows", ROW_PARAMS * r)}, ${sumsOf(shape, r, 0)}, ` +
+        `${sumsOf(shape, r, 1)}, ${parameters});`,
     ),
   ];
 }
@@ -222,13 +304,14 @@ function tile(name: string, shape: Shape): string {
   ];
   const body = [
     ...list(panels - 1, (p) => `let u${p + 1} = ${p === 0 ? "w" : `u${p}`} + step;`),
-    ...list(
-      rows,
-      (r) =>
-        "let " + list(2 * panels, (v) =>
-          `c${r}${v} = ${r + v === 0 ? "i32x4.splat(0)" : "c00"}`).join(", ") +
-        ";",
-    ),
+    ...family.lanes ? ["const ones = loadOnes();"] : [],
+    ...list(rows, (r) => {
+      if (shape.sums) {
+        return list(2 * panels, (v) => setSums(shape, r, v, "i32x4.splat(0)") + ";").join(" ");
+      }
+      const none = (v: number): string => r + v === 0 ? "i32x4.splat(0)" : "c00";
+      return `let ${list(2 * panels, (v) => `c${r}${v} = ${none(v)}`).join(", ")};`;
+    }),
     ...halves ? twice : loop,
     ...end(family, shape),
   ];
@@ -251,7 +334,7 @@ function dispatch(name: string): string {
   return "/** A block of `count` rows times `panels` panels, `step` bytes apart. */\n" +
     "// @ts-ignore: decorator\n@inline\n" +
     "export function tile(count: i32, panels: i32, a: usize, w: usize, step: usize, k: i32, " +
-    "rows: usize, columns: usize, c: usize, ldc: usize): void {\n" +
+    "rows: usize, columns: usize, c: usize, ldc: usize, scratch: usize): void {\n" +
     `${calls.join("")}}\n`;
 }
 
@@ -262,7 +345,8 @@ export function tileFiles(): Record<string, string> {
       `kernels/${name}/tiles.ts`,
       "/**\n * Tiles of the int8 product. Generated by `deno task build` from tools/build/tiles.ts, which explains them.\n" +
       " *\n * Arguments, throughout: a block of packed activations, a panel of packed weights (and the bytes to the next),\n" +
-      " * their depth, the rows' and the columns' parameters, where the first result goes, and the bytes to the next row's.\n" +
+      " * their depth, the rows' and the columns' parameters, where the first result goes, the bytes to the next row's, and\n" +
+      " * scratch of PRODUCT_SCRATCH bytes.\n" +
       ` */\n${family.imports}\n` +
       [...family.shapes.map((shape) => tile(name, shape)), dispatch(name)].join("\n"),
     ]),

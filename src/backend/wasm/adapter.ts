@@ -14,6 +14,7 @@ import { Arena } from "../../kernels/memory.ts";
 import type { Adapter, AdapterPart } from "../../model/adapter.ts";
 import { classifierInputs, type ModelConfig } from "../../model/config.ts";
 import type { LAYER_LINEARS } from "../../model/linears.ts";
+import { quantizeMatrixLanes } from "../../quantize/lanes.ts";
 import { quantizeMatrix } from "../../quantize/matrix.ts";
 import {
   headPlaces,
@@ -113,7 +114,9 @@ export function placeAdapter(
   const end = arena.take(0);
 
   const weight = int8 && head.weight.type === "f32"
-    ? quantizeMatrix(head.weight, "classifier")
+    ? plan.lanes
+      ? quantizeMatrixLanes(head.weight, plan.lanes, "classifier")
+      : quantizeMatrix(head.weight, "classifier")
     : head.weight;
   const image = machine.image(first, end, arena.bytes, ({ kernels, views }) => {
     const packer = { kernels, views, staging };
@@ -122,8 +125,10 @@ export function placeAdapter(
       const data = b.data.map((value) => value * (alpha / rank));
       uploadF32Matrix(packer, lowRank.b, { ...b, data });
     }
-    if (weight.type === "i8") uploadInt8Linear(packer, classifier, { weight, bias: head.bias });
-    else uploadF32Linear(packer, classifier, { weight, bias: head.bias });
+    if (weight.type === "i8") {
+      const { lanes } = plan;
+      uploadInt8Linear(packer, classifier, { weight, bias: head.bias, lanes });
+    } else uploadF32Linear(packer, classifier, { weight, bias: head.bias });
   });
   const own = layers.map((layer, i) => {
     const adapted: { -readonly [Name in keyof WasmLayer]: WasmLayer[Name] } = { ...layer };

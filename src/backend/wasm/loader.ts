@@ -73,7 +73,8 @@ export class WasmLoader {
     const linear = this.#linears.get(matrix), int8 = precision === "int8";
     const packer = { kernels: this.#kernels, views, staging: scratch };
     if (linear && int8) {
-      uploadInt8Linear(packer, linear.target, { weight: int8Of(rows), bias: linear.bias });
+      const { lanes } = this.#weights;
+      uploadInt8Linear(packer, linear.target, { weight: int8Of(rows), bias: linear.bias, lanes });
     } else if (linear) {
       uploadF32Linear(packer, linear.target, { weight: rows, bias: linear.bias });
     } else if (matrix !== this.#weights.wordEmbedding) {

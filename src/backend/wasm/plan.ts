@@ -4,6 +4,7 @@
  * @module
  */
 import { classifierInputs } from "../../model/config.ts";
+import type { LaneBudget } from "../../model/lanes.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
 import { Arena } from "../../kernels/memory.ts";
@@ -19,7 +20,12 @@ import {
   type WasmNorm,
   type WasmTensor,
 } from "./layout.ts";
-import { COMMAND_BYTES, CONTROL_BYTES, ROW_PARAMS } from "../../kernels/contract.ts";
+import {
+  COMMAND_BYTES,
+  CONTROL_BYTES,
+  PRODUCT_SCRATCH,
+  ROW_PARAMS,
+} from "../../kernels/contract.ts";
 import { PIECE_WORK } from "../../kernels/cut.ts";
 import type { Sizes } from "../../kernels/module.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
@@ -43,6 +49,8 @@ export type PlacedLayers = ReadonlyMap<LayerWeights, WasmLayer>;
 /** Addresses of everything else. */
 export interface Plan {
   readonly precision: Precision;
+  /** The budget that int8 weights keep, if they keep one. */
+  readonly lanes: LaneBudget | undefined;
   readonly embeddingProjection: WasmLinear | undefined;
   readonly arena: Arena;
   readonly headDense: WasmLinear | undefined;
@@ -64,7 +72,7 @@ export interface Plan {
   /** Packed activations of one linear layer, and their rows' parameters. */
   readonly packed: number;
   readonly rows: number;
-  /** Attention's scratch while running, `scratchBytes` for each thread; a panel's rows while loading. */
+  /** Attention's and products' scratch while running, `scratchBytes` for each thread; a panel's rows while loading. */
   readonly scratch: number;
   readonly scratchBytes: number;
   /** Most threads of a run. */
@@ -122,9 +130,11 @@ export function placeEncoder(
   const commands = 18 * config.layers + 12 +
     2 * Math.ceil((config.layers * layerWork + otherWork) / PIECE_WORK);
   const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
-  const scratchBytes = Math.ceil(scratch(longest, paddedHead(config)) / 64) * 64;
+  const attention = scratch(longest, paddedHead(config));
+  const scratchBytes = Math.ceil(Math.max(attention, PRODUCT_SCRATCH) / 64) * 64;
   const plan: Plan = {
     precision,
+    lanes: weights.lanes,
     arena,
     embeddingProjection: projection,
     headDense,

@@ -6,6 +6,8 @@
  *
  * @module
  */
+import { ModelError } from "../../errors.ts";
+import { type LaneBudget, laneLimit } from "../../model/lanes.ts";
 import type { I4Matrix, I8Matrix, Matrix, NormWeights } from "../../model/weights.ts";
 import { expandRow } from "../../quantize/matrix.ts";
 import { PANEL, PANEL_BIASES, PANEL_PARAMS } from "../../kernels/contract.ts";
@@ -38,6 +40,13 @@ export interface Packer {
   readonly staging: number;
 }
 
+/** A linear layer with int8 weights, and the budget that they must keep if there is one. */
+export interface Int8Linear {
+  readonly weight: I8Matrix;
+  readonly bias: Float32Array;
+  readonly lanes?: LaneBudget;
+}
+
 /** Source row of every place, -1 for padding. */
 function sources({ panels, outputs, rowPlaces }: WasmMatrix): Int32Array {
   const rows = new Int32Array(panels * PANEL).fill(-1);
@@ -61,12 +70,16 @@ function spread<T extends Int8Array | Float32Array>(
   else for (let i = 0; i < row.length; i++) target[at + places[i]] = row[i];
 }
 
-/** Packs int8 weights, with their scales and biases. */
+/**
+ * Packs int8 weights, with their scales and biases. Throws {@link ModelError} `model/weights` where they exceed their
+ * lane budget: on some processors the product would not be exact.
+ */
 export function uploadInt8Linear(
   { kernels, views: { i8, f32 }, staging }: Packer,
   linear: WasmLinear,
-  { weight, bias }: { weight: I8Matrix; bias: Float32Array },
+  { weight, bias, lanes }: Int8Linear,
 ): void {
+  const most = lanes ? laneLimit(lanes) : Infinity;
   const { k, panels } = linear, { columns: inputs, data, scales } = weight, rows = sources(linear);
   for (let p = 0; p < panels; p++) {
     const parameters = linear.columns + p * PANEL_PARAMS;
@@ -79,6 +92,16 @@ export function uploadInt8Linear(
       spread(row, linear.columnPlaces, i8, staging + lane * k);
       f32[(parameters >> 2) + lane] = scales[r];
       f32[((parameters + PANEL_BIASES) >> 2) + lane] = bias[r];
+    }
+    if (lanes && kernels.int8_lane_sum(staging, k) > most) {
+      throw new ModelError(
+        "model/weights",
+        `rows from ${
+          Math.max(0, rows[p * PANEL])
+        } on of a linear layer [${weight.rows}, ${inputs}] have lanes ` +
+          `that sum to more than ${most}, all that activations up to ${lanes.levels} allow: the model does not ` +
+          "keep the lane budget that it names; quantize it again from its float32 weights.",
+      );
     }
     kernels.int8_pack_panel(staging, k, linear.weights + p * PANEL * k, parameters);
   }

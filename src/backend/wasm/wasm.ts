@@ -21,6 +21,7 @@ import {
   ACTIVATION_NONE,
   BLOCK_ROWS,
   type COMMANDS,
+  LEVELS,
   PANEL,
   PANEL_PARAMS,
 } from "../../kernels/contract.ts";
@@ -235,7 +236,7 @@ export class WasmBackend implements Backend {
 
   linear(x: WasmTensor, linear: WasmLinear, out: WasmTensor): void {
     const { k, panels, weights, columns } = linear, { packed, rows, precision } = this.#plan;
-    const m = this.#tokens, int8 = precision === "int8";
+    const { scratch, scratchBytes } = this.#plan, m = this.#tokens, int8 = precision === "int8";
     if (int8) this.#quantize(x, k);
     else this.#settle(x);
     this.#settleFor(out);
@@ -258,8 +259,9 @@ export class WasmBackend implements Backend {
       };
       const work = m * k * some * PANEL;
       if (int8) {
-        const parameters = { packed, rowParams: rows, columns: columns + p * PANEL_PARAMS };
-        this.#program.add("gemm_int8", cut.chunks, { ...product, ...parameters }, work);
+        const a = { packed, rowParams: rows, columns: columns + p * PANEL_PARAMS };
+        const room = { scratch, scratchBytes };
+        this.#program.add("gemm_int8", cut.chunks, { ...product, ...a, ...room }, work);
       } else {
         const a = { a: x.address, aStride: x.stride, bias: columns + p * PANEL * 4 };
         this.#program.add("gemm_f32", cut.chunks, { ...product, ...a }, work);
@@ -290,7 +292,7 @@ export class WasmBackend implements Backend {
 
   /** Quantizes a tensor, after what waits for it. */
   #quantize(x: WasmTensor, k: number): void {
-    const { packed, rows: rowParams } = this.#plan,
+    const { packed, rows: rowParams, lanes } = this.#plan,
       { rows: chunkRows, chunks } = this.#rows(BLOCK_ROWS);
     const waiting = this.#pending?.x === x ? this.#pending : undefined;
     if (waiting) this.#pending = undefined;
@@ -305,6 +307,7 @@ export class WasmBackend implements Backend {
       k,
       packed,
       rowParams,
+      levels: lanes?.levels ?? LEVELS,
       chunkRows,
       activation,
       ...norm,

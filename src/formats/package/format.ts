@@ -9,6 +9,7 @@
  * | `format`    | `edge-ner`                                 |
  * | `version`   | `1`                                        |
  * | `config`    | JSON of {@link ModelConfig}                |
+ * | `lanes`     | JSON of a `LaneBudget` (model/lanes.ts), if the linear layers' weights keep one |
  * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
  * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
  *

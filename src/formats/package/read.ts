@@ -7,6 +7,8 @@
 import { FormatError } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import type { ModelConfig } from "../../model/config.ts";
+import { checkLanes, type LaneBudget } from "../../model/lanes.ts";
+import { linearsOf } from "../../model/linears.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
@@ -33,12 +35,31 @@ function readConfig(json: string): ModelConfig {
   return plainConfig(checkLabels(fields as unknown as ModelConfig));
 }
 
+/** The lane budget in a package's metadata, checked. */
+function readLanes(json: string): LaneBudget {
+  const { levels, depth, ...rest } = parseJsonObject(
+    json,
+    "package/metadata",
+    "The package's lanes",
+  );
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) {
+    throw new FormatError(
+      "package/metadata",
+      `The package's lanes have ${JSON.stringify(unknown)}; expected levels and depth.`,
+    );
+  }
+  return checkLanes({ levels, depth } as LaneBudget);
+}
+
 /** What a package's metadata says. */
 interface PackageHead {
   /** The model's configuration, checked. */
   readonly config: ModelConfig;
   /** Text of its tokenizer.json. */
   readonly tokenizer: string;
+  /** The budget that its weights keep; that they do is seen when they are packed. */
+  readonly lanes: LaneBudget | undefined;
 }
 
 /**
@@ -70,7 +91,12 @@ function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
     throw new FormatError("package/metadata", `The package has no ${key} in its metadata.`);
   };
   const config = readConfig(text("config")), deflated = metadata.get("tokenizer_deflate");
-  return { config, tokenizer: deflated === undefined ? text("tokenizer") : inflateText(deflated) };
+  const lanes = metadata.get("lanes");
+  return {
+    config,
+    tokenizer: deflated === undefined ? text("tokenizer") : inflateText(deflated),
+    lanes: lanes === undefined ? undefined : readLanes(lanes),
+  };
 }
 
 /**
@@ -133,7 +159,7 @@ export function assemblePackage(
   };
   const vector = (name: string, size: number): Float32Array =>
     checkVector(name, size, safetensorFloats(take(name, [size]), name));
-  const weights = visitEncoder(config, {
+  const encoder = visitEncoder(config, {
     matrix(name, rows, columns) {
       const type = matrixType(name, tensors.get(name)?.dtype);
       const tensor = take(name, [rows, storedColumns(type, columns)]);
@@ -142,6 +168,15 @@ export function assemblePackage(
     },
     vector,
   });
+
+  const weights = head.lanes === undefined ? encoder : { ...encoder, lanes: head.lanes };
+  const unquantized = head.lanes && linearsOf(weights).find(({ weight }) => weight.type !== "i8");
+  if (unquantized !== undefined) {
+    throw new FormatError(
+      "package/metadata",
+      "The package names a lane budget, but its linear layers are not all int8.",
+    );
+  }
 
   const crfNames = [...unread].filter((name) => name.startsWith("crf."));
   const crf = crfNames.length === 0

@@ -3,7 +3,12 @@
  *
  * @module
  */
+import { ModelError } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
+import { checkLanes, type LaneBudget, laneLimit } from "../../model/lanes.ts";
+import { linearsOf } from "../../model/linears.ts";
+import type { EncoderWeights, Matrix } from "../../model/weights.ts";
+import { largestLaneSum } from "../../quantize/lanes.ts";
 import {
   badTensor,
   checkCrf,
@@ -29,10 +34,28 @@ function tokenizerMetadata(json: string): Record<string, string> {
     : { tokenizer_deflate: deflateText(json) };
 }
 
+/** The budget, which all linear layers keep: a reader would refuse a model of which that is not true. */
+function checkBudget(weights: EncoderWeights, lanes: LaneBudget): LaneBudget {
+  const most = laneLimit(checkLanes(lanes)), { hiddenSize, heads } = weights.config;
+  const contexts = new Set<Matrix>(weights.layers.map((layer) => layer.attentionOutput.weight));
+  for (const { weight } of linearsOf(weights)) {
+    const segment = contexts.has(weight) ? hiddenSize / heads : weight.columns;
+    const sum = weight.type === "i8" ? largestLaneSum(weight, segment) : Infinity;
+    if (sum <= most) continue;
+    throw new ModelError(
+      "model/weights",
+      `a linear layer [${weight.rows}, ${weight.columns}] does not keep the lane budget that the model names: ` +
+        (weight.type === "i8" ? `a lane sums to ${sum}, more than ${most}.` : "it is not int8."),
+    );
+  }
+  return lanes;
+}
+
 /**
  * Writes a model as a package.
  *
- * Throws ModelError `model/weights` for a weight that does not fit the configuration or is not finite,
+ * Throws ModelError `model/weights` for a weight that does not fit the configuration, is not finite or exceeds its
+ * lane budget,
  * `model/config` for a configuration that cannot run, `model/vocab` for a tokenizer with more ids
  * than embeddings.
  */
@@ -49,6 +72,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     const dtype = array instanceof Int8Array ? "I8" : array instanceof Uint8Array ? "U8" : "F32";
     tensors.set(name, { dtype, shape, data: bytesOf(array) });
   };
+  const lanes = weights.lanes && checkBudget(weights, weights.lanes);
   visitEncoder(config, {
     matrix(name, rows, columns, part) {
       const matrix = checkMatrix(
@@ -78,6 +102,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     format: PACKAGE_FORMAT,
     version: PACKAGE_VERSION,
     config: JSON.stringify(config),
+    ...(lanes && { lanes: JSON.stringify({ levels: lanes.levels, depth: lanes.depth }) }),
     ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
   });
 }

@@ -27,6 +27,7 @@ import {
   type ExpectedEntity,
   fingerprint,
   headsSha256,
+  laneModel,
   type Result,
   sha256,
   TEXTS,
@@ -39,6 +40,7 @@ async function write(): Promise<void> {
   const ner = await Ner.fromBytes(model);
   const fp32 = await Ner.fromBytes(model, { backend: "fp32" });
   const adapter = adapterBytes(await import("../../../mod.ts"), model);
+  const lanes = await Ner.fromBytes(laneModel(await import("../../../mod.ts"), model));
   const entities: ExpectedEntity[][] = [];
   for (const text of TEXTS) {
     const found = await ner.extract(text);
@@ -49,7 +51,11 @@ async function write(): Promise<void> {
   const expected: Expected = {
     model: "meder-int8.safetensors",
     modelSha256: await sha256(model),
-    emissionsSha256: { int8: await fingerprint(ner), fp32: await fingerprint(fp32) },
+    emissionsSha256: {
+      int8: await fingerprint(ner),
+      fp32: await fingerprint(fp32),
+      lanes: await fingerprint(lanes),
+    },
     headsSha256: await headsSha256(await import("../../../mod.ts"), model),
     adaptedSha256: {
       int8: await fingerprint(await ner.withAdapter(adapter)),

@@ -35,6 +35,7 @@ const worker :Workerd.Worker = (
   modules = [
     (name = "worker.js", esModule = embed "worker.js"),
     (name = "relaxed.wasm", wasm = embed "relaxed.wasm"),
+    (name = "pairs.wasm", wasm = embed "pairs.wasm"),
     (name = "baseline.wasm", wasm = embed "baseline.wasm"),
   ],
   bindings = [

@@ -35,6 +35,8 @@ export type {
   Emissions,
   Example,
   Head,
+  HiddenInput,
+  HiddenLoss,
   Loss,
   LossInput,
   LossKernels,
@@ -110,6 +112,20 @@ export {
   type PretrainRecord,
   type PretrainStep,
 } from "./src/train/pretrain/pretrain.ts";
+
+// Reports.
+export { MODEL_NAMES, PAPER, type PaperFigures } from "./src/train/report/paper.ts";
+export {
+  byName,
+  type Latency,
+  type ModelRecord,
+  readRecords,
+  ROLES,
+  type Spread,
+  spreadOf,
+} from "./src/train/report/records.ts";
+export { type FigureName, FIGURES, reportText } from "./src/train/report/report.ts";
+export { latencyOf, ofRole, typesOf } from "./src/train/report/tables.ts";
 
 // Vocabularies.
 export type { Encoding, Tokenizer } from "./src/tokenizer/types.ts";

@@ -3,12 +3,21 @@
  *
  * @module
  */
-import { LineChart } from "echarts/charts";
-import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
+import { BarChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
+import {
+  GridComponent,
+  LegendComponent,
+  TitleComponent,
+  VisualMapComponent,
+} from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 
-use([LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
+use([
+  ...[BarChart, HeatmapChart, LineChart, ScatterChart],
+  ...[GridComponent, LegendComponent, TitleComponent, VisualMapComponent],
+  SVGRenderer,
+]);
 
 /** Colour-blind safe colours (Okabe and Ito 2008), dark enough on white. */
 export const COLORS: readonly string[] = [
@@ -68,9 +77,11 @@ export function thinned(data: readonly Point[]): Point[] {
 /** Panels side by side, with steps as their x axes. */
 export function panelsSvg(panels: readonly Panel[], steps: number): string {
   const lines = panels.flatMap((panel, i) => panel.lines.map((line) => ({ ...line, panel: i })));
+  // A name has one colour, in whatever panels it is.
+  const names = [...new Set(lines.map(({ name }) => name))];
   return svgOf(
     {
-      legend: { bottom: 8, data: lines.map(({ name }) => name) },
+      legend: { bottom: 8, data: names },
       title: panels.map(({ title }, i) => ({
         text: title,
         left: i * PANEL.width + PANEL.left,
@@ -93,14 +104,14 @@ export function panelsSvg(panels: readonly Panel[], steps: number): string {
         nameGap: 24,
       })),
       yAxis: panels.map(({ log }, i) => ({ type: log ? "log" : "value", gridIndex: i })),
-      series: lines.map(({ name, panel, data, fine }, i) => {
+      series: lines.map(({ name, panel, data, fine }) => {
         const points = thinned(data);
         return {
           name,
           type: "line",
           xAxisIndex: panel,
           yAxisIndex: panel,
-          color: COLORS[i % COLORS.length],
+          color: COLORS[names.indexOf(name) % COLORS.length],
           showSymbol: points.length < 40,
           symbolSize: 5,
           lineStyle: { width: fine ? 1 : 2 },

@@ -13,6 +13,7 @@ import { readModelFiles } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { decimal } from "./model.ts";
 import { complain } from "./output.ts";
+import { parseLayers } from "./shrink.ts";
 import { openText } from "./text_files.ts";
 import { addTuningOptions, train, type TrainOptions } from "./train.ts";
 import { addDataOptions, list } from "./train_data.ts";
@@ -21,10 +22,12 @@ import { addStartOptions } from "./train_start.ts";
 /** What a student's CRF is: a copy of the teachers' that learns on or stays, one of its own from nothing, or none. */
 const CRFS = ["teacher", "frozen", "learned", "none"] as const;
 
-interface DistillCommandOptions extends Omit<TrainOptions, "crf">, DistillOptions {
+interface DistillCommandOptions extends Omit<TrainOptions, "crf">, Omit<DistillOptions, "states"> {
   readonly teacher: readonly string[];
   readonly unlabelled?: readonly string[];
   readonly crf: typeof CRFS[number];
+  readonly states?: readonly number[];
+  readonly statesWeight: number;
 }
 
 /** Most tokens of a batch where --batch-tokens does not say it, as in training. */
@@ -34,6 +37,9 @@ const HELP = `
 The loss is a * labels + (1 - a) * T^2 * KL, where KL compares what a teacher and the student say of each token, both
 divided by T. The defaults of --alpha and --temperature are those of arXiv 2605.25463. --lesson marginals compares the
 distributions of their CRFs over label paths in the place of emissions.
+
+--states names a layer of the teacher for each of the student's: the mean squared distance of their hidden states is added.
+It takes one teacher, as wide as the student.
 
 Of several teachers the mean is taught. They must have the student's tokenizer and labels; a package of int8 weights
 will do. What they say is computed once where the texts are the same in each epoch.
@@ -45,7 +51,6 @@ All else is as in "train": data, options, the output folder, --resume. Distillat
 STUDENT", and a teacher without a CRF is one of "train --no-crf".
 
 Examples:
-  edge-ner student --base my-teacher --layers 1,5,9,12 -o my-student
   edge-ner distill --data train.jsonl --base my-student --teacher my-teacher -o my-run
   edge-ner distill --data train.jsonl --base my-student --teacher t1 --teacher t2 --unlabelled more.txt.gz -o my-run`;
 
@@ -61,6 +66,12 @@ export function distillCommand(program: Command): void {
       new Option("--lesson <name>", "what is learnt of a teacher (default: emissions)")
         .choices(LESSONS),
     )
+    .option(
+      "--states <list>",
+      "also come near these layers of the teacher, like 1,5,9,12",
+      parseLayers,
+    )
+    .option("--states-weight <x>", "weight of that", decimal(1e-9, 1e9), 1)
     .option("--unlabelled <file>", "plain text to learn from, too; repeatable", list)
     .addOption(new Option("--crf <name>", "the student's CRF").choices(CRFS).default("teacher"));
   addTuningOptions(addStartOptions(addDataOptions(command)))
@@ -103,7 +114,10 @@ async function distill(options: DistillCommandOptions): Promise<void> {
         ...(crf === "frozen" && { crfRate: 0 }),
       },
       {
-        teaching: { teachers, alpha, temperature, lesson, unlabelled },
+        teaching: {
+          ...{ teachers, alpha, temperature, lesson, unlabelled },
+          states: options.states && { layers: options.states, weight: options.statesWeight },
+        },
         start: (model) => ({ ...model, crf: startingCrf(crf, teachers, model) }),
       },
     );

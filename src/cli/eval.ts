@@ -10,6 +10,7 @@ import { confusionMatrix, parseGold, scoreSpans, TAG_SCHEMES } from "../../mod.t
 import type { Span } from "../../mod.ts";
 import { dataFormatOf } from "../../train.ts";
 import { UsageError } from "./errors.ts";
+import { addRecordOptions, record, type RecordOptions } from "./eval_record.ts";
 import { confusionTable, scoreTable } from "./eval_tables.ts";
 import { evaluateTags, type TagsOptions } from "./eval_tags.ts";
 import { readLines } from "./lines.ts";
@@ -18,7 +19,7 @@ import type { ModelOptions } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
 
-interface EvalOptions extends ModelOptions, TagsOptions {
+interface EvalOptions extends ModelOptions, TagsOptions, RecordOptions {
   readonly format?: "jsonl" | "conll";
   readonly minScore: number;
   readonly batch: number;
@@ -33,6 +34,9 @@ Or it is a token, its gold tag and its predicted tag, a blank line between sente
 .txt; perhaps .gz); no model is loaded then. Columns between the token and the last two are not read. The figures are
 those of Python's seqeval, digit for digit: in its default mode, which is conlleval's, or with --mode strict by a
 scheme, told from the gold tags' prefixes where --scheme does not say it.
+
+--record appends what "report" makes tables and figures of: scores, size, and the time that a text takes by itself on one
+thread.
 
 An entity counts only if type, start and end are all right. Averages run over the types seen
 in gold or prediction, as in seqeval; --json has all digits.
@@ -51,6 +55,11 @@ const OF_DOCUMENTS = [
   "allowStripAccents",
   "minScore",
   "batch",
+  "record",
+  "as",
+  "name",
+  "seed",
+  "ort",
 ];
 const OF_TAGS = ["mode", "scheme"];
 
@@ -79,7 +88,7 @@ export function evalCommand(program: Command): void {
     .option("--min-score <x>", "leave out predictions below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", HELP);
-  addModelOptions(command).action((file: string, options: EvalOptions) => {
+  addRecordOptions(addModelOptions(command)).action((file: string, options: EvalOptions) => {
     const tags = (options.format ?? dataFormatOf(file)) === "conll";
     const odd = command.options.find((option) =>
       command.getOptionValueSource(option.attributeName()) === "cli" &&
@@ -101,6 +110,7 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
   const progress = new Progress(size);
   const gold: (readonly Span[])[] = [];
   const predicted: (readonly Span[])[] = [];
+  const texts: string[] = [];
   let bytes = 0;
   let elapsed = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
@@ -119,6 +129,7 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
         const results = await ner.extractBatch(batch.map(({ text }) => text));
         elapsed += performance.now() - start;
         gold.push(...batch.map(({ entities }) => entities));
+        if (options.record !== undefined) texts.push(...batch.map(({ text }) => text));
         for (const entities of results) {
           predicted.push(entities.filter((entity) => entity.score >= options.minScore));
         }
@@ -136,6 +147,9 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
     complain(`warning: the model has no type ${unknown.join(", ")}; it knows ${known.join(", ")}`);
   }
   const confusion = confusionMatrix(gold, predicted);
+  if (options.record !== undefined) {
+    await record(options, { texts, gold, predicted, scores, confusion });
+  }
   if (options.json) {
     await print(JSON.stringify({ ...scores, confusion }) + "\n");
     return;

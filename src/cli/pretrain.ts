@@ -55,7 +55,8 @@ Of a folder, all .txt and .txt.gz files are read, also in the folders within. Li
 sequences of up to --length tokens; --no-join gives each line one of its own.
 
 --objective masked hides words, whole ones and others each time, and asks for them (BERT). --objective replaced asks of
-every token whether a small generator, learnt beside, has put it there (ELECTRA): slower a step, and more learnt from it.
+every token whether a small generator, learnt beside, has put it there (ELECTRA): a step takes longer, and learns from
+every token.
 
 --without leaves out lines that share --without-length letters in a row with a text of these files: those that a model
 will be tested on. They are labelled texts as "train --data" reads them, or plain text where the name ends in .txt.

@@ -24,7 +24,7 @@ Layers are counted from 1, as in arXiv 2605.25463, whose student has the layers 
 copied as they are, and so are the embeddings, the classifier and the CRF; config.json says how many layers there are.
 Such a model finds little until it is trained ("train --base") or distilled ("distill --base").
 
-Example:
+Examples:
   edge-ner student --base my-teacher --layers 1,5,9,12 -o my-student`;
 
 /** Defines the command. */

@@ -196,8 +196,9 @@ class WasmTrainer implements Trainer {
     for (const [i, example] of examples.entries()) {
       // Timers, signals and threads that are starting get a turn.
       await turn();
-      sum += this.#forward(example, { dropout: true, example: i, scale: 1 / count });
-      this.#backward(example.loss);
+      const by = this.#cotangents(example);
+      sum += this.#forward(example, { dropout: true, example: i, scale: 1 / count }, by);
+      this.#backward(example.loss, by);
       tokens += example.batch.ids.length;
     }
     const loss = sum / count, gradientNorm = this.#norm();
@@ -227,7 +228,8 @@ class WasmTrainer implements Trainer {
     let sum = 0;
     for (const example of examples) {
       await turn();
-      sum += this.#forward(example, { dropout: false, example: 0, scale: 0 });
+      const by = this.#cotangents(example);
+      sum += this.#forward(example, { dropout: false, example: 0, scale: 0 }, by);
     }
     return sum / count;
   }
@@ -243,6 +245,22 @@ class WasmTrainer implements Trainer {
       out.set(memory.subarray(at, at + columns), r * columns);
     }
     return out;
+  }
+
+  hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[] {
+    checkLayers(layers, this.#parts.places.layers.length);
+    this.#begin(batch, undefined);
+    this.#encode("labels", undefined);
+    const { f32 } = this.#memory, tokens = batch.ids.length;
+    return layers.map((layer) => {
+      const { address, width } = this.#parts.plan.tensors.hidden[layer];
+      const out = new Float32Array(tokens * width), stride = padded(width);
+      for (let t = 0; t < tokens; t++) {
+        const at = (address >> 2) + t * stride;
+        out.set(f32.subarray(at, at + width), t * width);
+      }
+      return out;
+    });
   }
 
   /** Copies a batch in, and says what is dropped. */
@@ -319,10 +337,18 @@ class WasmTrainer implements Trainer {
     return { emissions: of(emissions), cotangent: of(cotangent) };
   }
 
-  /** The sum of an example's loss; leaves its cotangent behind. */
+  /** Zeros for the derivative by each layer's output that an example's loss on hidden states asks for. */
+  #cotangents({ batch, hidden }: Example): Cotangents {
+    checkLayers(hidden?.layers ?? [], this.#parts.places.layers.length);
+    const size = batch.ids.length * padded(this.#parts.plan.tensors.dHidden.width);
+    return new Map(hidden?.layers.map((layer) => [layer, new Float32Array(size)]));
+  }
+
+  /** The sum of an example's losses; leaves their cotangents behind. */
   #forward(
-    { batch, loss }: Example,
+    { batch, loss, hidden }: Example,
     { dropout, example, scale }: { dropout: boolean; example: number; scale: number },
+    by: Cotangents,
   ): number {
     const { plan, kernels, settings } = this.#parts, { i32, f32 } = this.#memory;
     this.#begin(batch, dropout ? { example } : undefined);
@@ -339,7 +365,7 @@ class WasmTrainer implements Trainer {
     this.#encode(head, rows?.length);
     const { emissions, cotangent } = this.#emissions(head, m);
     f32.fill(0, cotangent.start, cotangent.start + m * cotangent.stride);
-    return loss.evaluate({
+    const sum = loss.evaluate({
       batch,
       emissions,
       cotangent,
@@ -349,6 +375,18 @@ class WasmTrainer implements Trainer {
       parameter: (name) => this.#flat(this.#place(name), "value")!,
       gradient: (name) => this.#flat(this.#place(name), "gradient"),
     });
+    if (!hidden) return sum;
+    const states = hidden.layers.map((layer): Emissions => {
+      const { address, width } = plan.tensors.hidden[layer], stride = padded(width);
+      return {
+        rows: batch.ids.length,
+        columns: width,
+        stride,
+        memory: f32,
+        start: address >> 2,
+      };
+    });
+    return sum + hidden.evaluate({ hidden: states, cotangent: [...by.values()], scale });
   }
 
   /** A parameter whose rows lie without gaps, in place; undefined for the derivative of one that is frozen. */
@@ -358,7 +396,7 @@ class WasmTrainer implements Trainer {
   }
 
   /** Adds the derivatives of an example whose cotangent is in place. */
-  #backward({ head, rows }: Loss): void {
+  #backward({ head, rows }: Loss, by: Cotangents): void {
     const { places, plan: { tensors }, settings: { checkpointing } } = this.#parts,
       { ops } = this.#memory;
     const { [places.layers.length]: last } = tensors.hidden, lowest = this.#lowest;
@@ -373,12 +411,21 @@ class WasmTrainer implements Trainer {
       needed ? tensors.dHidden : undefined,
     );
     for (let l = places.layers.length - 1; l >= Math.max(lowest, 0); l--) {
+      this.#add(tensors.dHidden, by.get(l + 1));
       // The last layer's activations are still there.
       if (checkpointing && l < places.layers.length - 1) layerForward(ops, places, tensors, l);
       layerBackward(ops, places, tensors, l, l > lowest);
     }
     if (lowest < 0) embedBackward(ops, places, tensors);
     ops.run();
+  }
+
+  /** d += cotangent, once all that was written down before is done. */
+  #add({ address }: { address: number }, cotangent: Float32Array | undefined): void {
+    if (cotangent === undefined) return;
+    const { ops, f32 } = this.#memory, at = address >> 2;
+    ops.run();
+    for (let i = 0; i < cotangent.length; i++) f32[at + i] += cotangent[i];
   }
 
   /** L2 norm of all derivatives. */
@@ -465,6 +512,17 @@ class WasmTrainer implements Trainer {
     this.#held = undefined;
     this.#open = undefined;
   }
+}
+
+/** The derivative by the output of a layer, counted from 1. */
+type Cotangents = ReadonlyMap<number, Float32Array>;
+
+function checkLayers(layers: readonly number[], count: number): void {
+  const wrong = layers.find((layer, i) =>
+    !Number.isInteger(layer) || layer < 1 || layer > count || i > 0 && layer <= layers[i - 1]
+  );
+  if (wrong === undefined) return;
+  fail(`a layer of hidden states is ${show(wrong)}; expected 1 to ${count}, ascending.`);
 }
 
 /** How many things the losses of a step count. */

@@ -153,12 +153,32 @@ export interface Loss {
   evaluate(input: LossInput): number;
 }
 
+/** What a loss on hidden states may use. */
+export interface HiddenInput {
+  /** Outputs of the layers that it asked for: rows of `hiddenSize` columns, one a token. */
+  readonly hidden: readonly Emissions[];
+  /** Where `scale` times the derivative by each is added; rows lie as the hidden states' do, from 0 on. */
+  readonly cotangent: readonly Float32Array[];
+  /** Factor on the derivative (and not on the returned loss). */
+  readonly scale: number;
+}
+
+/** A loss on what layers of the encoder give, beside one on emissions: on a teacher's hidden states, for instance. */
+export interface HiddenLoss {
+  /** Whose outputs it judges, counted from 1, ascending. */
+  readonly layers: readonly number[];
+  /** The sum over tokens, to be divided by the other loss's count; adds its derivative. */
+  evaluate(input: HiddenInput): number;
+}
+
 /** A batch and what is asked of it. */
 export interface Example {
   /** Sequences. */
   readonly batch: PackedBatch;
   /** What they are judged by. */
   readonly loss: Loss;
+  /** What their hidden states are judged by as well. */
+  readonly hidden?: HiddenLoss | undefined;
 }
 
 /** What a step did. */
@@ -230,6 +250,8 @@ export interface Trainer {
   step(examples: readonly Example[], rate: number): Promise<StepReport>;
   /** Emissions `[tokens, labels]` without dropout: the fp32 backend's, bit for bit. */
   emissions(batch: PackedBatch): Float32Array;
+  /** Outputs of these layers, counted from 1, `[tokens, hiddenSize]` each, without dropout. */
+  hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[];
   /** The mean loss without dropout; changes nothing. */
   evaluate(examples: readonly Example[]): Promise<number>;
 

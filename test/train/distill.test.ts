@@ -26,6 +26,8 @@ import {
 } from "../../src/train/loop/fine_tune.ts";
 import type { FineTuneOptions } from "../../src/train/loop/options.ts";
 import { freshModel } from "../../src/train/loop/start.ts";
+import { crossEntropyLoss } from "../../src/train/losses/cross_entropy.ts";
+import { hiddenLoss } from "../../src/train/losses/hidden.ts";
 import { pathLoss } from "../../src/train/losses/paths.ts";
 import type { LossInput, MakeTrainer } from "../../src/train/types.ts";
 import { configOf, normal, random } from "../support.ts";
@@ -227,8 +229,82 @@ for (const lesson of ["emissions", "marginals"] as const) {
   }
 }
 
+test("derivatives by hidden states are those of finite differences", async () => {
+  const config = configOf({ vocabSize: 23, layers: 3, hiddenSize: 12, embeddingSize: 12 });
+  const model = randomModel(config, 3), other = randomModel(config, 4), next = random(5);
+  const batch = { ids: Int32Array.from([1, 5, 6, 7, 2, 1, 8, 2]), offsets: Int32Array.of(0, 5, 8) };
+  const labels = Int32Array.of(-100, 0, 1, 2, -100, -100, 1, -100);
+  const theirs = await one(other, { maxTokens: 16, dropout: 0 });
+  const states = theirs.hidden(batch, [1, 3]);
+  theirs.close();
+  const counted = Uint8Array.from(labels, (label) => Number(label >= 0));
+  // In the other order: the student's first layer is to be like the teacher's last.
+  const hidden = hiddenLoss([1, 3], [states[1]!, states[0]!], { weight: 3, counted });
+  const example = { batch, loss: crossEntropyLoss(labels), hidden };
+  const trainer = await one(model, { maxTokens: 16, dropout: 0, clip: Infinity });
+  const before = await trainer.evaluate([example]);
+  const alone = await trainer.evaluate([{ batch, loss: example.loss }]);
+  // By hand: the mean over 4 tokens, 2 layers and 12 columns, times 3.
+  const own = trainer.hidden(batch, [1, 3]);
+  const distance = [states[1]!, states[0]!].reduce(
+    (sum, target, i) =>
+      sum +
+      target.reduce((all, x, k) => all + counted[Math.floor(k / 12)]! * (own[i]![k]! - x) ** 2, 0),
+    0,
+  );
+  assert.ok(Math.abs(before - alone - 3 * distance / (2 * 12 * 4)) < 1e-5 * before);
+  // A step of rate 0 moves nothing and has the derivatives.
+  await trainer.step([example], 0);
+  for (
+    const name of [
+      "embeddings.word.weight",
+      "layers.0.attention.qkv.weight",
+      "layers.1.feed_forward.up.bias",
+      "layers.2.feed_forward.norm.bias",
+    ]
+  ) {
+    const at = trainer.read(name), gradient = trainer.gradient(name)!;
+    const direction = normal(next, at.length, 1), h = 1e-3;
+    const moved = async (by: number): Promise<number> => {
+      trainer.write(name, at.map((x, i) => x + by * direction[i]!));
+      const loss = await trainer.evaluate([example]);
+      trainer.write(name, at);
+      return loss;
+    };
+    const slope = (await moved(h) - await moved(-h)) / (2 * h);
+    const dot = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+    // Float32 losses of about 10, over 2e-3, and the third derivative.
+    assert.ok(
+      Math.abs(slope - dot) < 0.02 * Math.abs(dot) + 2e-3,
+      `${name}: ${dot}, slope ${slope}`,
+    );
+  }
+  trainer.close();
+});
+
+test("a student comes near its teacher's hidden states", async () => {
+  const far = async (states: Teaching["states"]): Promise<number> => {
+    const { result } = await run(
+      input({ states, alpha: 0 }, { dropout: 0, epochs: 20 }, { validation: [] }),
+    );
+    const student = await teacherOf(one, result, 48);
+    const ids = Int32Array.from([
+      tokenizer.cls,
+      ...tokenizer.encode("take ace for cough").ids,
+      tokenizer.sep,
+    ]);
+    const batch = { ids, offsets: Int32Array.of(0, ids.length) };
+    const [a] = student.hidden(batch, [2]), [b] = teacher.hidden(batch, [3]);
+    student.close();
+    return a!.reduce((sum, x, i) => sum + (x - b![i]!) ** 2, 0);
+  };
+  const without = await far(undefined), near = await far({ weight: 10, layers: [1, 3] });
+  assert.ok(near < 0.75 * without, `${near}, ${without} without`);
+});
+
 test("what teachers say is the same bits kept or asked again, alone or in a batch", () => {
-  const student = { labels: LABELS, tokenizer, length: 16 }, settings = distillSettingsOf({});
+  const student = { labels: LABELS, tokenizer, length: 16, layers: 2, hiddenSize: 16 },
+    settings = distillSettingsOf({});
   const kept = new Lessons([teacher], student, settings);
   const never = new Lessons([teacher], student, settings, 0);
   const sequences = ["take napa for fever", "no cough", "losec"].map((one) => ({
@@ -265,7 +341,7 @@ test("several teachers are averaged, label by label", () => {
       ),
   });
   const teachers = [fake(LABELS, 1, true), fake(permuted, 3, true), fake(permuted, 5, false)];
-  const student = { labels: LABELS, tokenizer, length: 16 };
+  const student = { labels: LABELS, tokenizer, length: 16, layers: 2, hiddenSize: 16 };
   const sequence = { ids: Int32Array.of(2, 3), labels: new Int32Array(2), where: "" };
   const said = new Lessons(teachers, student, distillSettingsOf({})).emissions([sequence]);
   assert.equal([...said], [0, 3, 6, 9, 12, 0, 3, 6, 9, 12]);
@@ -345,6 +421,18 @@ test("teachers that do not fit are refused", async () => {
     "input/option",
     /sees 8 tokens at once; sequences here have up to 16/,
   );
+  const states = (layers: readonly number[], weight = 1) => ({ states: { layers, weight } });
+  await refused(input(states([1, 3], 0)), "input/option", /^states\.weight is 0; expected more/);
+  await refused(input(states([3])), "input/option", /has 1 of the teacher's layers; .* has 2/);
+  await refused(input(states([1, 4])), "input/option", /has 4; the teacher's layers are 1 to 3/);
+  const wide = { ...teacher, hiddenSize: 32 };
+  await refused(
+    input({ teachers: [wide], ...states([1, 3]) }),
+    "input/option",
+    /have 32 columns, the student's 16/,
+  );
+  const two = { teachers: [teacher, teacher], ...states([1, 3]) };
+  await refused(input(two), "input/option", /of one teacher, and there are several/);
   const { files } = await run(input(), (r) => r.step === 1);
   const state = files.get("optimizer.safetensors");
   await refused(

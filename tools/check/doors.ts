@@ -161,6 +161,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "examples/": { imports: ["core.ts", "mod.ts", "train.ts", "label.ts"], packages: ["node:"] },
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },
+  "tools/reproduce/": { imports: ["train.ts", "src/cli/"], packages: ["node:"] },
   "fuzz/": { imports: [ALL] },
   "bench/": { imports: [ALL] },
   "test/": { imports: [ALL] },

@@ -1,7 +1,7 @@
 /**
  * What teachers say of a batch, and the loss that a student has from it.
  *
- *   loss = a labels + (1 - a) teachers
+ *   loss = a labels + (1 - a) teachers, and, if asked for, w hidden states
  *
  * Each is a sum over tokens, divided by the number of all tokens but [CLS] and [SEP]: a token that nobody has labelled
  * has the second part alone. Of several teachers it is the mean of their emissions, and of their CRFs' scores, that is
@@ -13,14 +13,15 @@
  * @module
  */
 import type { PackedBatch } from "../../backend/backend.ts";
-import { InputError } from "../../errors.ts";
+import { InputError, show } from "../../errors.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { distillationLoss } from "../losses/distillation.ts";
+import { hiddenLoss } from "../losses/hidden.ts";
 import { pathLoss } from "../losses/paths.ts";
 import { sumLoss } from "../losses/sum.ts";
 import { pack, type Sequence } from "../loop/sequences.ts";
-import type { Loss } from "../types.ts";
+import type { Example, Loss } from "../types.ts";
 import type { DistillSettings } from "./options.ts";
 import type { Teacher } from "./teacher.ts";
 
@@ -39,7 +40,8 @@ export class Lessons {
 
   /**
    * Throws {@link InputError}: `input/labels` for teachers of other labels than `labels`, `input/tokenizer` for teachers
-   * with another tokenizer, `input/option` for one that sees less than `length` tokens, and for no teacher.
+   * with another tokenizer, `input/option` for one that sees less than `length` tokens, for no teacher, and for hidden
+   * states that cannot be compared.
    */
   constructor(
     teachers: readonly Teacher[],
@@ -47,6 +49,8 @@ export class Lessons {
       readonly labels: readonly string[];
       readonly tokenizer: Tokenizer;
       readonly length: number;
+      readonly layers: number;
+      readonly hiddenSize: number;
     },
     settings: DistillSettings,
     mostKept: number = MOST_KEPT,
@@ -55,6 +59,7 @@ export class Lessons {
       throw new InputError("input/option", "there is no teacher to learn from.");
     }
     for (const [i, teacher] of teachers.entries()) check(teacher, i, student);
+    if (settings.states) checkStates(settings.states.layers, teachers, student);
     this.settings = settings;
     this.#teachers = teachers;
     this.#columns = teachers.map(({ labels }) =>
@@ -70,8 +75,30 @@ export class Lessons {
       .join(", ");
   }
 
-  /** The whole loss of a batch of sequences, of which some may have no labels. */
-  loss(
+  /** The losses of a batch of sequences, of which some may have no labels. */
+  losses(
+    sequences: readonly Sequence[],
+    batch: PackedBatch,
+    labelled: Loss,
+    student: { readonly crf: boolean },
+  ): Pick<Example, "loss" | "hidden"> {
+    const loss = this.#loss(sequences, batch, labelled, student), { states } = this.settings;
+    if (states === undefined) return { loss };
+    // The teacher's layers in ascending order, as they come out of it; then as the student has them.
+    const wanted = [...new Set(states.layers)].sort((a, b) => a - b);
+    const said = this.#teachers[0]!.hidden(batch, wanted);
+    const counted = countedOf(chainsOf(sequences, batch), batch);
+    return {
+      loss,
+      hidden: hiddenLoss(
+        states.layers.map((_, i) => i + 1),
+        states.layers.map((layer) => said[wanted.indexOf(layer)]!),
+        { weight: states.weight, counted },
+      ),
+    };
+  }
+
+  #loss(
     sequences: readonly Sequence[],
     batch: PackedBatch,
     labelled: Loss,
@@ -79,10 +106,7 @@ export class Lessons {
   ): Loss {
     const { alpha, temperature, lesson } = this.settings;
     const emissions = this.emissions(sequences);
-    // All tokens but the special ones at both ends.
-    const chains = sequences.map(({ ids }, i) =>
-      Int32Array.from({ length: ids.length - 2 }, (_, t) => batch.offsets[i]! + 1 + t)
-    );
+    const chains = chainsOf(sequences, batch);
     const taught = lesson === "marginals"
       ? pathLoss({ emissions, crf: this.#crf }, chains, { temperature, crf: student.crf })
       : distillationLoss(emissions, batch.ids.length, temperature, countedOf(chains, batch));
@@ -183,6 +207,42 @@ function check(
     throw new InputError(
       "input/option",
       `${name} sees ${teacher.maxPositions} tokens at once; sequences here have up to ${length}.`,
+    );
+  }
+}
+
+/** All tokens of each sequence but the special ones at both ends. */
+function chainsOf(sequences: readonly Sequence[], { offsets }: PackedBatch): Int32Array[] {
+  return sequences.map(({ ids }, i) =>
+    Int32Array.from({ length: ids.length - 2 }, (_, t) => offsets[i]! + 1 + t)
+  );
+}
+
+function checkStates(
+  layers: readonly number[],
+  teachers: readonly Teacher[],
+  student: { readonly layers: number; readonly hiddenSize: number },
+): void {
+  const [teacher] = teachers,
+    fail = (what: string): never => {
+      throw new InputError("input/option", what);
+    };
+  if (teachers.length > 1) fail("hidden states are learnt of one teacher, and there are several.");
+  if (layers.length !== student.layers) {
+    fail(
+      `states.layers has ${layers.length} of the teacher's layers; the student has ${student.layers}.`,
+    );
+  }
+  const wrong = layers.find((one) => !Number.isInteger(one) || one < 1 || one > teacher!.layers);
+  if (wrong !== undefined) {
+    fail(`states.layers has ${show(wrong)}; the teacher's layers are 1 to ${teacher!.layers}.`);
+  }
+  if (teacher!.hiddenSize !== student.hiddenSize) {
+    fail(
+      `the teacher's hidden states have ${
+        teacher!.hiddenSize
+      } columns, the student's ${student.hiddenSize}; ` +
+        "only equally wide ones are compared.",
     );
   }
 }

@@ -19,23 +19,35 @@ export interface DistillOptions {
    * pairs of neighbours; of a teacher without one, those of its softmax.
    */
   readonly lesson?: typeof LESSONS[number];
+  /**
+   * Hidden states to come near, too; of one teacher, as wide as the student. `layers[i]` is the teacher's layer, from 1,
+   * whose output the student's layer i + 1 is to have; `weight` that of their mean squared distance. Default: none.
+   */
+  readonly states?: { readonly weight: number; readonly layers: readonly number[] } | undefined;
 }
 
 /** Options with nothing left open. */
-export type DistillSettings = Required<DistillOptions>;
+export type DistillSettings =
+  & Required<Omit<DistillOptions, "states">>
+  & Pick<DistillOptions, "states">;
 
 /** Fills in defaults. Throws {@link InputError} `input/option` that names an option out of range. */
 export function distillSettingsOf(options: DistillOptions): DistillSettings {
-  const { alpha = 0.5, temperature = 4, lesson = "emissions" } = options;
+  const { alpha = 0.5, temperature = 4, lesson = "emissions", states } = options;
   const rules = [
     ["alpha", alpha, "0 to below 1", alpha >= 0 && alpha < 1],
-    ["temperature", temperature, "more than 0", temperature > 0 && temperature < Infinity],
+    ["temperature", temperature, "more than 0", isPositive(temperature)],
     ["lesson", lesson, LESSONS.join(" or "), LESSONS.includes(lesson)],
+    ["states.weight", states?.weight, "more than 0", !states || isPositive(states.weight)],
   ] as const;
   for (const [name, value, expected, ok] of rules) {
     if (!ok) {
       throw new InputError("input/option", `${name} is ${show(value)}; expected ${expected}.`);
     }
   }
-  return { alpha, temperature, lesson };
+  return { alpha, temperature, lesson, ...(states && { states }) };
+}
+
+function isPositive(value: number): boolean {
+  return value > 0 && value < Infinity;
 }

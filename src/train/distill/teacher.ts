@@ -24,10 +24,16 @@ export interface Teacher {
   readonly tokenizer: Tokenizer;
   /** Longest sequence. */
   readonly maxPositions: number;
+  /** Transformer layers. */
+  readonly layers: number;
+  /** Width of their outputs. */
+  readonly hiddenSize: number;
   /** Tells teachers apart. */
   readonly fingerprint: string;
   /** Emissions `[tokens, labels]`, the same bits in any batch. */
   emissions(batch: PackedBatch): Float32Array;
+  /** Outputs of these layers, counted from 1, `[tokens, hiddenSize]` each. */
+  hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[];
   /** Gives memory back. */
   close(): void;
 }
@@ -38,7 +44,7 @@ export async function teacherOf(
   { weights, crf, tokenizer }: ModelBundle,
   tokens: number,
 ): Promise<Teacher> {
-  const { labels, maxPositions } = weights.config;
+  const { labels, maxPositions, layers, hiddenSize } = weights.config;
   const model = startModel({ weights, crf: undefined, tokenizer }, { labels, crf: false, seed: 0 });
   const trainer = await make(model, { maxTokens: tokens, dropout: 0, rateOf: () => 0 });
   return {
@@ -46,8 +52,11 @@ export async function teacherOf(
     crf,
     tokenizer,
     maxPositions,
+    layers,
+    hiddenSize,
     fingerprint: fingerprintOf(model.weights),
     emissions: (batch) => trainer.emissions(batch),
+    hidden: (batch, own) => trainer.hidden(batch, own),
     close: () => trainer.close(),
   };
 }

@@ -179,9 +179,14 @@ export class FineTuning {
         "corpora whose labels are known in part need a CRF, whose likelihood can leave a label open.",
       );
     }
+    const { layers, hiddenSize } = model.weights.config;
     const { teachers, unlabelled, ...distill } = input.teaching ?? { teachers: [] };
     const lessons = input.teaching &&
-      new Lessons(teachers, { labels, tokenizer, length }, distillSettingsOf(distill));
+      new Lessons(
+        teachers,
+        { labels, tokenizer, length, layers, hiddenSize },
+        distillSettingsOf(distill),
+      );
     const parts = {
       ...{ texts: train, tokenizer, labeller, length, seed, augment, names, also },
       unlabelled,
@@ -333,8 +338,8 @@ export class FineTuning {
   #example(indices: Int32Array): Example {
     const sequences = Array.from(indices, (i) => this.#sequence(i)), batch = pack(sequences);
     const { crf } = this.settings, labelled = this.#labelLoss(sequences, batch);
-    const loss = this.#lessons?.loss(sequences, batch, labelled, { crf }) ?? labelled;
-    return { batch, loss };
+    if (this.#lessons === undefined) return { batch, loss: labelled };
+    return { batch, ...this.#lessons.losses(sequences, batch, labelled, { crf }) };
   }
 
   #labelLoss(sequences: readonly Sequence[], batch: PackedBatch): Loss {

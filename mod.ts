@@ -65,10 +65,12 @@ export {
   mergeAdapter,
 } from "./src/model/adapter.ts";
 export type { HeadConfig, ModelConfig } from "./src/model/config.ts";
+export type { LexiconList, Lexicons } from "./src/model/lexicon.ts";
 export type {
   CrfWeights,
   EncoderWeights,
   F32Matrix,
+  FeatureWeights,
   I4Matrix,
   I8Matrix,
   LayerWeights,

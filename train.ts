@@ -58,10 +58,12 @@ export { replacedLoss } from "./src/train/losses/replaced.ts";
 export { sumLoss } from "./src/train/losses/sum.ts";
 export { IGNORED } from "./src/train/losses/targets.ts";
 export type { PackedBatch, ThreadState } from "./src/backend/backend.ts";
+export type { LexiconList, Lexicons } from "./src/model/lexicon.ts";
 export type {
   CrfWeights,
   EncoderWeights,
   F32Matrix,
+  FeatureWeights,
   I4Matrix,
   I8Matrix,
   LayerWeights,

@@ -8,8 +8,10 @@
  * @module
  */
 import { writePackage } from "../src/formats/package/write.ts";
+import { fingerprintsOf } from "../src/lexicon/fingerprint.ts";
 import { ACTIVATION_NAMES } from "../src/model/activations.ts";
 import type { ModelConfig } from "../src/model/config.ts";
+import { featureCount, type LexiconList, type Lexicons } from "../src/model/lexicon.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import { quantizeEncoder } from "../src/quantize/encoder.ts";
 import type { Tokenizer } from "../src/tokenizer/types.ts";
@@ -98,7 +100,8 @@ const TYPES = [
 function mutateMetadata(random: Random, root: Node): void {
   const metadata = at(root, "__metadata__");
   if (metadata?.kind !== "object") return;
-  const key = random.pick(["config", "config", "tokenizer", "lanes"]), inner = at(metadata, key);
+  const key = random.pick(["config", "config", "tokenizer", "lanes", "lexicons"]);
+  const inner = at(metadata, key);
   if (inner?.kind !== "text") return;
   const held: unknown = JSON.parse(inner.text.length < 100_000 ? inner.text : "0");
   if (typeof held !== "string") return;
@@ -172,6 +175,28 @@ function oddConfig(random: Random, vocabSize: number): ModelConfig {
   };
 }
 
+/** Lexicons of odd words, rates and types. */
+function oddLexicons(random: Random): Lexicons {
+  const types = [...new Set(Array.from({ length: random.int(4) }, () => random.pick(LABELS)))]
+    .filter((type) => type !== "");
+  const lists = Array.from({ length: 1 + random.int(4) }, (): LexiconList => {
+    const terms = random.once(4) ? 0 : random.size(40);
+    const fingerprints = random.once(2)
+      ? fingerprintsOf(random.pick([WORDS, WORDS.slice(1), [" "]])).words
+      : Int32Array.from({ length: 2 * terms }, () => random.int(2 ** 32));
+    const rates = Uint8Array.from(
+      { length: fingerprints.length / 2 * (types.length + 2) },
+      () => random.int(256),
+    );
+    return random.once(2)
+      ? { type: undefined, fingerprints, rates }
+      : { type: random.pick(LABELS) || "x", fingerprints, rates: undefined };
+  });
+  return { types, inflected: random.once(2), longest: random.pick([1, 2, 9, 128]), lists };
+}
+
+const WORDS = ["a", "the", "a b", "জ্বর", "প্যারাসিটামল", "\ud800x", "e\u0301", "1"];
+
 /** Numbers that are all finite, and whose products need not be. */
 function fill(random: Random, size: number, wild: boolean): Float32Array {
   const scale = wild ? random.pick([0, 1e-45, 1e-20, 1, 1e4, 1e19, 1e30, 3.4e38]) : 0.3;
@@ -207,6 +232,12 @@ function oddWeights(random: Random, config: ModelConfig): EncoderWeights {
     })),
     ...(config.head && { headDense: linear(config.head.size, h) }),
     classifier: linear(config.labels.length, config.head?.size ?? h),
+    ...(config.features !== undefined && {
+      features: {
+        input: matrix(config.features, e),
+        window: matrix(3 * config.features, config.labels.length),
+      },
+    }),
   };
 }
 
@@ -223,7 +254,12 @@ function otherBudget(random: Random, bytes: Uint8Array): Uint8Array {
 
 /** A coherent package of an odd model, float32, int8 or int8 with an int4 embedding; its lane budget may be a lie. */
 export function oddPackage(random: Random, tokenizer: Tokenizer): Uint8Array {
-  const config = oddConfig(random, tokenizer.vocabSize), labels = config.labels.length;
+  const lexicons = random.once(3) ? oddLexicons(random) : undefined;
+  const config: ModelConfig = {
+    ...oddConfig(random, tokenizer.vocabSize),
+    ...(lexicons && { features: featureCount(lexicons) }),
+  };
+  const labels = config.labels.length;
   const full = oddWeights(random, config), kind = random.int(3);
   const lanes = random.once(2) ? { levels: random.pick([63, 127, 181, 255]), depth: 4 } : undefined;
   const weights = kind === 0
@@ -234,6 +270,6 @@ export function oddPackage(random: Random, tokenizer: Tokenizer): Uint8Array {
     end: fill(random, labels, random.once(3)),
     transitions: fill(random, labels * labels, random.once(3)),
   };
-  const bytes = writePackage({ weights, crf, tokenizer });
+  const bytes = writePackage({ weights, crf, tokenizer, lexicons });
   return kind > 0 && random.once(2) ? otherBudget(random, bytes) : bytes;
 }

@@ -14,6 +14,9 @@ import {
   writePackage,
 } from "../mod.ts";
 import { readFolder } from "../src/formats/folder.ts";
+import { fingerprintsOf } from "../src/lexicon/fingerprint.ts";
+import type { ModelBundle } from "../src/model/bundle.ts";
+import { featureCount, type Lexicons } from "../src/model/lexicon.ts";
 import { tokenizerFromJson } from "../src/tokenizer/load.ts";
 import { must, TEXTS } from "./promises.ts";
 
@@ -153,6 +156,40 @@ function variant(
   );
 }
 
+/** The model with a rated and a plain list, whose features do something. */
+function withLexicons({ weights, crf, tokenizer }: ModelBundle): ModelBundle {
+  const { words: fingerprints, longest } = fingerprintsOf(["জ্বর", "fever", "napa extra"]);
+  const lexicons: Lexicons = {
+    types: ["MED", "DIS"],
+    inflected: true,
+    longest,
+    lists: [
+      { type: undefined, fingerprints, rates: new Uint8Array(12).fill(100) },
+      { type: "MED", fingerprints, rates: undefined },
+    ],
+  };
+  const features = featureCount(lexicons), { config } = weights;
+  const table = (rows: number, columns: number) => ({
+    type: "f32" as const,
+    rows,
+    columns,
+    data: new Float32Array(rows * columns).fill(0.1),
+  });
+  return {
+    weights: {
+      ...quantizeEncoder(weights).weights,
+      config: { ...config, features },
+      features: {
+        input: table(features, config.embeddingSize),
+        window: table(3 * features, config.labels.length),
+      },
+    },
+    crf,
+    tokenizer,
+    lexicons,
+  };
+}
+
 /** Reads all seeds; throws when one of them is refused, for then there is nothing to mutate. */
 export async function loadSeeds(): Promise<Seeds> {
   const exports = await Promise.all(["tiny-torchscript", "tiny-dynamo", "tiny-tanh"].map(exportOf));
@@ -176,7 +213,7 @@ export async function loadSeeds(): Promise<Seeds> {
     }))),
     ...zoo,
     vocabularies: different,
-    packages,
+    packages: [...packages, writePackage(withLexicons(bundles[0]!))],
     tensors: [exports[0]!.crf, await bytes("reference.safetensors", formats)],
     tokenizers: [
       bundles[0]!.tokenizer,

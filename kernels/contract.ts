@@ -49,6 +49,7 @@ export const OPERATION_ADD_NORM: i32 = 7;
 export const OPERATION_ATTENTION_F32: i32 = 8;
 export const OPERATION_ATTENTION_INT8: i32 = 9;
 export const OPERATION_LOW_RANK: i32 = 10;
+export const OPERATION_ADD_FEATURES: i32 = 11;
 
 // @ts-ignore: decorator
 @unmanaged
@@ -63,6 +64,19 @@ export class Activate extends Command {
   x: usize;
   n: i32;
   activation: i32;
+  rows: i32;
+  chunkRows: i32;
+}
+
+// @ts-ignore: decorator
+@unmanaged
+export class AddFeatures extends Command {
+  x: usize;
+  n: i32;
+  features: usize;
+  stride: usize;
+  columns: i32;
+  table: usize;
   rows: i32;
   chunkRows: i32;
 }

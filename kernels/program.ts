@@ -3,6 +3,7 @@ import { attention_f32 } from "./attention_f32";
 import { attention_int8 } from "./attention_int8";
 import {
   Activate,
+  AddFeatures,
   AddNorm,
   Attention,
   Command,
@@ -12,6 +13,7 @@ import {
   LAST_ROWS,
   LowRank,
   OPERATION_ACTIVATE,
+  OPERATION_ADD_FEATURES,
   OPERATION_ADD_NORM,
   OPERATION_ATTENTION_F32,
   OPERATION_ATTENTION_INT8,
@@ -25,6 +27,7 @@ import {
   Quantize,
 } from "./contract";
 import { embed_f32, embed_i4, embed_i8 } from "./embed";
+import { addFeaturesChunk } from "./features";
 import { gemm_f32 } from "./gemm_f32";
 import { gemm, quantize } from "./gemm_int8";
 import { padded } from "./layout";
@@ -95,6 +98,9 @@ function step(command: Command, chunk: i32, thread: i32): void {
     const it = changetype<Activate>(words), r0 = chunk * it.chunkRows, columns = padded(it.n);
     const rows = endOf(r0, it.chunkRows, chunk, it.chunks, it.rows) - r0;
     activateRow(it.x + (<usize> r0 * columns << 2), rows * columns, it.activation);
+  } else if (operation == OPERATION_ADD_FEATURES) {
+    const it = changetype<AddFeatures>(words), r0 = chunk * it.chunkRows;
+    addFeaturesChunk(it, r0, endOf(r0, it.chunkRows, chunk, it.chunks, it.rows));
   } else {
     const it = changetype<Embed>(words), r0 = chunk * it.chunkRows;
     const r1 = endOf(r0, it.chunkRows, chunk, it.chunks, it.rows);

@@ -48,6 +48,7 @@ export type ModelErrorCode =
   | "config/unsupported"
   | "model/config"
   | "model/dtype"
+  | "model/lexicon"
   | "model/mismatch"
   | "model/positions"
   | "model/scale"

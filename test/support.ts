@@ -104,10 +104,16 @@ export function randomWeights(config: ModelConfig, seed: number): EncoderWeights
     })),
     ...(config.head && { headDense: linear(config.head.size, h) }),
     classifier: linear(config.labels.length, classifierInputs(config)),
+    ...(config.features !== undefined && {
+      features: {
+        input: matrix(config.features, e, 0.3),
+        window: matrix(3 * config.features, config.labels.length, 0.3),
+      },
+    }),
   };
 }
 
-/** Sequences of random ids of the given lengths, packed. */
+/** Sequences of random ids of the given lengths, packed; a third of all features are not 0. */
 export function batchOf(
   config: ModelConfig,
   lengths: readonly number[],
@@ -119,7 +125,12 @@ export function batchOf(
     { length: offsets[lengths.length] },
     () => Math.floor(next() * config.vocabSize),
   );
-  return { ids, offsets };
+  if (config.features === undefined) return { ids, offsets };
+  const features = Float32Array.from(
+    { length: ids.length * config.features },
+    () => next() < 1 / 3 ? next() : 0,
+  );
+  return { ids, offsets, features };
 }
 
 /** Relative L2 distance of `got` from `want`. */

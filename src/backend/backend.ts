@@ -21,6 +21,8 @@ export interface PackedBatch {
   readonly ids: Int32Array;
   /** Where each sequence begins, and at last the number of tokens: `[sequences + 1]`, ascending. */
   readonly offsets: Int32Array;
+  /** Lexicon features `[tokens, features]`, for a model that takes them; special tokens have zeros. */
+  readonly features?: Float32Array;
 }
 
 /** Float32 rows, one per token, inside a backend. */
@@ -33,6 +35,14 @@ export interface Tensor {
 export interface Linear {
   readonly inputs: number;
   readonly outputs: number;
+}
+
+/** What features add to a tensor, inside a backend. */
+export interface FeatureTable {
+  /** Columns of the tensor. */
+  readonly width: number;
+  /** Whether those of the tokens beside a token count, too. */
+  readonly window: boolean;
 }
 
 /** A LayerNorm's parameters inside a backend. */
@@ -97,6 +107,8 @@ export interface Backend {
   /** Inside a head of two layers; undefined where it has one. */
   readonly headDense: Linear | undefined;
   readonly classifier: Linear;
+  /** What lexicon features add to embeddings and to emissions; undefined for a model without. */
+  readonly features: { readonly input: FeatureTable; readonly window: FeatureTable } | undefined;
   readonly workspace: Workspace;
   /** Most tokens of one batch. */
   readonly maxTokens: number;
@@ -111,6 +123,8 @@ export interface Backend {
   begin(batch: PackedBatch): void;
   /** out = LayerNorm(word[id] + position + type[0]). */
   embed(out: Tensor): void;
+  /** x += f W, f being the features of each token, or with those of the tokens before and behind it in its sequence. */
+  addFeatures(x: Tensor, table: FeatureTable): void;
   /** out = x W^T + b. */
   linear(x: Tensor, weights: Linear, out: Tensor): void;
   /** x = activation(x). */

@@ -9,7 +9,7 @@ import type { PackedBatch } from "./backend.ts";
 
 /** Throws an {@link InputError} (`input/batch`) unless the batch fits the model and the workspace. */
 export function checkBatch(batch: PackedBatch, config: ModelConfig, maxTokens: number): void {
-  const { ids, offsets } = batch;
+  const { ids, offsets, features } = batch;
   const fail = (message: string): never => {
     throw new InputError("input/batch", message);
   };
@@ -27,6 +27,13 @@ export function checkBatch(batch: PackedBatch, config: ModelConfig, maxTokens: n
           "the positions that the model knows.",
       );
     }
+  }
+  const expected = (config.features ?? 0) * ids.length;
+  if ((features?.length ?? 0) !== expected) {
+    fail(
+      `there are ${features?.length ?? "no"} features for ${ids.length} tokens; the model takes ` +
+        `${config.features ?? "none"} of each.`,
+    );
   }
   for (let i = 0; i < ids.length; i++) {
     if (ids[i] < 0 || ids[i] >= config.vocabSize) {

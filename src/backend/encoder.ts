@@ -3,7 +3,8 @@
  *
  * Post-norm transformer layers as in Devlin et al., arXiv 1810.04805, section 3: each sublayer's output is
  * added to the hidden state and normalized. Written once; what a linear layer or an attention *is* on a
- * given machine is the backend's business.
+ * given machine is the backend's business. Lexicon features, where a model has them, enter twice: at the embeddings, for
+ * the encoder to weigh against the text, and at the emissions, for what needs no weighing.
  *
  * @module
  */
@@ -19,9 +20,10 @@ export function encode(
   pause?: Pause,
 ): Promise<Float32Array> {
   const { embedded, hidden, qkv, context, update, inner, head, emissions } = backend.workspace;
-  const { embeddingProjection, headDense, config } = backend;
+  const { embeddingProjection, headDense, features, config } = backend;
   backend.begin(batch);
   backend.embed(embedded);
+  if (features) backend.addFeatures(embedded, features.input);
   if (embeddingProjection) backend.linear(embedded, embeddingProjection, hidden);
   for (const layer of backend.layers) {
     backend.linear(hidden, layer.qkv, qkv);
@@ -39,5 +41,6 @@ export function encode(
     backend.activate(head, config.head!.activation);
   }
   backend.linear(head, backend.classifier, emissions);
+  if (features) backend.addFeatures(emissions, features.window);
   return backend.read(emissions, pause);
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { ModelError, show } from "../errors.ts";
+import type { Lexicons } from "../model/lexicon.ts";
 import type { CrfWeights, I4Matrix, Matrix } from "../model/weights.ts";
 import { checkConfig, type ModelConfig } from "../model/config.ts";
 
@@ -94,6 +95,17 @@ export function checkLabels(config: ModelConfig): ModelConfig {
     seen.add(label);
   }
   return config;
+}
+
+/** Throws {@link ModelError} `model/lexicon` unless there are lexicons where, and only where, the encoder takes features. */
+export function checkFeatures(features: number | undefined, lexicons: Lexicons | undefined): void {
+  if ((features === undefined) === (lexicons === undefined)) return;
+  throw new ModelError(
+    "model/lexicon",
+    features === undefined
+      ? "The model has lexicons, but its encoder takes no features."
+      : `The encoder takes ${features} features of a token, but the model has no lexicons to find them with.`,
+  );
 }
 
 /** Throws {@link ModelError} `model/vocab` when a tokenizer gives ids that have no embedding. */

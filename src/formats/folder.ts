@@ -55,6 +55,9 @@ const BESIDE = {
   head: "head.safetensors",
 } as const;
 
+/** Lexicon features, which a checkpoint may have and a graph has not. */
+const FEATURES = "features.safetensors";
+
 type Beside = Partial<Record<keyof typeof BESIDE, Uint8Array>> & { config: Uint8Array };
 
 /** The files of these names, those that the folder has. */
@@ -88,11 +91,15 @@ async function readExport(folder: Folder, graph: string): Promise<FolderContent>
   return { kind: "export", files: { model, external, ...beside } };
 }
 
+async function readFeatures({ names, read }: Folder): Promise<{ features?: Uint8Array }> {
+  return names.includes(FEATURES) ? { features: await read(FEATURES) } : {};
+}
+
 /** Shards are all that look like one; which of them an index needs is for its reader to say. */
 async function readShards(folder: Folder): Promise<FolderContent> {
   const beside = await readBeside(folder, INDEX), index = await folder.read(INDEX);
   const model = await readListed(folder, folder.names.filter((name) => SHARD.test(name)));
-  return { kind: "checkpoint", files: { model, index, ...beside } };
+  return { kind: "checkpoint", files: { model, index, ...beside, ...await readFeatures(folder) } };
 }
 
 /**
@@ -118,7 +125,8 @@ export async function readFolder(
     if (readSafetensors(model).metadata.get("format") === PACKAGE_FORMAT) {
       return { kind: "package", bytes: model };
     }
-    return { kind: "checkpoint", files: { model, ...await readBeside(folder, CHECKPOINT) } };
+    const beside = { ...await readBeside(folder, CHECKPOINT), ...await readFeatures(folder) };
+    return { kind: "checkpoint", files: { model, ...beside } };
   }
   const packages = names.filter((name) => /\.(safetensors|ner)$/i.test(name) && !SHARD.test(name));
   if (packages.length === 1) return { kind: "package", bytes: await folder.read(packages[0]!) };

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { ModelError } from "../errors.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
 import { hfConfigOf, tokenizerConfigOf } from "./hf/write_config.ts";
@@ -35,12 +36,19 @@ export interface WriteExportOptions {
  * The files of an export by name. Quantized weights are expanded for `f32`, others quantized for `int8`.
  *
  * @throws {ModelError} `onnx/size` if the ONNX file would have 2 GB or more, `model/weights` for
- * weights that cannot be quantized
+ * weights that cannot be quantized, `model/lexicon` for a model with lexicon features
  */
 export function writeExport(
   bundle: ModelBundle,
   options: WriteExportOptions = {},
 ): Map<string, Uint8Array> {
+  if (bundle.weights.features) {
+    throw new ModelError(
+      "model/lexicon",
+      "The model has lexicon features, which no program that runs ONNX files would compute, so it is not written as " +
+        "one; pack it (convert) or write a checkpoint instead.",
+    );
+  }
   const { crf, tokenizer } = bundle, int8 = options.dtype === "int8";
   const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
   const files = new Map<string, Uint8Array>([

@@ -216,6 +216,18 @@ export const ADD_NORM = {
   chunkRows: "i32",
 } as const;
 
+/** x += features table, rows of n columns; a row of features has `columns` that count. */
+export const ADD_FEATURES = {
+  x: "usize",
+  n: "i32",
+  features: "usize",
+  stride: "usize",
+  columns: "i32",
+  table: "usize",
+  rows: "i32",
+  chunkRows: "i32",
+} as const;
+
 /**
  * context = softmax(scale Q K^T) V. A chunk is one head of one sequence; sequence i has the rows from offset i to the
  * next. A head has d columns; a row of qkv has the heads' queries, then their keys, then their values.
@@ -247,4 +259,5 @@ export const COMMANDS = {
   attention_f32: ATTENTION,
   attention_int8: ATTENTION,
   low_rank: LOW_RANK,
+  add_features: ADD_FEATURES,
 } as const;

@@ -93,7 +93,18 @@ function sizesOf(map: Adapted, { hiddenSize, feedForwardSize }: ModelConfig): [n
 }
 
 /** Throws {@link ModelError} `model/mismatch` unless the adapter's parts fit an encoder of this configuration. */
-export function checkAdapter({ parts, rank, classifier }: Adapter, config: ModelConfig): void {
+export function checkAdapter(
+  { parts, rank, classifier, labels }: Adapter,
+  config: ModelConfig,
+): void {
+  if (config.features !== undefined && labels.join("\n") !== config.labels.join("\n")) {
+    throw new ModelError(
+      "model/mismatch",
+      `the adapter's labels are ${labels.join(", ")}, and the model's lexicon features add to ${
+        config.labels.join(", ")
+      }: an adapter of such a model needs its labels.`,
+    );
+  }
   const fail = (what: string, got: readonly number[], expected: readonly number[]): never => {
     throw new ModelError(
       "model/mismatch",

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Lexicons } from "./lexicon.ts";
 import type { CrfWeights, EncoderWeights } from "./weights.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 
@@ -17,4 +18,6 @@ export interface ModelBundle {
   readonly crf: CrfWeights | undefined;
   /** Text to ids, with offsets. */
   readonly tokenizer: Tokenizer;
+  /** What the encoder's features are found with; absent in a model without features. */
+  readonly lexicons?: Lexicons | undefined;
 }

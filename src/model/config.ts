@@ -50,12 +50,17 @@ export interface ModelConfig {
   readonly layerNormEpsilon: number;
   /** Of a head of two layers, the inner one; absent where the classifier reads the hidden state. */
   readonly head?: HeadConfig | undefined;
+  /** Features of a token that lexicons give (lexicon.ts); absent in a model without lexicons. */
+  readonly features?: number;
   /** Label names by emission column, for instance `["O", "B-MED", "I-MED"]`. */
   readonly labels: readonly string[];
 }
 
 /** Largest K of an int8 product whose int32 sum cannot overflow: 2^31 / (255 * 127). */
 export const MAX_INNER_SIZE = 66_000;
+
+/** Most features of a token. */
+export const MAX_FEATURES = 4096;
 
 const SIZES = [
   ["hiddenSize", 1, MAX_INNER_SIZE],
@@ -139,6 +144,16 @@ export function checkConfig(config: ModelConfig): ModelConfig {
     throw new ModelError(
       "model/config",
       `layerNormEpsilon is ${show(epsilon)}; expected a number from 0 to 1.`,
+    );
+  }
+  const { features } = config;
+  if (
+    features !== undefined &&
+    !(Number.isInteger(features) && features >= 1 && features <= MAX_FEATURES)
+  ) {
+    throw new ModelError(
+      "model/config",
+      `features is ${show(features)}; expected an integer from 1 to ${MAX_FEATURES}, or nothing.`,
     );
   }
   if (config.labels.length === 0 || config.labels.length > 1024) {

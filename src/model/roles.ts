@@ -16,9 +16,11 @@
  * | `layers.N.feed_forward.norm.{…}`     | `[H]`          | LayerNorm after it               |
  * | `head.dense.{…}`                     | `[D, H]`       | inner layer of a head of two     |
  * | `classifier.{weight,bias}`           | `[L, H]`       | emissions; `[L, D]` behind that  |
+ * | `features.input.weight`              | `[F, E]`       | what lexicon features add to an embedding, where there are any |
+ * | `features.window.weight`             | `[3F, L]`      | what those of three tokens add to emissions |
  *
- * A linear map has `weight` (one row per output) and `bias` (one per row); a LayerNorm has `weight`
- * (gamma) and `bias` (beta). An int8 `weight` has `weight.scale` beside it, one per row. An int4 word embedding
+ * A linear map has `weight` (one row per output) and `bias` (one per row); a LayerNorm has `weight` (gamma) and `bias`
+ * (beta). The features' tables are always float32. An int8 `weight` has `weight.scale` beside it, one per row. An int4 word embedding
  * is U8 `[V, ceil(E / 2)]`, two columns a byte, with its scales beside it as well.
  *
  * @module
@@ -27,6 +29,7 @@ import { ModelError } from "../errors.ts";
 import { classifierInputs, hasProjection, type ModelConfig } from "./config.ts";
 import type {
   EncoderWeights,
+  F32Matrix,
   LayerWeights,
   LinearWeights,
   Matrix,
@@ -37,6 +40,8 @@ import type {
 export interface Visitor {
   /** A matrix `[rows, columns]`; `part` is undefined when the encoder is being put together. */
   matrix(name: string, rows: number, columns: number, part?: Matrix): Matrix;
+  /** A float32 matrix `[rows, columns]` that is never quantized. */
+  table(name: string, rows: number, columns: number, part?: F32Matrix): F32Matrix;
   /** A float32 vector `[size]`. */
   vector(name: string, size: number, part?: Float32Array): Float32Array;
 }
@@ -49,6 +54,8 @@ function checkRoles(config: ModelConfig, weights: EncoderWeights): void {
     ? "a token-type embedding"
     : config.head === undefined && weights.headDense !== undefined
     ? "a head of two layers"
+    : config.features === undefined && weights.features !== undefined
+    ? "lexicon features"
     : weights.layers.length > config.layers
     ? `${weights.layers.length} layers`
     : undefined;
@@ -80,13 +87,13 @@ export function visitEncoder(
     gamma: visitor.vector(`${name}.weight`, width, part?.gamma),
     beta: visitor.vector(`${name}.bias`, width, part?.beta),
   });
-  const table = (name: string, rows: number, part?: Matrix): Matrix =>
+  const embedding = (name: string, rows: number, part?: Matrix): Matrix =>
     visitor.matrix(`embeddings.${name}.weight`, rows, E, part);
 
   const types = config.typeVocabSize;
-  const wordEmbedding = table("word", config.vocabSize, weights?.wordEmbedding);
-  const positionEmbedding = table("position", config.maxPositions, weights?.positionEmbedding);
-  const typeEmbedding = types === 0 ? undefined : table("type", types, weights?.typeEmbedding);
+  const wordEmbedding = embedding("word", config.vocabSize, weights?.wordEmbedding);
+  const positionEmbedding = embedding("position", config.maxPositions, weights?.positionEmbedding);
+  const typeEmbedding = types === 0 ? undefined : embedding("type", types, weights?.typeEmbedding);
   const embeddingNorm = norm("embeddings.norm", weights?.embeddingNorm, E);
   const embeddingProjection = hasProjection(config)
     ? linear("embeddings.projection", H, E, weights?.embeddingProjection)
@@ -105,8 +112,13 @@ export function visitEncoder(
     });
   }
   const headDense = config.head && linear("head.dense", config.head.size, H, weights?.headDense);
-  const inputs = classifierInputs(config);
-  const classifier = linear("classifier", config.labels.length, inputs, weights?.classifier);
+  const inputs = classifierInputs(config), labels = config.labels.length;
+  const classifier = linear("classifier", labels, inputs, weights?.classifier);
+  const count = config.features, given = weights?.features;
+  const features = count === undefined ? undefined : {
+    input: visitor.table("features.input.weight", count, E, given?.input),
+    window: visitor.table("features.window.weight", 3 * count, labels, given?.window),
+  };
   return {
     config,
     wordEmbedding,
@@ -117,5 +129,6 @@ export function visitEncoder(
     layers,
     ...(headDense && { headDense }),
     classifier,
+    ...(features && { features }),
   };
 }

@@ -90,6 +90,14 @@ export interface LayerWeights {
   readonly feedForwardNorm: NormWeights;
 }
 
+/** What lexicon features add: rows of tables, as many as there are features, each times its feature. */
+export interface FeatureWeights {
+  /** `[features, embeddingSize]`: to a token's embedding, behind its LayerNorm. */
+  readonly input: F32Matrix;
+  /** `[3 * features, labels]`: to a token's emissions, of the token before, of itself and of the token behind. */
+  readonly window: F32Matrix;
+}
+
 /** A whole encoder with its token-classification head. */
 export interface EncoderWeights {
   /** All sizes, and the label names. */
@@ -115,6 +123,8 @@ export interface EncoderWeights {
    * activations of 8 bits, weights of any kind.
    */
   readonly lanes?: LaneBudget;
+  /** Absent in a model without lexicons. */
+  readonly features?: FeatureWeights | undefined;
 }
 
 /**

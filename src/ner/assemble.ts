@@ -13,8 +13,11 @@ import { WasmBackend, type WasmLimits } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { parseTags } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
+import { checkFeatures } from "../formats/check.ts";
 import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
+import { FeatureFinder } from "../lexicon/features.ts";
+import { checkLexicons } from "../model/lexicon.ts";
 import { linearsOf } from "../model/linears.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
@@ -86,7 +89,7 @@ export async function assemble(
   options: NerOptions & KernelOptions,
   parts?: AsyncIterable<MatrixPart>,
 ): Promise<Parts> {
-  const { tokenizer, crf } = bundle, { config } = bundle.weights;
+  const { tokenizer, crf, lexicons } = bundle, { config } = bundle.weights;
   const kind = options.backend ?? "int8";
   const maxTokens = options.maxTokens ?? Math.min(2048, Math.max(512, config.maxPositions));
   if (config.maxPositions < 3) {
@@ -102,6 +105,8 @@ export async function assemble(
         `${config.vocabSize} rows: tokenizer and weights are of different models.`,
     );
   }
+  checkFeatures(config.features, lexicons);
+  if (lexicons) checkLexicons(lexicons, config.features!);
   const { threading, maxMemoryBytes, constrained = true } = options;
   const lanes = kind === "int8" && bundle.weights.lanes !== undefined;
   const chosen = await chooseKernels(options.kernels, { lanes });
@@ -118,6 +123,7 @@ export async function assemble(
     crf: layer,
     hasCrf: crf !== undefined,
     tokenizer,
+    finder: lexicons && new FeatureFinder(lexicons),
     encoderQueue: new Queue(),
     decoderQueue: new Queue(),
     kernels: chosen,

@@ -18,6 +18,7 @@ import type { Backend, Pause } from "../backend/backend.ts";
 import type { Crf } from "../crf/crf.ts";
 import type { Tag } from "../crf/scheme.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
+import type { FeatureFinder } from "../lexicon/features.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import { type Job, type Passes, type Piece, runWindows, windowSize } from "./passes.ts";
 import { inTurns, type Queue } from "./turns.ts";
@@ -39,6 +40,8 @@ export interface DocumentParts {
   readonly crf: Crf;
   readonly tags: readonly Tag[];
   readonly tokenizer: Tokenizer;
+  /** Of a model with lexicons. */
+  readonly finder: FeatureFinder | undefined;
   readonly passes: Passes;
   /** The CRF's. */
   readonly decoder: Queue;
@@ -52,6 +55,8 @@ interface Tokens {
   ids: number[];
   starts: number[];
   ends: number[];
+  /** Lexicon features of each. */
+  features: Float32Array;
   /** Emissions of the first of them, those that are known. */
   emissions: Float32Array;
 }
@@ -64,6 +69,7 @@ export class DocumentReader {
     ids: [],
     starts: [],
     ends: [],
+    features: new Float32Array(0),
     emissions: new Float32Array(0),
   };
   /** Text that is needed: of the tokens, and what is not tokenized yet. */
@@ -71,6 +77,9 @@ export class DocumentReader {
   #textStart = 0;
   /** Where tokenized text ends. */
   #read = 0;
+  /** Where the lexicons have looked at all words before, and where each list's next term may begin. */
+  #looked = 0;
+  readonly #free = new Map<number, number>();
   /** First token of the next window, and of those whose emissions it keeps. */
   #window = 0;
   #keep = 0;
@@ -105,7 +114,10 @@ export class DocumentReader {
     const rest = this.#text.slice(this.#read - this.#textStart);
     if (!ended && rest.length < PART_UNITS) return;
     const end = ended ? rest.length : this.#cut(rest);
-    if (end === 0) return;
+    if (end === 0) {
+      if (ended) this.#look(true);
+      return;
+    }
     const { ids, starts, ends } = tokenizer.encode(rest.slice(0, end));
     for (let i = 0; i < ids.length; i++) {
       tokens.ids.push(ids[i]);
@@ -113,6 +125,26 @@ export class DocumentReader {
       tokens.ends.push(ends[i] + this.#read);
     }
     this.#read += end;
+    this.#look(ended);
+  }
+
+  /** What lexicons say of the tokens before {@link #looked}, which a term that is still to come cannot change. */
+  #look(ended: boolean): void {
+    const { finder } = this.#parts, tokens = this.#tokens, base = this.#looked;
+    if (finder === undefined) return;
+    const text = this.#text.slice(base - this.#textStart, this.#read - this.#textStart);
+    const free = new Map([...this.#free].map(([list, place]) => [list, place - base]));
+    const { matches, until } = finder.part(text, free, ended);
+    const features = new Float32Array(tokens.ids.length * finder.count);
+    features.set(tokens.features);
+    finder.write(
+      features,
+      tokens,
+      matches.map((match) => ({ ...match, start: match.start + base, end: match.end + base })),
+    );
+    tokens.features = features;
+    for (const [list, place] of free) this.#free.set(list, place + base);
+    this.#looked = base + until;
   }
 
   /** Where to cut; 0: not yet. */
@@ -141,14 +173,24 @@ export class DocumentReader {
     }
   }
 
+  /** Tokens whose features are settled. */
+  #settled(): number {
+    const { starts } = this.#tokens;
+    if (this.#parts.finder === undefined || this.#looked === this.#read) return starts.length;
+    const next = starts.findIndex((start) => start >= this.#looked);
+    return next < 0 ? starts.length : next;
+  }
+
   /** Windows as `windowsOf` places them in the whole, as far as they do not depend on where it ends. */
   async #encode(ended: boolean): Promise<void> {
     const { backend, tokenizer, passes } = this.#parts, tokens = this.#tokens;
     const size = windowSize(backend), step = stepOf(size), labels = backend.config.labels.length;
-    const { first } = tokens, end = first + tokens.ids.length;
+    const { first } = tokens, end = first + this.#settled();
     const emissions = new Float32Array(tokens.ids.length * labels);
     emissions.set(tokens.emissions);
-    const job: Job = { ids: Int32Array.from(tokens.ids), emissions }, windows: Piece[] = [];
+    const { features } = tokens,
+      job: Job = { ids: Int32Array.from(tokens.ids), features, emissions },
+      windows: Piece[] = [];
     const add = (start: number, keepEnd: number): void => {
       const window = { start, end: Math.min(start + size, end), keepStart: this.#keep, keepEnd };
       windows.push({
@@ -210,7 +252,9 @@ export class DocumentReader {
     tokens.first += count;
     for (const list of [tokens.ids, tokens.starts, tokens.ends]) list.splice(0, count);
     tokens.emissions = tokens.emissions.slice(count * labels);
-    const start = tokens.starts[0] ?? this.#read;
+    tokens.features = tokens.features.slice(count * (this.#parts.finder?.count ?? 0));
+    const place = tokens.starts[0] ?? this.#read;
+    const start = this.#parts.finder ? Math.min(place, this.#looked) : place;
     this.#text = this.#text.slice(start - this.#textStart);
     this.#textStart = start;
   }

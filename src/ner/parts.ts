@@ -6,6 +6,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Crf } from "../crf/crf.ts";
 import type { Tag } from "../crf/scheme.ts";
+import type { FeatureFinder } from "../lexicon/features.ts";
 import type { ChosenKernels } from "../kernels/module.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 import type { Queue } from "./turns.ts";
@@ -56,6 +57,8 @@ export interface Parts {
   /** Whether the model brought the CRF's parameters. */
   readonly hasCrf: boolean;
   readonly tokenizer: Tokenizer;
+  /** Of a model with lexicons. */
+  readonly finder: FeatureFinder | undefined;
   /** The encoder and the CRF each do one thing at a time, for all who share them. */
   readonly encoderQueue: Queue;
   readonly decoderQueue: Queue;

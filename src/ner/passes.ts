@@ -16,6 +16,8 @@ import { type Window, windowsOf } from "./windows.ts";
 /** Tokens on their way through the encoder. */
 export interface Job {
   readonly ids: Int32Array;
+  /** Float32 `[tokens, features]`, of a model that takes them. */
+  readonly features: Float32Array | undefined;
   /** Float32 `[tokens, labels]`, filled window by window. */
   readonly emissions: Float32Array;
 }
@@ -24,6 +26,12 @@ export interface Job {
 export interface Piece {
   readonly job: Job;
   readonly window: Window;
+}
+
+/** A text's tokens, and what lexicons say of them. */
+export interface EncodedText extends Pick<Encoding, "ids"> {
+  /** Float32 `[tokens, features]`; for a model that takes them. */
+  readonly features?: Float32Array | undefined;
 }
 
 /** The special tokens around each window, and where they come from. */
@@ -54,13 +62,14 @@ export function windowSize({ config, maxTokens }: Backend): number {
 /** Emissions of each text, float32 `[tokens, labels]`, special tokens left out. */
 export async function emissionsOf(
   backend: Backend,
-  encodings: readonly Pick<Encoding, "ids">[],
+  encodings: readonly EncodedText[],
   specials: Specials,
   passes: Passes,
 ): Promise<Float32Array[]> {
   const labels = backend.config.labels.length, size = windowSize(backend);
-  const jobs = encodings.map(({ ids }): Job => ({
+  const jobs = encodings.map(({ ids, features }): Job => ({
     ids,
+    features,
     emissions: new Float32Array(ids.length * labels),
   }));
   await runWindows(
@@ -111,15 +120,18 @@ async function encodePieces(
 ): Promise<void> {
   const labels = backend.config.labels.length;
   const ids = new Int32Array(tokens), offsets = new Int32Array(pieces.length + 1);
+  const width = backend.config.features ?? 0, features = new Float32Array(tokens * width);
   let at = 0;
   pieces.forEach(({ job, window }, i) => {
     ids[at++] = cls;
+    const own = job.features?.subarray(window.start * width, window.end * width);
+    if (own) features.set(own, at * width);
     ids.set(job.ids.subarray(window.start, window.end), at);
     at += window.end - window.start;
     ids[at++] = sep;
     offsets[i + 1] = at;
   });
-  const rows = await encode(backend, { ids, offsets }, pause);
+  const rows = await encode(backend, { ids, offsets, ...(width > 0 && { features }) }, pause);
   pieces.forEach(({ job, window }, i) => {
     const { start, keepStart, keepEnd } = window, first = offsets[i] + 1 + keepStart - start;
     job.emissions.set(

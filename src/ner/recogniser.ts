@@ -17,7 +17,7 @@ import { type DocumentParts, DocumentReader } from "./document.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import type { CallOptions, StreamOptions } from "./options.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
-import { emissionsOf } from "./passes.ts";
+import { emissionsOf, type EncodedText } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
 import { eventLoop, inTurns } from "./turns.ts";
 
@@ -120,6 +120,7 @@ export class Recogniser {
       crf,
       tokenizer,
       tags: this.#tags,
+      finder: this.#parts.finder,
       decoder: this.#parts.decoderQueue,
       pause,
       passes: { pause, queue: this.#parts.encoderQueue, check, passed: () => {} },
@@ -247,15 +248,20 @@ export class Recogniser {
     const { onProgress } = checkCall(options, method);
     const { backend, tokenizer } = this.#parts, pause = pauseOf(options);
     // Array.from sees the holes of a sparse array, which map() passes over; and the caller may go on with its own.
-    const own = Array.from(texts) as string[], encodings: Encoding[] = [];
+    const own = Array.from(texts) as string[], encoded: EncodedText[] = [];
+    const encodings: Encoding[] = [];
+    // What the lexicons say is settled when a call begins.
+    const { finder } = this.#parts;
     for (const text of own) {
       await pause();
       checkText(text, method);
-      encodings.push(await inTurns(tokenizer.encoding(text), pause));
+      const encoding = await inTurns(tokenizer.encoding(text), pause);
+      encodings.push(encoding);
+      encoded.push({ ids: encoding.ids, features: finder?.features(text, encoding) });
     }
     const total = encodings.reduce((sum, { ids }) => sum + ids.length, 0);
     let done = 0;
-    const emissions = await emissionsOf(backend, encodings, tokenizer, {
+    const emissions = await emissionsOf(backend, encoded, tokenizer, {
       pause,
       queue: this.#parts.encoderQueue,
       check: () => this.#checkOpen(method),

@@ -150,6 +150,12 @@ export function quantizeEncoder(
       bytesAfter += report.bytesAfter;
       return after;
     },
+    table(name, _rows, _columns, part) {
+      const table = part ?? missing(name);
+      bytesBefore += table.data.byteLength;
+      bytesAfter += table.data.byteLength;
+      return table;
+    },
     vector(name, _size, part) {
       const vector = part ?? missing(name);
       bytesBefore += vector.byteLength;
@@ -171,6 +177,7 @@ export function quantizeEncoder(
 export function dequantizeEncoder(weights: EncoderWeights): EncoderWeights {
   return visitEncoder(weights.config, {
     matrix: (_name, _rows, _columns, part) => dequantizeMatrix(part!),
+    table: (_name, _rows, _columns, part) => part!,
     vector: (_name, _size, part) => part!,
   }, weights);
 }

@@ -41,6 +41,7 @@ const shape = fc.record({
   labels: fc.integer({ min: 1, max: 20 }),
   typeVocabSize: fc.constantFrom(0, 2),
   activation: fc.constantFrom(...ACTIVATION_NAMES),
+  features: fc.constantFrom(0, 1, 25),
   head: fc.option(
     fc.record({
       size: fc.integer({ min: 1, max: 90 }),
@@ -48,9 +49,12 @@ const shape = fc.record({
     }),
     { nil: undefined },
   ),
-}).filter(({ headSize, heads }) => headSize * heads > 1).map(({ headSize, labels, ...rest }) =>
+}).filter(({ headSize, heads }) => headSize * heads > 1).map((
+  { headSize, labels, features, ...rest },
+) =>
   configOf({
     ...rest,
+    ...(features > 0 && { features }),
     hiddenSize: headSize * rest.heads,
     labels: Array.from({ length: labels }, (_, i) => `L${i}`),
   })
@@ -163,7 +167,13 @@ test("int8 gives the same bits on every engine, near the reference of its own we
   );
 });
 
-const config = configOf({ hiddenSize: 48, heads: 4, feedForwardSize: 80, maxPositions: 64 });
+const config = configOf({
+  hiddenSize: 48,
+  heads: 4,
+  feedForwardSize: 80,
+  maxPositions: 64,
+  features: 7,
+});
 const float = randomWeights(config, 7);
 const int8 = quantizeEncoder(float).weights;
 
@@ -175,8 +185,10 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
       async (backend) => {
         const together = await encode(backend, batch), labels = config.labels.length;
         for (let s = 0; s < sizes.length; s++) {
-          const ids = batch.ids.slice(batch.offsets[s], batch.offsets[s + 1]);
-          const alone = await encode(backend, { ids, offsets: Int32Array.of(0, ids.length) });
+          const [from, to] = [batch.offsets[s], batch.offsets[s + 1]];
+          const ids = batch.ids.slice(from, to), offsets = Int32Array.of(0, ids.length);
+          const features = batch.features!.slice(7 * from, 7 * to);
+          const alone = await encode(backend, { ids, offsets, features });
           const part = together.slice(batch.offsets[s] * labels, batch.offsets[s + 1] * labels);
           assert.equal(bits(alone), bits(part), `sequence ${s}`);
         }
@@ -204,7 +216,11 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
     for (const { weight } of zero.layers.flatMap((l) => [l.qkv, l.up, l.down, l.attentionOutput])) {
       weight.data.fill(0);
     }
-    const batch = { ids: new Int32Array(20).fill(3), offsets: Int32Array.of(0, 20) };
+    const batch = {
+      ids: new Int32Array(20).fill(3),
+      offsets: Int32Array.of(0, 20),
+      features: new Float32Array(140),
+    };
     const got = await emissions(
       await WasmBackend.create(baseline, zero, { precision: name, maxTokens: 64 }),
       batch,
@@ -218,12 +234,19 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
       await WasmBackend.create(baseline, weights, { precision: name, maxTokens: 64 }),
       async (backend) => {
         const good = batchOf(config, [9], 1), before = await encode(backend, good);
+        const features = new Float32Array(7);
         const bad = [
+          { ids: good.ids, offsets: good.offsets }, // no features
+          { ...good, features: good.features!.slice(1) },
           batchOf(config, [60, 5], 1), // more tokens than the workspace
           { ids: Int32Array.of(1, 2), offsets: Int32Array.of(0, 0, 2) }, // an empty sequence
-          { ids: Int32Array.of(1, config.vocabSize), offsets: Int32Array.of(0, 2) },
-          { ids: Int32Array.of(-1), offsets: Int32Array.of(0, 1) },
-          { ids: Int32Array.of(1), offsets: Int32Array.of(0, 2) },
+          {
+            ids: Int32Array.of(1, config.vocabSize),
+            offsets: Int32Array.of(0, 2),
+            features: new Float32Array(14),
+          },
+          { ids: Int32Array.of(-1), offsets: Int32Array.of(0, 1), features },
+          { ids: Int32Array.of(1), offsets: Int32Array.of(0, 2), features },
           { ids: new Int32Array(0), offsets: new Int32Array(0) },
         ];
         for (const batch of bad) {
@@ -239,6 +262,21 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
     );
   });
 }
+
+test("features of a model that takes none are refused, and 0 everywhere is as if there were none", async () => {
+  const { features: _, ...plainConfig } = config, { features: __, ...rest } = float;
+  const plain = { ...rest, config: plainConfig }, batch = batchOf(plainConfig, [9, 4], 1);
+  const create = (weights: EncoderWeights) =>
+    WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: 64 });
+  const features = new Float32Array(7 * 13), want = await emissions(await create(plain), batch);
+  assert.equal(bits(await emissions(await create(float), { ...batch, features })), bits(want));
+  try {
+    await emissions(await create(plain), { ...batch, features });
+    assert.unreachable("features were accepted");
+  } catch (error) {
+    assert.match((error as Error).message, /there are 91 features for 13 tokens; .* takes none/);
+  }
+});
 
 test("weights that overflow give NaN emissions, not a trap, and leave nothing behind", async () => {
   const broken = structuredClone(float) as EncoderWeights;

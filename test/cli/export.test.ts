@@ -70,6 +70,10 @@ function tensorsOf(weights: EncoderWeights): Map<string, Uint32Array> {
       tensors.set(name, bits(dequantizeMatrix(part!).data));
       return part!;
     },
+    table(name, _rows, _columns, part) {
+      tensors.set(name, bits(part!.data));
+      return part!;
+    },
     vector(name, _size, part) {
       tensors.set(name, bits(part!));
       return part!;

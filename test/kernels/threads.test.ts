@@ -37,6 +37,7 @@ const sharedPairs = await chooseKernels(
 const alone = await chooseKernels([await shipped("baseline")]);
 
 const config = configOf({
+  features: 9,
   hiddenSize: 96,
   heads: 3,
   layers: 3,

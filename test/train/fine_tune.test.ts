@@ -240,6 +240,7 @@ test("a packed model is a start: what its integers stand for", async () => {
   const { weights } = startModel(packed, { labels: LABELS, crf: true, seed: 1 });
   visitEncoder(weights.config, {
     matrix: (_name, _rows, _columns, part) => (assert.is(part!.type, "f32"), part!),
+    table: (_name, _rows, _columns, part) => part!,
     vector: (_name, _size, part) => part!,
   }, weights);
   await run(input({ epochs: 1 }, { model: packed }));

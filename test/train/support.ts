@@ -105,7 +105,7 @@ export function modelOf(
   });
   const { hiddenSize: h, embeddingSize: e, vocabSize, labels: { length: l } } = config;
   return {
-    weights: visitEncoder(config, { matrix, vector }),
+    weights: visitEncoder(config, { matrix, table: matrix, vector }),
     crf: {
       start: get("crf.start", l),
       end: get("crf.end", l),

@@ -36,6 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/errors.ts": { imports: NONE, packages: NONE },
   "src/tokenizer/": { imports: ["src/errors.ts"], packages: NONE },
   "src/model/": { imports: ["src/errors.ts"], types: ["src/tokenizer/"], packages: NONE },
+  "src/lexicon/": { imports: ["src/errors.ts", "src/model/", "src/tokenizer/"], packages: NONE },
   "src/kernels/": { imports: ["src/errors.ts"], packages: NONE },
   "src/crf/": { imports: ["src/errors.ts", "src/model/", "src/kernels/"], packages: NONE },
   "src/quantize/": { imports: ["src/errors.ts", "src/model/"], packages: NONE },
@@ -62,6 +63,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: [
       "src/errors.ts",
       "src/model/",
+      "src/lexicon/",
       "src/kernels/",
       "src/crf/",
       "src/quantize/",
@@ -80,6 +82,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/errors.ts",
       "src/tokenizer/",
       "src/model/",
+      "src/lexicon/",
       "src/kernels/",
       "src/crf/",
       "src/quantize/",

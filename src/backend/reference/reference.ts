@@ -37,6 +37,12 @@ interface RefNorm extends NormWeights {
   readonly width: number;
 }
 
+interface RefTable {
+  readonly width: number;
+  readonly window: boolean;
+  readonly data: Float32Array;
+}
+
 function linearOf({ weight, bias }: LinearWeights): RefLinear {
   return {
     inputs: weight.columns,
@@ -81,6 +87,7 @@ export class ReferenceBackend implements Backend {
   readonly layers: readonly LayerHandles[];
   readonly headDense: RefLinear | undefined;
   readonly classifier: RefLinear;
+  readonly features: { readonly input: RefTable; readonly window: RefTable } | undefined;
   readonly workspace: Workspace;
   readonly maxTokens: number;
   readonly memoryBytes: number;
@@ -100,6 +107,10 @@ export class ReferenceBackend implements Backend {
     this.layers = weights.layers.map(layerOf);
     this.headDense = weights.headDense && linearOf(weights.headDense);
     this.classifier = linearOf(weights.classifier);
+    this.features = weights.features && {
+      input: { width: config.embeddingSize, window: false, data: weights.features.input.data },
+      window: { width: config.labels.length, window: true, data: weights.features.window.data },
+    };
     this.#embedding = {
       word: dequantizeMatrix(weights.wordEmbedding).data,
       position: dequantizeMatrix(weights.positionEmbedding).data,
@@ -142,6 +153,25 @@ export class ReferenceBackend implements Backend {
         const row = out.data.subarray(t * n, (t + 1) * n), p = t - offsets[s - 1];
         for (let i = 0; i < n; i++) row[i] = word[ids[t] * n + i] + position[p * n + i] + type[i];
         normalize(row, norm, this.config.layerNormEpsilon);
+      }
+    }
+  }
+
+  addFeatures(x: RefTensor, { width, window, data }: RefTable): void {
+    const { ids, offsets, features } = this.#batch, count = this.config.features!;
+    for (let s = 1; s < offsets.length; s++) {
+      for (let t = offsets[s - 1]; t < offsets[s]; t++) {
+        const near = window ? [t - 1, t, t + 1] : [t];
+        for (let c = 0; c < width; c++) {
+          let sum = x.data[t * width + c];
+          near.forEach((u, part) => {
+            if (u < offsets[s - 1] || u >= Math.min(offsets[s], ids.length)) return;
+            for (let j = 0; j < count; j++) {
+              sum += features![u * count + j] * data[(part * count + j) * width + c];
+            }
+          });
+          x.data[t * width + c] = sum;
+        }
       }
     }
   }

@@ -80,6 +80,16 @@ export interface WasmLowRank {
   readonly lowBytes: number;
 }
 
+/** What features add, in linear memory: a padded row for each feature. */
+export interface WasmTable {
+  readonly width: number;
+  readonly window: boolean;
+  readonly address: number;
+  /** Features that it has rows for, and the first of them in a row of three tokens' features. */
+  readonly columns: number;
+  readonly first: number;
+}
+
 /** LayerNorm parameters in linear memory, padded with zeros. */
 export interface WasmNorm {
   readonly width: number;
@@ -134,6 +144,23 @@ export function placeLinear(
     columns: arena.take(int8 ? panels * PANEL_PARAMS : n * 4),
     rowPlaces: rows?.places,
     columnPlaces: columns?.places,
+  };
+}
+
+/** Places what features add to rows of this width, of three tokens or of the one in the middle. */
+export function placeTable(
+  arena: Arena,
+  features: number,
+  width: number,
+  window: boolean,
+): WasmTable {
+  const columns = window ? 3 * features : features;
+  return {
+    width,
+    window,
+    address: arena.take(columns * padded(width) * 4),
+    columns,
+    first: window ? 0 : features,
   };
 }
 

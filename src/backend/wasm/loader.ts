@@ -88,11 +88,16 @@ export class WasmLoader {
 
   /** To be called once every matrix has been taken; the backend can run after it. */
   finish(): void {
-    const { positionEmbedding, typeEmbedding, embeddingNorm } = this.#weights, plan = this.#plan;
+    const { positionEmbedding, typeEmbedding, embeddingNorm, features } = this.#weights;
+    const plan = this.#plan;
     const table = (matrix: Matrix): Matrix => this.#tables.get(matrix) ?? matrix;
     const types = typeEmbedding && table(typeEmbedding);
     uploadTable(this.#views, plan.positions, table(positionEmbedding), 0, types);
     uploadNorm(this.#views, plan.embeddingNorm, embeddingNorm);
+    if (plan.features) {
+      uploadTable(this.#views, plan.features.input.address, features!.input, 0);
+      uploadTable(this.#views, plan.features.window.address, features!.window, 0);
+    }
     for (const [source, target] of this.#layers) {
       uploadNorm(this.#views, target.attentionNorm, source.attentionNorm);
       uploadNorm(this.#views, target.feedForwardNorm, source.feedForwardNorm);

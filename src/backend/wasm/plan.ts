@@ -14,10 +14,12 @@ import {
   paddedHead,
   placeLinear,
   placeNorm,
+  placeTable,
   placeTensor,
   type Precision,
   type WasmLinear,
   type WasmNorm,
+  type WasmTable,
   type WasmTensor,
 } from "./layout.ts";
 import {
@@ -46,6 +48,14 @@ export type WasmWorkspace = { readonly [K in keyof Workspace]: WasmTensor };
 /** Places of layers by their weights; for loading only, so that the weights can be let go. */
 export type PlacedLayers = ReadonlyMap<LayerWeights, WasmLayer>;
 
+/** Places of what has to do with lexicon features. */
+export interface PlacedFeatures {
+  readonly input: WasmTable;
+  readonly window: WasmTable;
+  /** Float32 rows, those of the token before, of the token and of the token behind. */
+  readonly rows: WasmTensor;
+}
+
 /** Addresses of everything else. */
 export interface Plan {
   readonly precision: Precision;
@@ -55,6 +65,8 @@ export interface Plan {
   readonly arena: Arena;
   readonly headDense: WasmLinear | undefined;
   readonly classifier: WasmLinear;
+  /** Of a model with lexicon features: their tables, and rows of the features of three tokens. */
+  readonly features: PlacedFeatures | undefined;
   readonly workspace: WasmWorkspace;
   readonly wordType: Matrix["type"];
   readonly words: number;
@@ -123,8 +135,9 @@ export function placeEncoder(
     placeLinear(arena, precision, { outputs: h, inputs: e });
   const headDense = weights.headDense && placeLinear(arena, precision, { outputs: d, inputs: h });
   const hidden = placeTensor(arena, maxTokens, h);
-  const longest = Math.min(maxTokens, config.maxPositions);
-  // A layer takes 12 commands at most, and 6 for an adapter, embeddings and head fewer; what is cut into several takes more.
+  const count = config.features, longest = Math.min(maxTokens, config.maxPositions);
+  // A layer takes 12 commands at most, and 6 for an adapter, embeddings, head and features fewer; what is cut into several
+  // takes more.
   const layerWork = maxTokens * (h * 4 * wide + 2 * h * f + 4 * longest * wide);
   const otherWork = maxTokens * (h * (e + d) + classifierInputs(config) * labels);
   const commands = 18 * config.layers + 12 +
@@ -142,6 +155,11 @@ export function placeEncoder(
       outputs: labels,
       inputs: classifierInputs(config),
     }),
+    features: count === undefined ? undefined : {
+      input: placeTable(arena, count, e, false),
+      window: placeTable(arena, count, labels, true),
+      rows: placeTensor(arena, maxTokens, 3 * count),
+    },
     embeddingNorm: placeNorm(arena, e),
     wordType: words,
     words: arena.take(config.vocabSize * tableRowBytes(words, e)),

@@ -51,6 +51,7 @@ import {
   type WasmLinear,
   type WasmLowRank,
   type WasmNorm,
+  type WasmTable,
   type WasmTensor,
 } from "./layout.ts";
 import { WasmLoader } from "./loader.ts";
@@ -91,6 +92,7 @@ export class WasmBackend implements Backend {
   readonly layers: readonly WasmLayer[];
   readonly headDense: WasmLinear | undefined;
   readonly classifier: WasmLinear;
+  readonly features: Plan["features"];
   readonly workspace: WasmWorkspace;
   readonly maxTokens: number;
   readonly adapterBytes: number | undefined;
@@ -116,6 +118,7 @@ export class WasmBackend implements Backend {
     this.layers = adapter?.layers ?? encoder.layers;
     this.headDense = plan.headDense;
     this.classifier = adapter?.classifier ?? plan.classifier;
+    this.features = plan.features;
     this.workspace = adapter ? { ...workspace, emissions: adapter.emissions } : workspace;
     this.maxTokens = maxTokens;
     this.adapterBytes = adapter?.image.bytes.length;
@@ -202,11 +205,28 @@ export class WasmBackend implements Backend {
     for (let s = 1; s < offsets.length; s++) {
       for (let t = offsets[s - 1]; t < offsets[s]; t++) i32[positions + t] = t - offsets[s - 1];
     }
+    this.#placeFeatures(batch);
     this.#sequences = offsets.length - 1;
     this.#tokens = ids.length;
     this.#pending = undefined;
     program.clear();
     this.#cutFor = this.#machine.forRun(this.#tokens * this.#workPerToken);
+  }
+
+  /** Rows of features, those of the tokens beside it around a token's own; outside of its sequence there are none. */
+  #placeFeatures({ ids, offsets, features }: PackedBatch): void {
+    if (!this.#plan.features) return;
+    const { f32 } = this.#open.views, { address, stride, width } = this.#plan.features.rows;
+    const count = width / 3, row = stride >> 2, first = address >> 2;
+    f32.fill(0, first, first + ids.length * row);
+    for (let s = 1; s < offsets.length; s++) {
+      for (let t = offsets[s - 1]; t < offsets[s]; t++) {
+        const own = features!.subarray(t * count, (t + 1) * count), at = first + t * row;
+        if (t > offsets[s - 1]) f32.set(own, at - row + 2 * count);
+        f32.set(own, at + count);
+        if (t + 1 < offsets[s]) f32.set(own, at + row);
+      }
+    }
   }
 
   #rows(block: number): RowCut {
@@ -232,6 +252,22 @@ export class WasmBackend implements Backend {
       rows: this.#tokens,
       chunkRows,
     }, work);
+  }
+
+  addFeatures(x: WasmTensor, { columns, first, address: table }: WasmTable): void {
+    this.#settle(x);
+    const { address, stride } = this.#plan.features!.rows;
+    const { rows: chunkRows, chunks } = this.#rows(1);
+    this.#program.add("add_features", chunks, {
+      x: x.address,
+      n: x.width,
+      features: address + 4 * first,
+      stride,
+      columns,
+      table,
+      rows: this.#tokens,
+      chunkRows,
+    });
   }
 
   linear(x: WasmTensor, linear: WasmLinear, out: WasmTensor): void {

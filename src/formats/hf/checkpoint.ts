@@ -33,6 +33,7 @@ import {
   type ParameterNames,
 } from "./parameter_names.ts";
 import { crfFromSafetensors, crfInside } from "./crf.ts";
+import { withFeatures } from "./features.ts";
 import { findHead, type Head, headFromTensors } from "./head.ts";
 import { type HfConfig, readHfConfig } from "./config.ts";
 import { Parameters, readTensors, type Tensors } from "./parameters.ts";
@@ -49,6 +50,8 @@ export interface CheckpointFiles extends TokenizerFiles {
   readonly config: Uint8Array | string;
   /** A CRF beside the checkpoint: `crf.safetensors`. It wins over one inside. */
   readonly crf?: Uint8Array;
+  /** Lexicon features beside the checkpoint: `features.safetensors`. */
+  readonly features?: Uint8Array;
   /** A classifier beside a checkpoint that has none: safetensors with `classifier.weight` and `.bias`. */
   readonly head?: Uint8Array;
 }
@@ -282,7 +285,9 @@ export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
  * `model/mismatch` for a contradiction, `model/weights` for a number that is not finite; {@link InputError} for
  * a missing file; and what {@link readHfConfig} throws.
  */
-export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weights" | "crf"> {
+export function readCheckpoint(
+  files: CheckpointParts,
+): Pick<ModelBundle, "weights" | "crf" | "lexicons"> {
   const config = readHfConfig(textOf(files.config, "config.json"));
   const labels = config.labels.length;
   const head = files.head && headFromTensors(files.head, config);
@@ -296,7 +301,7 @@ export function readCheckpoint(files: CheckpointParts): Pick<ModelBundle, "weigh
   const tensors = readTensors(files.model, files.index);
   const weights = encoderFromTensors(tensors, config, head);
   const crf = files.crf ? crfFromSafetensors(files.crf, labels) : crfInside(tensors, labels);
-  return { weights, crf };
+  return { crf, ...(files.features ? withFeatures(weights, files.features) : { weights }) };
 }
 
 /**
@@ -307,8 +312,8 @@ export function bundleFromCheckpoint(
   files: CheckpointFiles,
   options?: TokenizerOptions,
 ): ModelBundle {
-  const { weights, crf } = readCheckpoint(files);
+  const { weights, crf, lexicons } = readCheckpoint(files);
   const tokenizer = readTokenizer(files, options);
   checkVocabulary(tokenizer.vocabSize, weights.config);
-  return { weights, crf, tokenizer };
+  return { weights, crf, tokenizer, ...(lexicons && { lexicons }) };
 }

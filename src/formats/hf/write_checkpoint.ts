@@ -8,6 +8,7 @@
  * | `tokenizer.json`        | the whole tokenizer                                                        |
  * | `tokenizer_config.json` | names of special tokens, and that `tokenizer.json` is to be believed       |
  * | `crf.safetensors`       | the CRF's scores, named as pytorch-crf names them; only with a CRF         |
+ * | `features.safetensors`  | lexicons and what they add (features.ts); only with lexicon features       |
  *
  * Whatever architecture a model came from, it is written as one that computes the same: BERT; ELECTRA where a
  * projection widens the embeddings; ALBERT, with a group for each layer, where one keeps their width. RoBERTa's
@@ -26,6 +27,7 @@ import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 import { crfToSafetensors } from "./crf.ts";
+import { featuresFile } from "./features.ts";
 import { CHECKPOINTS } from "./parameter_names.ts";
 import { hfConfigOf, tokenizerConfigOf } from "./write_config.ts";
 
@@ -36,7 +38,8 @@ export function architectureOf(config: ModelConfig): "bert" | "electra" | "alber
 }
 
 /** The files of a checkpoint by name; the weights come last. Quantized weights are expanded. */
-export function writeCheckpoint({ weights, crf, tokenizer }: ModelBundle): Map<string, Uint8Array> {
+export function writeCheckpoint(bundle: ModelBundle): Map<string, Uint8Array> {
+  const { weights, crf, tokenizer } = bundle, features = featuresFile(bundle);
   const { config } = weights, architecture = architectureOf(config);
   const typed = { ...config, typeVocabSize: Math.max(1, config.typeVocabSize) };
   const files = new Map<string, Uint8Array>([
@@ -56,6 +59,7 @@ export function writeCheckpoint({ weights, crf, tokenizer }: ModelBundle): Map<s
     ["tokenizer_config.json", json(tokenizerConfigOf(typed, tokenizer))],
   ]);
   if (crf !== undefined) files.set("crf.safetensors", crfToSafetensors(crf));
+  if (features !== undefined) files.set("features.safetensors", features);
   return files.set("model.safetensors", weightsFile(weights, architecture));
 }
 

@@ -12,6 +12,7 @@
  * | `lanes`     | JSON of a `LaneBudget` (model/lanes.ts), if the linear layers' weights keep one |
  * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
  * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
+ * | `lexicons`  | JSON of `formats/lexicons.ts`; only with features |
  *
  * Weak: there is no checksum; a flipped bit within a weight is a different model, not an error.
  *
@@ -44,6 +45,7 @@ export function plainConfig(config: ModelConfig): ModelConfig {
     activation: config.activation,
     layerNormEpsilon: config.layerNormEpsilon,
     labels: [...config.labels],
+    ...(config.features !== undefined && { features: config.features }),
     // Said only where the sizes do not say it, so that packages of before read, and are written, as ever.
     ...(hasProjection(config) && config.embeddingSize === config.hiddenSize &&
       { embeddingProjection: true }),

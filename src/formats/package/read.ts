@@ -9,11 +9,13 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { checkLanes, type LaneBudget } from "../../model/lanes.ts";
 import { linearsOf } from "../../model/linears.ts";
+import type { Lexicons } from "../../model/lexicon.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
+import { lexiconsFromTensors } from "../lexicons.ts";
 import { parseJsonObject } from "../json.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
@@ -166,6 +168,11 @@ export function assemblePackage(
       const scales = type === "f32" ? new Float32Array(0) : vector(`${name}.scale`, rows);
       return matrixOf({ name, type, rows, columns, tensor, scales });
     },
+    table(name, rows, columns) {
+      const data = safetensorFloats(take(name, [rows, columns]), name);
+      checkVector(name, rows * columns, data);
+      return { type: "f32", rows, columns, data };
+    },
     vector,
   });
 
@@ -185,6 +192,7 @@ export function assemblePackage(
   for (const name of ["start_transitions", "end_transitions", "transitions"]) {
     unread.delete(`crf.${name}`);
   }
+  const lexicons = takeLexicons(file, config, unread);
   const [extra] = unread;
   if (extra !== undefined) {
     throw new FormatError(
@@ -196,7 +204,31 @@ export function assemblePackage(
   }
   const tokenizer = tokenizerFromJson(head.tokenizer, options);
   checkVocabulary(tokenizer.vocabSize, config);
-  return { weights, crf, tokenizer };
+  return { weights, crf, tokenizer, ...(lexicons && { lexicons }) };
+}
+
+/** The lexicons that a configuration asks for. */
+function takeLexicons(
+  { tensors, metadata }: SafeTensors,
+  { features }: ModelConfig,
+  unread: Set<string>,
+): Lexicons | undefined {
+  const description = metadata.get("lexicons");
+  if (features === undefined && description === undefined) return undefined;
+  if (features === undefined || description === undefined) {
+    throw new FormatError(
+      "package/metadata",
+      features === undefined
+        ? "The package has lexicons, but its configuration says nothing of features."
+        : "The package has no lexicons in its metadata, but its encoder takes features.",
+    );
+  }
+  const lexicons = lexiconsFromTensors(tensors, description, features, "package/tensor");
+  for (const i of lexicons.lists.keys()) {
+    unread.delete(`lexicons.${i}.terms`);
+    if (lexicons.lists[i]!.type === undefined) unread.delete(`lexicons.${i}.rates`);
+  }
+  return lexicons;
 }
 
 /**
@@ -205,7 +237,7 @@ export function assemblePackage(
  * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
  * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
  * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
- * `model/vocab` for values that cannot be; TokenizerError for its tokenizer.
+ * `model/vocab` and `model/lexicon` for values that cannot be; TokenizerError for its tokenizer.
  */
 export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
   return assemblePackage(readSafetensors(bytes), viewMatrix, options);

@@ -12,11 +12,13 @@ import { largestLaneSum } from "../../quantize/lanes.ts";
 import {
   badTensor,
   checkCrf,
+  checkFeatures,
   checkLabels,
   checkMatrix,
   checkVector,
   checkVocabulary,
 } from "../check.ts";
+import { lexiconTensors } from "../lexicons.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
@@ -51,12 +53,24 @@ function checkBudget(weights: EncoderWeights, lanes: LaneBudget): LaneBudget {
   return lanes;
 }
 
+/** Adds the tensors of a model's lexicons, and describes them. */
+function lexiconsOf(
+  { weights: { config: { features } }, lexicons }: ModelBundle,
+  all: Map<string, SafeTensor>,
+): Record<string, string> {
+  checkFeatures(features, lexicons);
+  if (features === undefined) return {};
+  const { tensors, description } = lexiconTensors(lexicons!, features);
+  for (const [name, tensor] of tensors) all.set(name, tensor);
+  return { lexicons: description };
+}
+
 /**
  * Writes a model as a package.
  *
  * Throws ModelError `model/weights` for a weight that does not fit the configuration, is not finite or exceeds its
  * lane budget,
- * `model/config` for a configuration that cannot run, `model/vocab` for a tokenizer with more ids
+ * `model/config` for a configuration that cannot run, `model/lexicon` for lexicons that do not fit it, `model/vocab` for a tokenizer with more ids
  * than embeddings.
  */
 export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
@@ -85,6 +99,12 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
       if (matrix.type !== "f32") add(`${name}.scale`, [rows], matrix.scales);
       return matrix;
     },
+    table(name, rows, columns, part) {
+      const matrix = part ?? badTensor(name, "the model has none");
+      checkMatrix(name, rows, columns, matrix);
+      add(name, [rows, columns], matrix.data);
+      return matrix;
+    },
     vector(name, size, part) {
       const vector = checkVector(name, size, part ?? badTensor(name, "the model has none"));
       add(name, [size], vector);
@@ -98,11 +118,13 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     add("crf.end_transitions", [labels], crf.end);
     add("crf.transitions", [labels, labels], crf.transitions);
   }
+  const described = lexiconsOf(bundle, tensors);
   return writeSafetensors(tensors, {
     format: PACKAGE_FORMAT,
     version: PACKAGE_VERSION,
     config: JSON.stringify(config),
     ...(lanes && { lanes: JSON.stringify({ levels: lanes.levels, depth: lanes.depth }) }),
     ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
+    ...described,
   });
 }

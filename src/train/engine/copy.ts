@@ -44,6 +44,7 @@ export function copyModel(
   });
   const copy: EncoderWeights = visitEncoder(weights.config, {
     matrix,
+    table: matrix,
     vector: (name) => read(name),
   });
   return {

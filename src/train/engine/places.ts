@@ -13,7 +13,7 @@ import { InputError, ModelError } from "../../errors.ts";
 import type { Arena } from "../../kernels/memory.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { visitEncoder } from "../../model/roles.ts";
-import type { LinearWeights, Matrix } from "../../model/weights.ts";
+import type { F32Matrix, LinearWeights, Matrix } from "../../model/weights.ts";
 import type { Parameter, ParameterKind, TrainableModel } from "../types.ts";
 
 /** Floats of a row in memory, and rows of a matrix. */
@@ -150,7 +150,11 @@ export function listParameters(
     matrix(`${name}.weight`, rows, columns, part.weight);
     vector(`${name}.bias`, rows, part.bias);
   };
-  visitEncoder(config, { matrix, vector }, weights);
+  visitEncoder(config, {
+    matrix,
+    table: (name, rows, columns, part) => matrix(name, rows, columns, part) as F32Matrix,
+    vector,
+  }, weights);
   const { hiddenSize: h, embeddingSize: e } = config, labels = config.labels.length;
   if (crf) {
     add("crf.start", [labels], crf.start);

@@ -55,6 +55,7 @@ export function freshModel(
   const weights = visitEncoder(config, {
     // The head's stream is the first, so that it is the same whatever encoder lies under it.
     matrix: (_, rows, columns) => randomMatrix(rows, columns, seed, ++part),
+    table: (_, rows, columns) => randomMatrix(rows, columns, seed, ++part),
     vector: (name, size) => new Float32Array(size).fill(name.endsWith("norm.weight") ? 1 : 0),
   });
   return { weights, crf: undefined, tokenizer };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { platform } from "#platform";
+import { platform } from "../src/runtime/platform.ts";
 import { defaultKernels, type ModelBundle, Ner } from "../mod.ts";
 import { chooseKernels } from "../src/kernels/module.ts";
 import { WasmBackend } from "../src/backend/wasm/wasm.ts";

@@ -4,7 +4,9 @@
  * @module
  */
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
@@ -48,7 +50,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-m, --model <path>",
-      "packed model, export folder or URL (default: the embedded model)",
+      "packed model, export folder or URL (default: edge-ner-meder)",
     )
     .addOption(
       new Option("-b, --backend <name>", "kernels to run (default: int8)")
@@ -63,11 +65,24 @@ export function addModelOptions(command: Command): Command {
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs");
 }
 
-/** The model that `--model` names, or else the one that comes with the package. */
+/** The default model where it is a package of its own: beside this one, or in the folder that the command runs in. */
+function installedModel(): string | undefined {
+  for (const from of [import.meta.url, join(process.cwd(), "any.js")]) {
+    try {
+      return createRequire(from).resolve("edge-ner-meder/meder-int8.safetensors");
+    } catch {
+      // Not there; perhaps in the other place.
+    }
+  }
+}
+
+/** The model that `--model` names, or else the default one: the repository's, or the package `edge-ner-meder`. */
 export function modelSource(model: string | undefined): string {
-  const source = model ?? packageFile("models/meder-int8.safetensors");
+  const source = model ?? packageFile("models/meder-int8.safetensors") ?? installedModel();
   if (source === undefined) {
-    throw new UsageError("this copy has no embedded model; name one with --model");
+    throw new UsageError(
+      "there is no default model here; npm install edge-ner-meder, or name one with --model",
+    );
   }
   return source;
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { RE2JS } from "re2js";
+import { RE2JS } from "npm:re2js@2.10.0";
 import { InputError } from "../errors.ts";
 import { checkConfidence } from "./dictionary.ts";
 import { type Labeler, type LabelSpan, withoutOverlap } from "./labeler.ts";

@@ -3,13 +3,12 @@
  * runtime can do about finding both.
  *
  * The core stays free of files, URLs and import tricks; this class adds {@link Ner.load} and default
- * kernels, and nothing about recognition. How is decided by `#platform`, a subpath import that package.json
- * maps by condition (`workerd`, `edge-light`, `browser`, `default`), so that no runtime ever parses another
- * one's imports.
+ * kernels, and nothing about recognition. How is decided by `platform.ts`, which a build for browsers or workers
+ * exchanges, so that no runtime ever parses another one's imports.
  *
  * @module
  */
-import { platform } from "#platform";
+import { platform } from "./platform.ts";
 import { InputError, isBytes, RuntimeError, show } from "../errors.ts";
 import { bundleFromFolder, readFolder } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";

@@ -1,42 +1,11 @@
 /**
- * workerd (Cloudflare Workers) and Vercel's edge runtime: kernels as imported modules, no files.
- *
- * A model comes from a binding, an imported data module, a bucket or the network; the first three give
- * bytes to `Ner.fromBytes`.
+ * workerd (Cloudflare Workers).
  *
  * @module
  */
-import { RuntimeError } from "../errors.ts";
-import {
-  asUrl,
-  fetchModel,
-  isFetchable,
-  type ModelSource,
-  type Opened,
-  type Platform,
-} from "./source.ts";
 import { modules } from "../../wasm/modules.ts";
+import { filelessPlatform } from "./fileless.ts";
+import type { Platform } from "./source.ts";
 
-/** workerd and the like. */
-export const platform: Platform = {
-  kernels: () => Promise.resolve(modules),
-  threads: "this runtime has no threads",
-  workers: "this runtime has no workers of a program's own",
-  open,
-};
-
-/** Fetches an absolute URL. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Opened> {
-  const url = asUrl(source);
-  if (url === undefined || !isFetchable(url)) {
-    throw new RuntimeError(
-      "runtime/unsupported",
-      `${
-        JSON.stringify(String(source).slice(0, 200))
-      } is not an http(s) URL, and this runtime has ` +
-        "no files. Bind the model to the worker (an asset, a bucket, a data module) and call " +
-        "Ner.fromBytes.",
-    );
-  }
-  return await fetchModel(url);
-}
+/** workerd. */
+export const platform: Platform = filelessPlatform(modules);

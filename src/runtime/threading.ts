@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { platform } from "#platform";
+import { platform } from "./platform.ts";
 import { InputError } from "../errors.ts";
 import { MAX_THREADS } from "../kernels/contract.ts";
 import type { Threading } from "../kernels/threads.ts";

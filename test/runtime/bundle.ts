@@ -29,7 +29,7 @@ export async function bundle(
       {
         name: "installed-package",
         setup(build): void {
-          build.onResolve({ filter: /^edge-ner(\/train)?$/ }, async (args) => {
+          build.onResolve({ filter: /^edge-ner(-meder|\/train|\/worker)?$/ }, async (args) => {
             if (args.pluginData === "again") return undefined;
             if (keep === true) return { path: args.path, external: true };
             return await build.resolve(args.path, {

@@ -119,18 +119,17 @@ export async function installPackage(): Promise<{ path: string } & AsyncDisposab
     "--ignore-scripts",
     "--pack-destination",
     folder,
+    // The library, and the default model.
+    ".",
+    "./models",
   ], {
     cwd: root,
   });
-  const { filename } = JSON.parse(packed)[0];
+  const files = JSON.parse(packed).map(({ filename }: { filename: string }) => `./${filename}`);
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
-  await command(
-    "npm",
-    ["install", "--ignore-scripts", "--no-audit", "--no-fund", `./${filename}`],
-    {
-      cwd: folder,
-    },
-  );
+  await command("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...files], {
+    cwd: folder,
+  });
   return {
     path: folder,
     [Symbol.asyncDispose]: () => remove(folder),

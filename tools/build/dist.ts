@@ -2,15 +2,18 @@
  * Builds dist/, what the npm package holds: `deno task build:dist`.
  *
  * Node 20 does not strip types and bundlers want JavaScript, so the sources are bundled, one file for each
- * platform, with `#platform` already decided; package.json's `exports` picks the file by condition:
+ * platform, with `src/runtime/platform.ts` already decided; package.json's `exports` picks the file by condition:
  *
  * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js` and `label.js`: the same for `edge-ner/train` and
  *   `edge-ner/label`; what several need is in files of its own, so that there is one of each class.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
- * - `edge-light.js`: the same with `?module`, which is how Vercel's edge runtime spells it.
- * - `cli.js`: the command, for Node, over these three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
+ * - `edge-light.js`: imports `./pairs.wasm?module` and `./baseline.wasm?module`, which is how Vercel's edge runtime spells it.
+ * - `core.js`: packed models alone, for any runtime (`core.ts`). `deno task size` prints what it weighs.
+ * - `edge-ner.min.js`: all of it in one file without imports, for a page's `<script type="module">`, and
+ *   `edge-ner.worker.min.js` for its workers.
+ * - `cli.js`: the command, for Node, over the first three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
  * - `types/`: declarations, by TypeScript itself.
  *
  * What package.json names as `dependencies` stays an import: these are the library's own, and a mended
@@ -22,6 +25,7 @@
  */
 import * as esbuild from "esbuild";
 import { licencesOf, packageOf } from "./licences.ts";
+import { packagesBeside, platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
@@ -75,13 +79,16 @@ const core = new Set<string>();
 /** Whether a file is one that only `train.js` and `label.js` share. */
 const besideIndex = (output: string): boolean => /^dist\/shared-/.test(output) && !core.has(output);
 
-async function bundle(options: esbuild.BuildOptions): Promise<Inputs> {
+async function bundle(
+  { plugins = [], ...options }: esbuild.BuildOptions,
+  whole = false,
+): Promise<Inputs> {
   const { metafile } = await esbuild.build({
     absWorkingDir: new URL(".", root).pathname,
     bundle: true,
     format: "esm",
     target: "es2022",
-    external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+    plugins: whole ? plugins : [...plugins, packagesBeside(dependencies)],
     metafile: true,
     legalComments: "none",
     logLevel: "warning",
@@ -122,20 +129,18 @@ const library = (await Promise.all([
     outdir: "dist",
     splitting: true,
     chunkNames: "browser-[hash]",
-    conditions: ["browser"],
-    plugins: [workerBeside("browser-worker.js")],
+    plugins: [platformOf("browser"), workerBeside("browser-worker.js")],
   }),
+  bundle({ entryPoints: ["core.ts"], outfile: "dist/core.js" }),
   bundle({
     entryPoints: ["mod.ts"],
     outfile: "dist/workerd.js",
-    conditions: ["workerd"],
-    plugins: [wasmBeside("")],
+    plugins: [platformOf("workerd"), wasmBeside("")],
   }),
   bundle({
     entryPoints: ["mod.ts"],
     outfile: "dist/edge-light.js",
-    conditions: ["edge-light"],
-    plugins: [wasmBeside("?module")],
+    plugins: [platformOf("edge"), wasmBeside("?module")],
   }),
 ])).flat();
 const foreign = library.filter(([output]) =>
@@ -145,6 +150,18 @@ const foreign = library.filter(([output]) =>
 if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
 }
+const page = (await Promise.all(
+  [["edge-ner", "mod.ts"], ["edge-ner.worker", "src/runtime/worker/main_browser.ts"]].map(
+    ([name, entry]) =>
+      bundle({
+        entryPoints: [entry],
+        outfile: `dist/${name}.min.js`,
+        platform: "browser",
+        minify: true,
+        plugins: [platformOf("browser"), workerBeside("edge-ner.worker.min.js")],
+      }, true),
+  ),
+)).flat();
 const command = await bundle({
   entryPoints: { cli: "src/cli/main.ts" },
   outdir: "dist",
@@ -161,7 +178,7 @@ const command = await bundle({
 });
 await Deno.writeTextFile(
   new URL("THIRD_PARTY_LICENSES.txt", dist),
-  await licencesOf([...library, ...command].flatMap(([, inputs]) => inputs), root),
+  await licencesOf([...library, ...page, ...command].flatMap(([, inputs]) => inputs), root),
 );
 await esbuild.stop();
 for (const name of ["relaxed.wasm", "pairs.wasm", "baseline.wasm"]) {
@@ -174,6 +191,12 @@ const types = await new Deno.Command(Deno.execPath(), {
   stdin: "null",
 }).spawn().status;
 if (!types.success) Deno.exit(1);
+
+await Deno.writeTextFile(
+  new URL("types/kernels.d.ts", dist),
+  "/** Compiled kernels, where the runtime or the bundler imports WebAssembly as a module. */\n" +
+    "declare const kernels: WebAssembly.Module;\nexport default kernels;\n",
+);
 
 for await (const entry of Deno.readDir(dist)) {
   if (entry.isFile) {

@@ -11,6 +11,11 @@
 const LICENCE = /^(licen[cs]e|copying)/i;
 const NOTICE = /^notice/i;
 
+/** Texts for packages that come without one: what their package.json and the heads of their files name. */
+const OURS: Readonly<Record<string, string>> = {
+  "@bufbuild/protobuf": "bufbuild_protobuf.txt",
+};
+
 /** The folder of the package that a bundled file is of, or undefined for a file of this repository. */
 export function packageOf(input: string): string | undefined {
   return /^(.*\/)?node_modules\/(@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
@@ -23,9 +28,11 @@ async function licenceOf(folder: URL): Promise<string> {
   const entries = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isFile }) => isFile)
     .map((entry) => entry.name).sort();
   const files = entries.filter((entry) => LICENCE.test(entry));
-  if (files.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
   files.push(...entries.filter((entry) => NOTICE.test(entry)));
-  const read = files.map((file) => Deno.readTextFile(new URL(file, folder)));
+  const urls = files.map((file) => new URL(file, folder));
+  if (OURS[name] !== undefined) urls.push(new URL(`licences/${OURS[name]}`, import.meta.url));
+  if (urls.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
+  const read = urls.map((url) => Deno.readTextFile(url));
   const texts = (await Promise.all(read)).map((text) => text.trim());
   return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
+import { platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -21,6 +22,7 @@ export async function bundleForBrowser(entry: string): Promise<string> {
     format: "esm",
     target: "es2022",
     platform: "browser",
+    plugins: [platformOf("browser")],
     write: false,
     logLevel: "warning",
   });

@@ -19,7 +19,7 @@ const root = new URL("../../", import.meta.url);
 
 /** Import WebAssembly modules as workerd does; checked by tsc instead. */
 const MODULE_IMPORTS =
-  /^(src\/runtime\/platform_workerd|wasm\/modules|test\/runtime\/workerd\/worker)\.ts$/;
+  /^(src\/runtime\/platform_workerd|src\/runtime\/platform_edge|wasm\/modules|test\/runtime\/workerd\/worker)\.ts$/;
 
 /** What a check has to say, and whether it is content. */
 interface Finding {
@@ -80,7 +80,7 @@ const checks: readonly (readonly [name: string, check: () => Finding | Promise<F
   ["doors between rooms", doors],
   ["types", () => deno("check", "--quiet", ...typed)],
   ["types of the package", () => deno("run", "-A", ...tsc)],
-  ["documentation", () => deno("doc", "--lint", "mod.ts", "train.ts", "label.ts")],
+  ["documentation", () => deno("doc", "--lint", "mod.ts", "core.ts", "train.ts", "label.ts")],
   ["what documents name is there", documents],
   ["wasm/ is built from kernels/", () => deno("run", "-A", "tools/build/wasm.ts", "--check")],
 ];

@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryWriter, WireType } from "npm:@bufbuild/protobuf@2.17.0/wire";
 import { ModelError } from "../../errors.ts";
 
 /** Protobuf's limit on a message: its parsers count bytes in an int32. */

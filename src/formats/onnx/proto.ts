@@ -14,14 +14,14 @@
  *
  * @module
  */
-import { create, createFileRegistry, fromBinary, ScalarType } from "@bufbuild/protobuf";
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { create, createFileRegistry, fromBinary, ScalarType } from "npm:@bufbuild/protobuf@2.17.0";
+import type { DescField, DescMessage } from "npm:@bufbuild/protobuf@2.17.0";
+import { BinaryReader, WireType } from "npm:@bufbuild/protobuf@2.17.0/wire";
 import {
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
   FileDescriptorProtoSchema,
-} from "@bufbuild/protobuf/wkt";
+} from "npm:@bufbuild/protobuf@2.17.0/wkt";
 import { FormatError } from "../../errors.ts";
 
 /** An int64 as the library decodes it; `Number()` reads both forms. */

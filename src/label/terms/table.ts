@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parse } from "csv-parse/sync";
+import { parse } from "npm:csv-parse@7.0.3/sync";
 import { InputError, show } from "../../errors.ts";
 import { type Lines, malformed, numbered, type Terms } from "./lines.ts";
 

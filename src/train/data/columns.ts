@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { parse } from "csv-parse/sync";
+import { parse } from "npm:csv-parse@7.0.3/sync";
 import { FormatError, InputError, show } from "../../errors.ts";
 import type { Span } from "../../eval/spans.ts";
 import type { LabelledText, LabelledTexts } from "./text.ts";

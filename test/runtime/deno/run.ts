@@ -7,7 +7,7 @@
  * @module
  */
 import { bundle } from "../bundle.ts";
-import { path, root } from "../../../tools/check/programs.ts";
+import { command, path, root } from "../../../tools/check/programs.ts";
 import {
   expectedUrl,
   finish,
@@ -127,6 +127,44 @@ async function otherProcessors(): Promise<void> {
   }
 }
 
+/** The sources as a program of another project has them, which knows nothing of this one's package.json. */
+async function elsewhere(): Promise<void> {
+  const files = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (ask) => {
+    const { pathname } = new URL(ask.url);
+    try {
+      const body = await Deno.readFile(new URL(`.${pathname}`, root));
+      return new Response(body, { headers: { "content-type": "application/typescript" } });
+    } catch {
+      return new Response("not here", { status: 404 });
+    }
+  });
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-elsewhere-" });
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, "{}\n");
+    for (
+      const [way, from] of [["path", root.href], ["URL", `http://127.0.0.1:${files.addr.port}/`]]
+    ) {
+      await step(`another project imports the sources by ${way}`, async () => {
+        await Deno.writeTextFile(
+          `${folder}/main.ts`,
+          `import { Ner } from ${JSON.stringify(`${from}mod.ts`)};\n` +
+            `import { Ner as Core } from ${JSON.stringify(`${from}core.ts`)};\n` +
+            `import { createTrainer } from ${JSON.stringify(`${from}train.ts`)};\n` +
+            `using ner = await Ner.load(${JSON.stringify(path(modelUrl))});\n` +
+            "console.log((await ner.extract(Deno.args[0])).length, typeof Core, typeof createTrainer);\n",
+        );
+        const args = ["run", "-A", "--no-lock", `${folder}/main.ts`, TEXTS[0]];
+        const said = await command(Deno.execPath(), args, { cwd: folder });
+        const { entities } = await readExpected();
+        if (said.trim() !== `${entities[0].length} function function`) throw new Error(said);
+      });
+    }
+  } finally {
+    await files.shutdown();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 await finish("deno", async () => {
   if (Deno.args.includes("--write")) await write();
   await using server = await startServer();
@@ -145,6 +183,7 @@ await finish("deno", async () => {
   );
   record("Deno without permissions", await denied());
   await otherProcessors();
+  await elsewhere();
   await using project = await installPackage();
   const main = await bundle("test/runtime/node/main.ts", project.path, "main.js", {
     platform: "node",

@@ -10,10 +10,10 @@ import { type Library, TEXTS } from "../shared.ts";
 import { type Training, trainingCases } from "../training.ts";
 
 await main(library as Library, [...trainingCases(training as Training), {
-  name: "the model that comes with the package loads by its name",
+  name: "the default model's package says where it is",
   async run({ library, expected }): Promise<void> {
-    const url = import.meta.resolve(`edge-ner/models/${expected.model}`);
-    const ner = await library.Ner.load(url);
+    const { model } = await import("edge-ner-meder");
+    const ner = await library.Ner.load(model);
     const found = await ner.extract(TEXTS[0]);
     if (found.length !== expected.entities[0].length) throw new Error(JSON.stringify(found));
     ner.close();

@@ -43,7 +43,7 @@ await finish("node", async () => {
   await step("what npm installs with the package is the library's own dependencies", async () => {
     const manifest = new URL("package.json", root);
     const { name, dependencies } = JSON.parse(await Deno.readTextFile(manifest));
-    const wanted = [name, ...Object.keys(dependencies)].sort();
+    const wanted = [name, "edge-ner-meder", ...Object.keys(dependencies)].sort();
     const lock = await Deno.readTextFile(`${project.path}/package-lock.json`);
     const found = Object.keys(JSON.parse(lock).packages)
       .filter((path) => path !== "").map((path) => path.replace("node_modules/", "")).sort();

@@ -1,0 +1,43 @@
+/**
+ * Recognising with packed models, and nothing else: no file, no network, no ONNX, no compiling. For bundles that must
+ * be small, and runtimes that no platform of `edge-ner` is made for.
+ *
+ * ```ts ignore
+ * import { Ner } from "edge-ner/core";
+ * import baseline from "edge-ner/baseline.wasm"; // as the bundler or runtime has it: a WebAssembly.Module
+ *
+ * const ner = await Ner.fromBytes(model, { kernels: [baseline] });
+ * const entities = await ner.extract("text");
+ * ```
+ *
+ * @module
+ */
+export { Ner } from "./src/ner/packed.ts";
+export type { Entity } from "./src/ner/entities.ts";
+export type {
+  CallOptions,
+  KernelOptions,
+  NerOptions,
+  Progress,
+  StreamOptions,
+} from "./src/ner/options.ts";
+export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
+export type { TextSource } from "./src/ner/stream.ts";
+export type { ByteSource } from "./src/formats/package/stream.ts";
+export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";
+export {
+  FormatError,
+  InputError,
+  ModelError,
+  NerError,
+  RuntimeError,
+  TokenizerError,
+} from "./src/errors.ts";
+export type {
+  FormatErrorCode,
+  InputErrorCode,
+  ModelErrorCode,
+  NerErrorCode,
+  RuntimeErrorCode,
+  TokenizerErrorCode,
+} from "./src/errors.ts";

@@ -1,0 +1,36 @@
+/**
+ * What esbuild has to be told about the sources: which runtime they are built for, and whose packages they import.
+ *
+ * @module
+ */
+import type { Plugin } from "esbuild";
+
+/** Exchanges `src/runtime/platform.ts` for that of a runtime. */
+export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
+  return {
+    name: "platform",
+    setup(build): void {
+      build.onResolve({ filter: /^\.\/platform\.ts$/ }, ({ resolveDir }) => ({
+        path: `${resolveDir}/platform_${name}.ts`,
+      }));
+    },
+  };
+}
+
+/** Leaves packages as imports by their plain names: sources say `npm:NAME@VERSION`, which only Deno understands. */
+export function packagesBeside(versions: Readonly<Record<string, string>>): Plugin {
+  return {
+    name: "packages-beside",
+    setup(build): void {
+      build.onResolve({ filter: /^npm:/ }, ({ path }) => {
+        const [, name, version, rest] = /^npm:((?:@[^/]+\/)?[^/@]+)@([^/]+)(.*)$/.exec(path)!;
+        // What is not a dependency is bundled, from where tsconfig.json says that it lies.
+        if (versions[name] === undefined) return undefined;
+        if (versions[name] !== version) {
+          throw new Error(`${path}, but package.json has ${name} ${versions[name]}`);
+        }
+        return { path: name + rest, external: true };
+      });
+    },
+  };
+}

@@ -161,6 +161,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["mod.ts", "train.ts", "label.ts"],
     packages: ["node:", "npm:cli-progress", "npm:commander", "npm:echarts", "npm:onnxruntime-web"],
   },
+  "models/": { imports: NONE, packages: NONE },
   "examples/": { imports: ["core.ts", "mod.ts", "train.ts", "label.ts"], packages: ["node:"] },
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },

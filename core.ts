@@ -21,7 +21,15 @@ export type {
   Progress,
   StreamOptions,
 } from "./src/ner/options.ts";
-export type { Emissions, NerInfo, Recogniser, Token } from "./src/ner/recogniser.ts";
+export type {
+  Emissions,
+  Probabilities,
+  Recogniser,
+  Token,
+  Vocabulary,
+} from "./src/ner/recogniser.ts";
+export type { NerInfo } from "./src/ner/parts.ts";
+export type { AdapterOptions } from "./src/formats/hf/adapter.ts";
 export type { TextSource } from "./src/ner/stream.ts";
 export type { ByteSource } from "./src/formats/package/stream.ts";
 export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";

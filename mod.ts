@@ -35,7 +35,21 @@ export type {
 } from "./src/ner/options.ts";
 export type { TextSource } from "./src/ner/stream.ts";
 export type { NerInfo } from "./src/ner/parts.ts";
-export type { Emissions, Recogniser, Token } from "./src/ner/recogniser.ts";
+export {
+  type Aggregation,
+  type GroupEntity,
+  pipeline,
+  type PipelineOptions,
+  type TokenClassifier,
+  type TokenEntity,
+} from "./src/pipeline/token_classification.ts";
+export type {
+  Emissions,
+  Probabilities,
+  Recogniser,
+  Token,
+  Vocabulary,
+} from "./src/ner/recogniser.ts";
 export type { Thread, Threading, ThreadTask } from "./src/kernels/threads.ts";
 export {
   FormatError,

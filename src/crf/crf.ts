@@ -223,6 +223,19 @@ export class Crf {
     return { alpha, beta, logPartition };
   }
 
+  /** Probability of each label at each step, whatever the others are: float32 `[tokens, labels]`. */
+  *marginals(emissions: Float32Array): Generator<void, Float32Array> {
+    const out = new Float32Array(emissions.length);
+    if (emissions.length === 0) return out;
+    const { alpha, beta, logPartition } = yield* this.summing(emissions);
+    for (let i = 0; i < out.length; i++) {
+      // No logarithm of a probability is above 0, but rounding is.
+      out[i] = this.#kernels.crf_exp(Math.min(0, alpha[i] + beta[i] - logPartition));
+      if (i % (BLOCK * this.size) === 0) yield;
+    }
+    return out;
+  }
+
   /**
    * Probability that the text has exactly this span: these labels at these tokens, whatever comes before,
    * and no continuation after it (`inside` is the label that would continue it, -1 for none).

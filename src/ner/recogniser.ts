@@ -43,6 +43,26 @@ export interface Emissions {
   data: Float32Array;
 }
 
+/** How probable each label is at each token. */
+export interface Probabilities {
+  /** Label of each column. */
+  readonly labels: readonly string[];
+  /** Tokens of the text, special tokens left out. */
+  readonly tokens: readonly Token[];
+  /** Float32 `[tokens, labels]`, row-major; a row sums to 1. */
+  readonly data: Float32Array;
+}
+
+/** What the tokenizer says of pieces. */
+export interface Vocabulary {
+  /** Id of what the vocabulary cannot spell. */
+  readonly unknown: number;
+  /** What pieces that go on within a word begin with (`##`), where the model has such. */
+  readonly continuing: string | undefined;
+  /** The text that pieces in a row stand for, as the tokenizer's decoder puts them together; only for showing. */
+  spell(pieces: readonly string[]): string;
+}
+
 /** A text on its way, and what lets others have their turn. */
 interface Run {
   readonly text: string;
@@ -173,6 +193,32 @@ export class Recogniser {
     return new Recogniser(await adapt(this.#parts, adapter, options));
   }
 
+  /**
+   * How probable each label is at each token of several texts: the CRF's marginals, which know the whole text; without
+   * a CRF, the softmax of the emissions. Throws as {@link extract}.
+   */
+  async probabilitiesBatch(
+    texts: readonly string[],
+    options: CallOptions = {},
+  ): Promise<Probabilities[]> {
+    return await this.#probabilities(texts, options, "probabilitiesBatch");
+  }
+
+  /** {@link probabilitiesBatch} of one text. */
+  async probabilities(text: string, options: CallOptions = {}): Promise<Probabilities> {
+    return (await this.#probabilities([text], options, "probabilities"))[0];
+  }
+
+  /** What the tokenizer says of pieces. */
+  vocabulary(): Vocabulary {
+    const { tokenizer } = this.#parts;
+    return {
+      unknown: tokenizer.unk,
+      continuing: tokenizer.continuing,
+      spell: (pieces) => tokenizer.spell(pieces),
+    };
+  }
+
   /** What runs, and how much memory it takes. */
   info(): NerInfo {
     return infoOf(this.#parts, this.#tags);
@@ -212,6 +258,24 @@ export class Recogniser {
       tokens: this.#tokens(encoding),
       data: emissions,
     }));
+  }
+
+  async #probabilities(
+    texts: readonly string[],
+    options: CallOptions,
+    method: string,
+  ): Promise<Probabilities[]> {
+    const runs = await this.#encode(texts, options, method);
+    const { backend, crf, hasCrf, decoderQueue } = this.#parts, { labels } = backend.config;
+    const pause = pauseOf(options), found: Probabilities[] = [];
+    for (const { encoding, emissions } of runs) {
+      const data = hasCrf
+        ? await decoderQueue.run(() => inTurns(crf.marginals(emissions), pause))
+        : softmax(emissions, labels.length);
+      found.push({ labels, tokens: this.#tokens(encoding), data });
+      await pause();
+    }
+    return found;
   }
 
   async #extract(
@@ -278,6 +342,19 @@ export class Recogniser {
       end: ends[i],
     }));
   }
+}
+
+/** Each row's softmax, in float64, rounded once. */
+function softmax(rows: Float32Array, columns: number): Float32Array {
+  const out = new Float32Array(rows.length);
+  for (let at = 0; at < rows.length; at += columns) {
+    const row = rows.subarray(at, at + columns);
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const powers = Array.from(row, (x) => Math.exp(x - most));
+    const sum = powers.reduce((a, b) => a + b);
+    out.set(powers.map((power) => power / sum), at);
+  }
+  return out;
 }
 
 function checkText(text: string, method: string): void {

@@ -28,11 +28,12 @@ import { InputError, show } from "../errors.ts";
 import { AddedMatcher, type AddedToken } from "./added.ts";
 import { Aligned } from "./aligned.ts";
 import { Spans } from "./cuts.ts";
-import { invalid } from "./fields.ts";
+import { type Fields, invalid } from "./fields.ts";
 import type { Model } from "./model.ts";
 import type { Normalizer } from "./normalizers.ts";
 import type { PreTokenizer } from "./pretokenizers.ts";
 import type { Special } from "./special.ts";
+import { spell } from "./spell.ts";
 import { lastCut } from "./separable.ts";
 import { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
@@ -51,6 +52,9 @@ export interface Parts {
   readonly special: Special;
   /** Whether tokens can have white space at their ends, which their places are to be without. */
   readonly trims: boolean;
+  /** The file's `decoder`, and its model's `continuing_subword_prefix`. */
+  readonly decoder: Fields | null;
+  readonly continuing: string | undefined;
   /** Whether texts can be cut between words; see `separable.ts`. */
   readonly separable: boolean;
   /** Makes the content of tokenizer.json. */
@@ -154,6 +158,14 @@ export class CompiledTokenizer implements Tokenizer {
 
   lastCut(text: string, end: number): number {
     return this.parts.separable ? lastCut(text, end) : 0;
+  }
+
+  get continuing(): string | undefined {
+    return this.parts.continuing;
+  }
+
+  spell(pieces: readonly string[]): string {
+    return spell(this.parts.decoder, pieces);
   }
 
   idToToken(id: number): string | undefined {

@@ -197,6 +197,8 @@ function compile(
     normalizer,
     preTokenizer,
     special,
+    decoder: root.decoder as Fields | null,
+    continuing: (fields.continuing_subword_prefix as string | null | undefined) || undefined,
     separable: isSeparable(root, added),
     trims: model.type !== "WordPiece" || preTokenizer.writesSpaces,
     toJSON,

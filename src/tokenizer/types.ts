@@ -51,6 +51,10 @@ export interface Tokenizer {
   lastCut(text: string, end: number): number;
   /** The piece of an id, as the vocabulary writes it (`##` and all). */
   idToToken(id: number): string | undefined;
+  /** What pieces that go on within a word begin with (`##`), where the model has such. */
+  readonly continuing: string | undefined;
+  /** The text that pieces in a row stand for, as the file's decoder puts them together; only for showing. */
+  spell(pieces: readonly string[]): string;
   /** The id of a piece, as the vocabulary writes it. */
   tokenToId(token: string): number | undefined;
   /** Content of a tokenizer.json that reproduces this tokenizer exactly: plain data for `JSON.stringify`. */

@@ -46,6 +46,8 @@ export function characterTokenizer(normalizer: unknown, preTokenizer: unknown): 
     normalizer: compileNormalizer(normalizer),
     preTokenizer: compilePreTokenizer(preTokenizer),
     special: { cls: -1, sep: -1, pad: -1, unk: -1 },
+    decoder: null,
+    continuing: undefined,
     separable: false,
     trims: false,
     toJSON: () => null,

@@ -17,7 +17,6 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -33,10 +32,7 @@ import { UsageError } from "./errors.ts";
 import { readLines } from "./lines.ts";
 import { complain } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { openText } from "./text_files.ts";
-
-/** Files of a folder that are taken for text. */
-const TEXT = /\.txt(\.gz)?$/i;
+import { openText, textFiles } from "./text_files.ts";
 
 /** Marked tokens that are kept before they are written: 1 MiB. */
 const BUFFER = 1 << 18;
@@ -47,19 +43,6 @@ export interface CorpusOptions extends PackingOptions {
   readonly heldOut: number;
   /** Most sequences that are held out; the lines beyond are learnt from. */
   readonly mostHeldOut: number;
-}
-
-/** Files by name, and those of folders and their folders that end in `.txt` or `.txt.gz`, in the order of their names. */
-export function textFiles(paths: readonly string[]): string[] {
-  const files = paths.flatMap((path): string[] => {
-    if (!statSync(path).isDirectory()) return [path];
-    const inside = readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() || TEXT.test(entry.name))
-      .map(({ name }) => join(path, name)).sort();
-    return textFiles(inside);
-  });
-  if (files.length > 0 || paths.length === 0) return files;
-  throw new UsageError(`${paths[0]}: holds no .txt or .txt.gz file`);
 }
 
 /** A corpus in a file. */

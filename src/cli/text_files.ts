@@ -3,11 +3,28 @@
  *
  * @module
  */
-import { createReadStream, readFileSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { UsageError } from "./errors.ts";
 
 const GZIP = /\.gz$/i;
+
+/** Files of a folder that are taken for text. */
+const TEXT = /\.txt(\.gz)?$/i;
+
+/** Files by name, and those of folders and their folders that end in `.txt` or `.txt.gz`, in the order of their names. */
+export function textFiles(paths: readonly string[]): string[] {
+  const files = paths.flatMap((path): string[] => {
+    if (!statSync(path).isDirectory()) return [path];
+    const inside = readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() || TEXT.test(entry.name))
+      .map(({ name }) => join(path, name)).sort();
+    return textFiles(inside);
+  });
+  if (files.length > 0 || paths.length === 0) return files;
+  throw new UsageError(`${paths[0]}: holds no .txt or .txt.gz file`);
+}
 
 function notGzip(path: string, error: unknown): UsageError {
   return new UsageError(`${path}: is no gzip file (${(error as Error).message})`);

@@ -14,7 +14,7 @@ import { complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { checkFile, checkFolder, replaceFile, replaceFolder } from "./replace.ts";
 import { bytes, table } from "./table.ts";
-import { openText, readText } from "./text_files.ts";
+import { openText, readText, textFiles } from "./text_files.ts";
 
 interface VocabOptions {
   readonly output: string;
@@ -30,7 +30,8 @@ interface VocabOptions {
 }
 
 const HELP = `
-The corpora are text, a document a line; .gz files are unpacked. The same texts give the same file, byte for byte.
+The corpora are text, a document a line; .gz files are unpacked, and of a folder all .txt and .txt.gz files are read. The
+same texts give the same file, byte for byte.
 
 The output is a folder with tokenizer.json, tokenizer_config.json and vocab.txt, as this program and Hugging Face
 load them; or vocab.txt alone, where its name ends in .txt. Accents are kept unless --strip-accents says otherwise:
@@ -49,7 +50,7 @@ Examples:
 export function vocabCommand(program: Command): void {
   program.command("vocab")
     .description("learn a WordPiece vocabulary from texts")
-    .argument("[corpus...]", "text files, a document a line, perhaps .gz")
+    .argument("[corpus...]", "text files or folders of them, a document a line, perhaps .gz")
     .requiredOption("-o, --output <path>", "folder to write, or a .txt file")
     .requiredOption("--size <n>", "pieces in all", integer(1, 1 << 20))
     .option("--min-frequency <n>", "occurrences that make a pair a piece", integer(1, 1 << 20), 2)
@@ -95,7 +96,7 @@ async function vocab(corpora: readonly string[], options: VocabOptions): Promise
     for (const text of texts) trainer.add(text, times);
     marked.push(...texts);
   }
-  const texts = await readCorpora(corpora, trainer);
+  const texts = await readCorpora(textFiles(corpora), trainer);
   const tokenizer = trainer.train();
   const files = writeVocabulary(tokenizer);
   // Files are read back and compared where they are written; there is nothing more to check.

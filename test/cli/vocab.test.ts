@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -28,6 +28,12 @@ test("a folder from a packed corpus, the same as from a plain one", async () => 
   for (const name of ["tokenizer.json", "tokenizer_config.json", "vocab.txt"]) {
     assert.equal(readFileSync(path(`one/${name}`)), readFileSync(path(`two/${name}`)), name);
   }
+  // A folder's text files, here one, and nothing else.
+  mkdirSync(path("texts"));
+  writeFileSync(path("texts/a.txt"), LINES);
+  writeFileSync(path("texts/b.md"), "অন্য কিছু\n");
+  await cli(["vocab", path("texts"), "-o", path("three"), ...args]);
+  assert.equal(readFileSync(path("three/vocab.txt")), readFileSync(path("one/vocab.txt")));
   const { ids } = tokenizerFromJson(readFileSync(path("one/tokenizer.json"), "utf8"))
     .encode("চোখের রোগ");
   assert.is(ids.length, 3);

@@ -122,8 +122,7 @@ for (const [i, stage] of stages.entries()) {
   if (stage.remove !== undefined) rmSync(stage.remove, { recursive: true, force: true });
   ran++;
 }
-const seconds = ((performance.now() - start) / 1000).toFixed(0);
-console.log(
-  `${ran} of ${stages.length} stages in ${seconds} s; the report is ${join(out, "report")}`,
-);
+const seconds = ((performance.now() - start) / 1000).toFixed(0), report = join(out, "report");
+const where = existsSync(report) ? `the report is ${report}` : "there is no report yet";
+console.log(`${ran} of ${stages.length} stages in ${seconds} s; ${where}`);
 process.exit(0);

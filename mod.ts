@@ -26,8 +26,12 @@ export {
 export type { RemoteNer } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Entity } from "./src/ner/entities.ts";
+export { BOUNDARIES, type Boundary } from "./src/ner/boundaries.ts";
 export type {
   CallOptions,
+  DocumentOptions,
+  EntityOptions,
+  ExtractOptions,
   KernelOptions,
   NerOptions,
   Progress,

@@ -45,7 +45,7 @@ let firstEntity: number | undefined;
 const times: number[] = [];
 for (const sentence of SENTENCES) {
   const start = performance.now();
-  const entities = await ner.extract(sentence);
+  const entities = await ner.extract(sentence, { boundary: "grapheme" });
   const end = performance.now();
   times.push(end - start);
   if (entities.length > 0) firstEntity ??= end;

@@ -95,7 +95,7 @@ async function main(): Promise<void> {
       waiting = false;
       const source = text.value;
       const before = performance.now();
-      const entities = await ner.extract(source);
+      const entities = await ner.extract(source, { boundary: "grapheme" });
       const ms = (performance.now() - before).toFixed(1);
       show(source, entities, types);
       status.textContent =

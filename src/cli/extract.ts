@@ -10,7 +10,7 @@ import { createReadStream, fstatSync, statSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { Recogniser } from "../../mod.ts";
+import { BOUNDARIES, type Boundary, type Recogniser } from "../../mod.ts";
 import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
 import { bracketed, highlighter } from "./highlight.ts";
@@ -26,6 +26,8 @@ interface ExtractOptions extends ModelOptions {
   readonly file?: readonly string[];
   readonly adapter?: string;
   readonly format: "text" | "jsonl";
+  readonly boundary?: Boundary;
+  readonly sentences?: boolean;
   readonly minScore: number;
   readonly batch: number;
   readonly color?: boolean;
@@ -40,7 +42,8 @@ Examples:
   edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
 
 Each argument is one document, as is each line of a file or of standard input (an empty line, too:
-there is one output line for every input line). Offsets in JSON count UTF-16 code units, as strings
+there is one output line for every input line). --boundary grapheme and word take in what a model
+leaves outside of an inflected word, to the end of the character as it is written, or of the word. Offsets in JSON count UTF-16 code units, as strings
 of JavaScript do. Colour is used on a terminal unless NO_COLOR is set.`;
 
 /** Defines the command. */
@@ -58,6 +61,13 @@ export function extractCommand(program: Command): void {
         .choices(["text", "jsonl"]).default("text"),
     )
     .option("--adapter <path>", "put this adapter (LoRA, as PEFT saves it) beside the model")
+    .addOption(
+      new Option(
+        "--boundary <name>",
+        "where entities begin and end (default: grapheme in text, model in jsonl)",
+      ).choices(BOUNDARIES),
+    )
+    .option("--sentences", "have the model see each sentence by itself")
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", EXAMPLES);
@@ -120,13 +130,16 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
       yield readLines(chunks, path === "-" ? "standard input" : path, complain);
     }
   }
+  // What is shown to people has whole characters.
+  const { boundary = options.format === "text" ? "grapheme" : "model", sentences } = options;
+  const wanted = { boundary, sentences: sentences === true };
   const render = renderer(ner, options);
   try {
     for (const source of sources()) {
       for await (const lines of source) {
         for (let i = 0; i < lines.length; i += options.batch) {
           const batch = lines.slice(i, i + options.batch);
-          const results = await ner.extractBatch(batch.map(({ text }) => text));
+          const results = await ner.extractBatch(batch.map(({ text }) => text), wanted);
           const output = batch.map(({ text }, n) => {
             const kept = results[n].filter(({ score }) => score >= options.minScore);
             return render(text, kept) + "\n";

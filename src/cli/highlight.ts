@@ -2,10 +2,8 @@
  * A text with its entities made visible: coloured for a terminal, in brackets for everything else.
  *
  * A colour is a bright background under black letters, which reads on dark and on light terminals
- * alike, and the type's name stands beside it, so that nothing depends on telling colours apart.
- *
- * Weak where: an entity may end inside a written cluster (the stem of an inflected Bangla word); the
- * vowel sign that follows is then drawn after the mark, on its own.
+ * alike, and the type's name stands beside it, so that nothing depends on telling colours apart. Entities should
+ * end where clusters do (`boundary: "grapheme"`): a vowel sign behind a mark would be drawn on its own.
  *
  * @module
  */

@@ -5,7 +5,14 @@
  * @module
  */
 import { InputError, show } from "../errors.ts";
-import type { CallOptions, KernelOptions, NerOptions, StreamOptions } from "./options.ts";
+import { BOUNDARIES } from "./boundaries.ts";
+import type {
+  CallOptions,
+  EntityOptions,
+  ExtractOptions,
+  KernelOptions,
+  NerOptions,
+} from "./options.ts";
 
 /** An option's values in words, and whether one is among them. */
 export type Rule = readonly [expected: string, holds: (value: unknown) => boolean];
@@ -62,6 +69,11 @@ export const CALL_RULES: Rules<CallOptions> = {
   onProgress: FUNCTION,
 };
 
+/** Those of {@link EntityOptions}. */
+const ENTITY_RULES: Rules<EntityOptions> = { boundary: oneOf(...BOUNDARIES), sentences: FLAG };
+
+const EXTRACT_RULES: Rules<ExtractOptions> = { ...CALL_RULES, ...ENTITY_RULES };
+
 /** Least number of letters inserted, left out or exchanged that makes one word another (Levenshtein). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -117,13 +129,16 @@ export function checkOptions<T extends object>(
   return options;
 }
 
+/** Those of the calls that have more than {@link CALL_RULES}, or fewer. */
+const RULES_OF: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  extract: EXTRACT_RULES,
+  extractBatch: EXTRACT_RULES,
+  extractStream: { signal: CALL_RULES.signal, ...ENTITY_RULES },
+  extractDocument: { signal: CALL_RULES.signal, boundary: ENTITY_RULES.boundary },
+};
+
 /** Options of one call. Throws {@link InputError} `input/option`. */
 export function checkCall<T extends CallOptions>(options: T, method: string): T {
-  return checkOptions(options, method, CALL_RULES);
-}
-
-/** Options of a stream. Throws {@link InputError} `input/option`. */
-export function checkStream(options: StreamOptions, method: string): void {
-  const { signal } = CALL_RULES;
-  checkOptions(options, method, { signal });
+  const rules = Object.hasOwn(RULES_OF, method) ? RULES_OF[method] : CALL_RULES;
+  return checkOptions(options, method, rules);
 }

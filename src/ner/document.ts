@@ -19,6 +19,7 @@ import type { Crf } from "../crf/crf.ts";
 import type { Tag } from "../crf/scheme.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 import type { FeatureFinder } from "../lexicon/features.ts";
+import type { Boundary } from "./boundaries.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import { type Job, type Passes, type Piece, runWindows, windowSize } from "./passes.ts";
 import { inTurns, type Queue } from "./turns.ts";
@@ -46,6 +47,7 @@ export interface DocumentParts {
   /** The CRF's. */
   readonly decoder: Queue;
   readonly pause: Pause;
+  readonly boundary: Boundary;
 }
 
 /** Tokens that are still needed; places count from the beginning of the document. */
@@ -218,7 +220,7 @@ export class DocumentReader {
 
   /** Entities that begin in tokens `from .. to`, seen with those up to `seen`. */
   async #decode(from: number, to: number, seen: number, last: boolean): Promise<Entity[]> {
-    const { backend, crf, tags, decoder, pause } = this.#parts, tokens = this.#tokens;
+    const { backend, crf, tags, decoder, pause, boundary } = this.#parts, tokens = this.#tokens;
     const { first, starts, ends, emissions } = tokens, labels = backend.config.labels.length;
     const begin = Math.max(first, from - CONTEXT) - first, base = this.#textStart;
     const placed = (places: readonly number[]): Int32Array =>
@@ -231,6 +233,7 @@ export class DocumentReader {
           emissions.subarray(begin * labels, (seen - first) * labels),
           crf,
           tags,
+          boundary,
         ),
         pause,
       )

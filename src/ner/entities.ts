@@ -9,6 +9,7 @@
 import { atOnce, type Crf } from "../crf/crf.ts";
 import { continuation, spansOf, type Tag } from "../crf/scheme.ts";
 import type { Encoding } from "../tokenizer/types.ts";
+import { type Boundary, fitting } from "./boundaries.ts";
 import { placeOf } from "./places.ts";
 
 /** An entity found in a text. */
@@ -21,7 +22,7 @@ export interface Entity {
   start: number;
   /** One past the last UTF-16 code unit. */
   end: number;
-  /** Probability, under the model, that the text has exactly this span with this type: 0 to 1. */
+  /** Probability, under the model, that the text has exactly the span of its tokens with this type: 0 to 1. */
   score: number;
 }
 
@@ -38,8 +39,9 @@ export function entitiesOf(
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
+  boundary: Boundary = "model",
 ): Entity[] {
-  return atOnce(findingEntities(text, places, emissions, crf, tags));
+  return atOnce(findingEntities(text, places, emissions, crf, tags, boundary));
 }
 
 /** {@link entitiesOf} in pieces; nobody else may ask the CRF before the last. */
@@ -49,11 +51,12 @@ export function* findingEntities(
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
+  boundary: Boundary,
 ): Generator<void, Entity[]> {
   const path = (yield* crf.decoding(emissions)).labels, spans = spansOf(path, tags);
   if (spans.length === 0) return [];
   const lattice = yield* crf.summing(emissions);
-  return spans.flatMap((span): Entity[] => {
+  const entities = spans.flatMap((span): Entity[] => {
     const place = placeOf(span, starts, ends);
     if (!place) return [];
     const { type } = span, { start, end } = place;
@@ -61,4 +64,5 @@ export function* findingEntities(
     const score = crf.spanProbability(emissions, path, span, inside, lattice);
     return [{ type, text: text.slice(start, end), start, end, score }];
   });
+  return yield* fitting(text, entities, boundary);
 }

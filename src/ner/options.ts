@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Boundary } from "./boundaries.ts";
 import type { Threading } from "../kernels/threads.ts";
 
 /** How a model is run. */
@@ -60,5 +61,27 @@ export interface CallOptions {
   onProgress?: (progress: Progress) => void;
 }
 
-/** What a caller decides for a stream. */
-export type StreamOptions = Pick<CallOptions, "signal">;
+/** Which entities a caller wants of its texts. */
+export interface EntityOptions {
+  /**
+   * Where entities begin and end. `model` (default): where the model says, so that in an inflected language `text` is
+   * often the dictionary's form; but none begins within a grapheme cluster or ends before a virama. `grapheme`: at the
+   * ends of grapheme clusters, for whatever is shown to people. `word`: at the ends of words. `src/ner/boundaries.ts`
+   * tells what becomes of two entities that meet.
+   */
+  boundary?: Boundary;
+  /**
+   * Cut texts into sentences (at dandas and what other scripts end them with), each of which the model sees by itself.
+   * For models that have learnt from single sentences. Default false: the model sees the whole text, or long windows.
+   */
+  sentences?: boolean;
+}
+
+/** What a caller decides for a call that gives entities. */
+export interface ExtractOptions extends CallOptions, EntityOptions {}
+
+/** What a caller decides for a stream of texts. */
+export type StreamOptions = Omit<ExtractOptions, "onProgress">;
+
+/** What a caller decides for a document that comes in pieces. */
+export type DocumentOptions = Omit<StreamOptions, "sentences">;

@@ -10,12 +10,13 @@ import type { Pause } from "../backend/backend.ts";
 import { parseTags, type Tag } from "../crf/scheme.ts";
 import { InputError, show } from "../errors.ts";
 import type { AdapterOptions } from "../formats/hf/adapter.ts";
+import { sentencesOf } from "../segment/sentences.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { adapt } from "./adapt.ts";
-import { checkCall, checkStream } from "./check_options.ts";
+import { checkCall } from "./check_options.ts";
 import { type DocumentParts, DocumentReader } from "./document.ts";
 import { type Entity, findingEntities } from "./entities.ts";
-import type { CallOptions, StreamOptions } from "./options.ts";
+import type { CallOptions, DocumentOptions, ExtractOptions, StreamOptions } from "./options.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
@@ -91,7 +92,7 @@ export class Recogniser {
    * @throws {InputError} `input/type` for what is no string, `input/option` for an option that is none, `input/closed`
    * @throws the signal's reason when it is aborted
    */
-  async extract(text: string, options: CallOptions = {}): Promise<Entity[]> {
+  async extract(text: string, options: ExtractOptions = {}): Promise<Entity[]> {
     return (await this.#extract([text], options, "extract"))[0];
   }
 
@@ -100,7 +101,10 @@ export class Recogniser {
    *
    * @throws as {@link extract}
    */
-  async extractBatch(texts: readonly string[], options: CallOptions = {}): Promise<Entity[][]> {
+  async extractBatch(
+    texts: readonly string[],
+    options: ExtractOptions = {},
+  ): Promise<Entity[][]> {
     return await this.#extract(texts, options, "extractBatch");
   }
 
@@ -115,7 +119,7 @@ export class Recogniser {
     options: StreamOptions = {},
   ): AsyncGenerator<Entity[], void, undefined> {
     const method = "extractStream";
-    checkStream(options, method);
+    checkCall(options, method);
     for await (const text of stringsOf(texts, method)) {
       yield (await this.#extract([text], options, method))[0];
     }
@@ -129,10 +133,10 @@ export class Recogniser {
    */
   async *extractDocument(
     pieces: TextSource,
-    options: StreamOptions = {},
+    options: DocumentOptions = {},
   ): AsyncGenerator<Entity, void, undefined> {
     const method = "extractDocument";
-    checkStream(options, method);
+    checkCall(options, method);
     const { backend, crf, tokenizer } = this.#parts, pause = pauseOf(options);
     const check = (): void => this.#checkOpen(method);
     const parts: DocumentParts = {
@@ -143,6 +147,7 @@ export class Recogniser {
       finder: this.#parts.finder,
       decoder: this.#parts.decoderQueue,
       pause,
+      boundary: options.boundary ?? "model",
       passes: { pause, queue: this.#parts.encoderQueue, check, passed: () => {} },
     };
     const document = new DocumentReader(parts);
@@ -252,6 +257,7 @@ export class Recogniser {
     method: string,
   ): Promise<Emissions[]> {
     const { labels } = this.#parts.backend.config;
+    checkCall(options, method);
     const runs = await this.#encode(texts, options, method);
     return runs.map(({ encoding, emissions }) => ({
       labels,
@@ -280,20 +286,52 @@ export class Recogniser {
 
   async #extract(
     texts: readonly string[],
-    options: CallOptions,
+    options: ExtractOptions,
     method: string,
   ): Promise<Entity[][]> {
+    checkCall(options, method);
+    if (options.sentences && Array.isArray(texts)) {
+      return await this.#extractSentences(Array.from(texts) as string[], options, method);
+    }
     const runs = await this.#encode(texts, options, method);
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
+    const { boundary = "model" } = options;
     for (const { text, encoding, emissions } of runs) {
       found.push(
         await this.#parts.decoderQueue.run(() =>
-          inTurns(findingEntities(text, encoding, emissions, crf, this.#tags), pause)
+          inTurns(findingEntities(text, encoding, emissions, crf, this.#tags, boundary), pause)
         ),
       );
       await pause();
     }
     return found;
+  }
+
+  /** Entities of texts whose sentences are seen one by one; their places are those in the texts. */
+  async #extractSentences(
+    texts: readonly string[],
+    options: ExtractOptions,
+    method: string,
+  ): Promise<Entity[][]> {
+    const pause = pauseOf(options),
+      places: { readonly text: number; readonly start: number }[] = [];
+    const sentences: string[] = [];
+    for (const [i, text] of texts.entries()) {
+      checkText(text, method);
+      for (const { start, end } of sentencesOf(text)) {
+        places.push({ text: i, start });
+        sentences.push(text.slice(start, end));
+        await pause();
+      }
+    }
+    const found = await this.#extract(sentences, { ...options, sentences: false }, method);
+    const entities = texts.map((): Entity[] => []);
+    places.forEach(({ text, start }, i) => {
+      for (const entity of found[i]) {
+        entities[text].push({ ...entity, start: start + entity.start, end: start + entity.end });
+      }
+    });
+    return entities;
   }
 
   /** Texts with their tokens and these tokens' emissions. */
@@ -309,7 +347,7 @@ export class Recogniser {
       );
     }
     this.#checkOpen(method);
-    const { onProgress } = checkCall(options, method);
+    const { onProgress } = options;
     const { backend, tokenizer } = this.#parts, pause = pauseOf(options);
     // Array.from sees the holes of a sparse array, which map() passes over; and the caller may go on with its own.
     const own = Array.from(texts) as string[], encoded: EncodedText[] = [];

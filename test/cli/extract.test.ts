@@ -95,6 +95,16 @@ test("batch size changes nothing", async () => {
   assert.equal(all, one);
 });
 
+test("--boundary and --sentences are those of the library", async () => {
+  const [alone] = await jsonl([TEXT]), [words] = await jsonl(["--boundary", "word", TEXT]);
+  assert.not.equal(words, alone);
+  for (const { end } of words.entities) assert.not.match(TEXT.slice(end), /^[\p{L}\p{M}]/u);
+  const two = `${TEXT} ${TEXT}`;
+  const [both] = await jsonl(["--sentences", two]);
+  const texts = alone.entities.map(({ text }) => text);
+  assert.equal(both.entities.map(({ text }) => text), [...texts, ...texts]);
+});
+
 test("--min-score leaves out what is below, and only that", async () => {
   const [{ entities }] = await jsonl([TEXT]);
   const scores = entities.map(({ score }) => score).sort((a, b) => a - b);
@@ -105,7 +115,7 @@ test("--min-score leaves out what is below, and only that", async () => {
 });
 
 test("text: brackets in a pipe, colours with --color, and NO_COLOR and --no-color against it", async () => {
-  const [{ entities }] = await jsonl([TEXT]);
+  const [{ entities }] = await jsonl(["--boundary", "grapheme", TEXT]);
   const { start, text, type } = entities[0];
   const bracketed = `${TEXT.slice(0, start)}[${text} ${type}]`;
   const run = (args: string[], env = {}): ReturnType<typeof cli> =>
@@ -174,6 +184,7 @@ const REFUSED: readonly (readonly [string, string[], RegExp])[] = [
   ["stdin twice", [...MODEL, "-f", "-", "-f", "-"], /only once/],
   ["an unknown option", ["--formt", "text", "x"], /unknown option '--formt'.*--format/],
   ["an unknown format", ["--format", "xml", "x"], /xml.*text, jsonl/],
+  ["an unknown boundary", ["--boundary", "line", "x"], /line.*model, grapheme, word/],
   ["an unknown backend", ["--backend", "gpu", "x"], /gpu.*int8, fp32, reference/],
   ["a score above 1", ["--min-score", "1.5", "x"], /from 0 to 1/],
   ["a score that is no number", ["--min-score", "high", "x"], /from 0 to 1/],

@@ -35,6 +35,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "wasm/": { imports: NONE, packages: NONE },
   "src/errors.ts": { imports: NONE, packages: NONE },
   "src/tokenizer/": { imports: ["src/errors.ts"], packages: NONE },
+  "src/segment/": { imports: ["src/tokenizer/"], packages: NONE },
   "src/model/": { imports: ["src/errors.ts"], types: ["src/tokenizer/"], packages: NONE },
   "src/lexicon/": { imports: ["src/errors.ts", "src/model/", "src/tokenizer/"], packages: NONE },
   "src/kernels/": { imports: ["src/errors.ts"], packages: NONE },
@@ -62,6 +63,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/ner/": {
     imports: [
       "src/errors.ts",
+      "src/segment/",
       "src/model/",
       "src/lexicon/",
       "src/kernels/",

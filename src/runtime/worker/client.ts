@@ -7,9 +7,15 @@
  * @module
  */
 import { InputError, RuntimeError } from "../../errors.ts";
-import { checkCall, checkStream } from "../../ner/check_options.ts";
+import { checkCall } from "../../ner/check_options.ts";
 import type { Entity } from "../../ner/entities.ts";
-import type { CallOptions, StreamOptions } from "../../ner/options.ts";
+import type {
+  CallOptions,
+  DocumentOptions,
+  EntityOptions,
+  ExtractOptions,
+  StreamOptions,
+} from "../../ner/options.ts";
 import type { NerInfo } from "../../ner/parts.ts";
 import type { Emissions, Token } from "../../ner/recogniser.ts";
 import { stringsOf, type TextSource } from "../../ner/stream.ts";
@@ -63,12 +69,15 @@ export class RemoteNer {
   }
 
   /** See {@link Recogniser.extract}. */
-  async extract(text: string, options: CallOptions = {}): Promise<Entity[]> {
+  async extract(text: string, options: ExtractOptions = {}): Promise<Entity[]> {
     return await this.#call("extract", [text], options) as Entity[];
   }
 
   /** See {@link Recogniser.extractBatch}. */
-  async extractBatch(texts: readonly string[], options: CallOptions = {}): Promise<Entity[][]> {
+  async extractBatch(
+    texts: readonly string[],
+    options: ExtractOptions = {},
+  ): Promise<Entity[][]> {
     return await this.#call("extractBatch", [texts], options) as Entity[][];
   }
 
@@ -106,7 +115,7 @@ export class RemoteNer {
   /** See {@link Recogniser.extractDocument}. */
   extractDocument(
     pieces: TextSource,
-    options: StreamOptions = {},
+    options: DocumentOptions = {},
   ): AsyncGenerator<Entity, void, undefined> {
     return this.#stream("extractDocument", pieces, options);
   }
@@ -184,7 +193,8 @@ export class RemoteNer {
 
   async #call(method: Method, args: readonly unknown[], options: CallOptions): Promise<unknown> {
     const progress = checkCall(options, method).onProgress !== undefined, id = ++this.#calls;
-    return await this.#ask(id, { kind: "call", id, method, args, progress }, options);
+    const request = { kind: "call" as const, id, method, args, progress, options: plain(options) };
+    return await this.#ask(id, request, options);
   }
 
   async *#stream<T>(
@@ -192,13 +202,13 @@ export class RemoteNer {
     source: TextSource,
     options: StreamOptions,
   ): AsyncGenerator<T, void, undefined> {
-    checkStream(options, method);
+    checkCall(options, method);
     if (this.#ended) throw this.#ended;
     const strings = stringsOf(source, method), id = ++this.#calls;
     // Before the worker asks, so that a bad source is refused by its own name.
     let first: IteratorResult<string, void> | undefined = await strings.next();
     const port = this.#port;
-    port.post({ kind: "stream", id, method });
+    port.post({ kind: "stream", id, method, options: plain(options) });
     let failed: (error: unknown) => void;
     const want = (): void => {
       const give = ({ done = false, value }: IteratorResult<string, void>): void =>
@@ -224,4 +234,9 @@ export class RemoteNer {
       await strings.return(undefined);
     }
   }
+}
+
+/** What can be cloned of the options of a call. */
+function plain({ boundary, sentences }: ExtractOptions): EntityOptions {
+  return { ...(boundary !== undefined && { boundary }), ...(sentences && { sentences }) };
 }

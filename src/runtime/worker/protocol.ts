@@ -16,7 +16,7 @@ import {
   RuntimeError,
   TokenizerError,
 } from "../../errors.ts";
-import type { Progress } from "../../ner/options.ts";
+import type { EntityOptions, Progress } from "../../ner/options.ts";
 
 /** Methods that are called across. */
 export type Method =
@@ -40,8 +40,14 @@ export type Request =
     readonly args: readonly unknown[];
     /** Whether the caller wants to be told of progress. */
     readonly progress: boolean;
+    readonly options: EntityOptions;
   }
-  | { readonly kind: "stream"; readonly id: number; readonly method: StreamMethod }
+  | {
+    readonly kind: "stream";
+    readonly id: number;
+    readonly method: StreamMethod;
+    readonly options: EntityOptions;
+  }
   | { readonly kind: "next"; readonly id: number }
   | { readonly kind: "piece"; readonly id: number; readonly done: boolean; readonly piece: string }
   | { readonly kind: "abort"; readonly id: number };

@@ -75,7 +75,7 @@ export function serve(port: Port<Reply>, load: Load): (request: Request) => void
           }
           if (method === "info") return loaded().info();
           if (method === "tokenize") return loaded().tokenize(args[0] as string);
-          const options = optionsOf(id, progress);
+          const options = { ...request.options, ...optionsOf(id, progress) };
           try {
             // The method's own check says what is wrong with its argument.
             return await loaded()[method](args[0] as never, options);
@@ -87,7 +87,8 @@ export function serve(port: Port<Reply>, load: Load): (request: Request) => void
       case "stream": {
         const source = sourceOf(() => port.post({ kind: "want", id }));
         const { signal } = optionsOf(id, false);
-        const values = loaded()[request.method](source, { signal })[Symbol.asyncIterator]();
+        const options = { ...request.options, signal };
+        const values = loaded()[request.method](source, options)[Symbol.asyncIterator]();
         return void streams.set(id, { source, values });
       }
       case "next": {

@@ -103,7 +103,7 @@ async function measureHere(options: Options): Promise<Here> {
     }
   }
 
-  const training = await benchTraining(filter, options.torch, budget, smoke, note);
+  const training = await benchTraining(filter, options, budget, smoke, note);
   if (training.length > 0) {
     heading("A step of training");
     console.log(trainingText(training));

@@ -34,6 +34,8 @@ export interface Options {
   readonly transformers: string | undefined;
   /** A Python that has PyTorch. */
   readonly torch: string | undefined;
+  /** Whether a step of training is also timed operation by operation. */
+  readonly profile: boolean;
 }
 
 /** Text of `--help`. */
@@ -64,6 +66,7 @@ What is measured
                       mixed batch a list of lengths like those of short forum posts
   --seconds N         time for each size, shared by all engines; default 6. Large sizes take longer, because
                       every engine runs three rounds at least. Kernels take a twentieth each
+  --profile           of a step of training on one thread, the milliseconds of each operation, too
   --smoke             every path once on tiny sizes, in seconds; the exit code tells whether all is well
 
 What is written
@@ -130,6 +133,7 @@ export function readOptions(args: readonly string[]): Options {
       "ort-node": { type: "string" },
       transformers: { type: "string" },
       torch: { type: "string" },
+      profile: { type: "boolean", default: false },
     },
   });
   const { model, smoke } = values;
@@ -158,5 +162,6 @@ export function readOptions(args: readonly string[]): Options {
     ortNode: values["ort-node"],
     transformers: values.transformers,
     torch: values.torch,
+    profile: values.profile,
   };
 }

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Budget } from "./measure.ts";
+import type { Options } from "./options.ts";
 
 /** What is trained. */
 export interface TrainingShape {
@@ -33,6 +34,8 @@ export interface StepTiming {
   /** Milliseconds. */
   readonly min: number;
   readonly median: number;
+  /** The least of the processor's time, of all threads: what another program's work changes least. */
+  readonly cpu: number;
   readonly steps: number;
   /** The process's memory at its most. */
   readonly bytes: number;
@@ -44,6 +47,8 @@ export interface TrainingReport {
   readonly name: string;
   readonly tokens: number;
   readonly ours: StepTiming;
+  /** Milliseconds of each operation in its fastest step, on one thread; if a profile was asked for. */
+  readonly operations?: Readonly<Record<string, number>>;
   readonly torch?: StepTiming;
   /** Why PyTorch is not there. */
   readonly absent?: string;
@@ -72,6 +77,15 @@ function shapes(smoke: boolean): Readonly<Record<string, TrainingShape>> {
       ) => [`${layers} layers dropout ${dropout}`, { ...BASE, layers, dropout }])
     ),
   );
+}
+
+/** What a side says of a step. */
+interface Step {
+  readonly ms: number;
+  readonly cpu: number;
+  readonly bytes: number;
+  readonly loss: number;
+  readonly operations?: Readonly<Record<string, number>>;
 }
 
 /** A process that takes a step for each line. */
@@ -110,7 +124,7 @@ class Side {
     }
   }
 
-  async step(): Promise<{ ms: number; bytes: number; loss: number }> {
+  async step(): Promise<Step> {
     await this.#input.write(new TextEncoder().encode("\n"));
     return await this.read();
   }
@@ -131,9 +145,7 @@ async function timings(
   const versions = new Map<Side, string>();
   for (const side of sides) versions.set(side, (await side.read<{ version: string }>()).version);
   for (let i = 0; i < WARM_UP; i++) for (const side of sides) await side.step();
-  const found = new Map(
-    sides.map((side) => [side, [] as { ms: number; bytes: number; loss: number }[]]),
-  );
+  const found = new Map(sides.map((side) => [side, [] as Step[]]));
   const end = performance.now() + seconds * 1000;
   for (let round = 0; round < minRounds || performance.now() < end; round++) {
     for (const side of sides) found.get(side)!.push(await side.step());
@@ -146,6 +158,7 @@ async function timings(
       version: versions.get(side)!,
       min: ms[0],
       median: ms[ms.length >> 1],
+      cpu: Math.min(...steps.map((step) => step.cpu)),
       steps: ms.length,
       bytes: Math.max(...steps.map(({ bytes }) => bytes)),
       loss: last.loss,
@@ -153,10 +166,30 @@ async function timings(
   });
 }
 
+/** Profiles a step in a process of its own: timing each operation would disturb the other times. */
+async function operationsOf(
+  args: readonly string[],
+  { minRounds }: Budget,
+): Promise<Record<string, number>> {
+  const side = new Side("edge-ner", Deno.execPath(), [...args, "profile"]);
+  const fastest: Record<string, number> = {};
+  try {
+    await side.read();
+    for (let i = 0; i < WARM_UP + 3 * minRounds; i++) {
+      for (const [name, ms] of Object.entries((await side.step()).operations!)) {
+        if (i >= WARM_UP) fastest[name] = Math.min(ms, fastest[name] ?? Infinity);
+      }
+    }
+  } finally {
+    await side.close();
+  }
+  return Object.fromEntries(Object.entries(fastest).sort(([, a], [, b]) => b - a));
+}
+
 /** Times a step of every shape whose name has `filter` in it, on one thread and on two. */
 export async function benchTraining(
   filter: string,
-  python: string | undefined,
+  { torch: python, profile }: Pick<Options, "torch" | "profile">,
   budget: Budget,
   smoke: boolean,
   note: (what: string) => void,
@@ -176,7 +209,9 @@ export async function benchTraining(
       try {
         const [own, torch] = await timings(sides, budget);
         const absent = python ? undefined : "--torch names no Python";
-        reports.push({ name, tokens: shape.batch * shape.length, ours: own, torch, absent });
+        const operations = profile && threads === 1 ? await operationsOf(ours, budget) : undefined;
+        const tokens = shape.batch * shape.length;
+        reports.push({ name, tokens, ours: own, operations, torch, absent });
       } finally {
         for (const side of sides) await side.close();
       }
@@ -187,19 +222,27 @@ export async function benchTraining(
 
 /** A table for people. */
 export function trainingText(reports: readonly TrainingReport[]): string {
-  const lines = reports.flatMap(({ name, tokens, ours, torch, absent }) => {
+  const lines = reports.flatMap(({ name, tokens, ours, operations, torch, absent }) => {
     const line = (timing: StepTiming): string =>
       `  ${timing.name.padEnd(10)} ${timing.min.toFixed(1).padStart(9)} ${
         timing.median.toFixed(1).padStart(9)
       } ms  ` +
+      `${timing.cpu.toFixed(1).padStart(9)} ms of the processor  ` +
       `${(tokens / timing.median * 1000).toFixed(0).padStart(6)} tokens/s  ` +
       `${(timing.bytes / 1e6).toFixed(0).padStart(5)} MB  loss ${timing.loss.toFixed(3)}  ` +
       `(${timing.steps} steps; ${timing.version})`;
     const ratio = torch
       ? `  over PyTorch: ${(ours.min / torch.min).toFixed(2)} by the fastest, ` +
-        `${(ours.median / torch.median).toFixed(2)} by the median step`
+        `${(ours.median / torch.median).toFixed(2)} by the median step, ` +
+        `${(ours.cpu / torch.cpu).toFixed(2)} by the processor's time`
       : `  PyTorch: left out (${absent})`;
-    return [name, line(ours), ...torch ? [line(torch)] : [], ratio];
+    const all = Object.values(operations ?? {}).reduce((sum, ms) => sum + ms, 0);
+    const parts = Object.entries(operations ?? {}).map(([operation, ms]) =>
+      `    ${operation.padEnd(20)} ${ms.toFixed(1).padStart(8)} ms ${
+        (100 * ms / all).toFixed(1).padStart(5)
+      } %`
+    );
+    return [name, line(ours), ...torch ? [line(torch)] : [], ratio, ...parts];
   });
   return ["              fastest    median", ...lines].join("\n");
 }

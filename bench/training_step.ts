@@ -2,15 +2,17 @@
  * Our side of the training section: one step for each line of input, in a process of its own, so that its memory
  * is that of training alone.
  *
- *     deno run -A bench/training_step.ts '{"layers": 4, ...}' THREADS
+ *     deno run -A bench/training_step.ts '{"layers": 4, ...}' THREADS [profile]
  *
- * Prints a line of JSON when it is ready and one for each step, as tools/peers/training_step.py does.
+ * Prints a line of JSON when it is ready and one for each step, as tools/peers/training_step.py does; with `profile`
+ * also the milliseconds of each operation.
  *
  * @module
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { createTrainer, crossEntropyLoss, type TrainableModel } from "../train.ts";
+import { profileOperations } from "./training_profile.ts";
 import type { TrainingShape } from "./training.ts";
 
 /** Weights as a fresh model has them; their values do not change how long a step takes. */
@@ -62,6 +64,7 @@ function makeModel(shape: TrainingShape): TrainableModel {
   };
 }
 
+const profile = process.argv[4] === "profile" ? profileOperations() : undefined;
 const shape: TrainingShape = JSON.parse(process.argv[2]), threads = Number(process.argv[3]);
 const { batch, length, vocabSize, labels, dropout } = shape, tokens = batch * length;
 const below = (top: number): Int32Array =>
@@ -78,10 +81,11 @@ const print = (value: unknown): void => console.log(JSON.stringify(value));
 print({ version: `${(trainer.memoryBytes / 1e6).toFixed(0)} MB of linear memory` });
 let peak = 0;
 for await (const _ of createInterface({ input: process.stdin })) {
-  const start = performance.now(), { loss } = await trainer.step([example], 1e-4);
-  const ms = performance.now() - start;
+  const start = performance.now(), used = process.cpuUsage();
+  const { loss } = await trainer.step([example], 1e-4);
+  const ms = performance.now() - start, { user, system } = process.cpuUsage(used);
   peak = Math.max(peak, process.memoryUsage().rss);
-  print({ ms, bytes: peak, loss });
+  print({ ms, cpu: (user + system) / 1000, bytes: peak, loss, operations: profile?.() });
 }
 trainer.close();
 process.exit(0);

@@ -52,7 +52,9 @@ test("--smoke measures every section and writes it down", async () => {
   const folder = await mkdtemp(join(tmpdir(), "edge-ner-smoke-"));
   try {
     const json = join(folder, "bench.json"), svg = join(folder, "bench.svg");
-    const { code, output } = await bench("--smoke", "--table", "--json", json, "--svg", svg);
+    const { code, output } = await bench(
+      ...["--smoke", "--profile", "--table", "--json", json, "--svg", svg],
+    );
     assert.is(code, 0, output);
     const report = JSON.parse(await readFile(json, "utf8")) as Report;
 
@@ -92,9 +94,19 @@ test("--smoke measures every section and writes it down", async () => {
     assert.ok(report.text[0].rows.every(({ textsPerSecond }) => measured(textsPerSecond)));
 
     assert.is(report.training.length, 2);
-    for (const { ours, absent } of report.training) {
-      assert.ok([ours.min, ours.median, ours.bytes, ours.loss].every(measured));
+    for (const { name, ours, operations, absent } of report.training) {
+      assert.ok([ours.min, ours.median, ours.cpu, ours.bytes, ours.loss].every(measured));
       assert.is(absent, "--torch names no Python");
+      if (name.endsWith("/2t")) assert.is(operations, undefined);
+      else {
+        // Whatever else a step has: forward, backward and optimizer.
+        const there = Object.keys(operations!);
+        for (const one of ["product_forward", "attention_backward", "adamw"]) {
+          assert.ok(there.includes(one), `no time of ${one} among ${there}`);
+        }
+        // An operation of some floats may be shorter than the clock's step.
+        assert.ok(Object.values(operations!).every((ms) => Number.isFinite(ms) && ms >= 0));
+      }
     }
 
     assert.match(

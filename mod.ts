@@ -21,8 +21,11 @@ export {
   loadBundle,
   type LoadOptions,
   Ner,
+  sampleInputs,
   type WorkerOptions,
 } from "./src/runtime/ner.ts";
+export { type Samples } from "./src/ner/sample.ts";
+export { type Moments } from "./src/quantize/moments.ts";
 export type { RemoteNer } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Entity } from "./src/ner/entities.ts";
@@ -132,7 +135,7 @@ export {
   type TensorReport,
 } from "./src/quantize/encoder.ts";
 
-export { type LaneBudget } from "./src/model/lanes.ts";
+export { LANE_DEPTH, type LaneBudget } from "./src/model/lanes.ts";
 
 // Models made smaller: fewer layers, fewer word pieces.
 export { chooseLayers } from "./src/shrink/layers.ts";

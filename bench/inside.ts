@@ -75,8 +75,8 @@ export interface LoadedTexts extends Texts {
 }
 
 /** Reads or makes the texts that are measured. */
-export async function loadTexts({ smoke, texts }: Options): Promise<LoadedTexts> {
-  const name = smoke ? "smoke" : "default", loaded = await textModel(name);
+export async function loadTexts({ smoke, texts, lanes }: Options): Promise<LoadedTexts> {
+  const name = smoke ? "smoke" : "default", loaded = await textModel(name, lanes);
   const { tokenizer, weights } = loaded.bundle;
   return { name, loaded, ...await chooseTexts(texts, tokenizer, weights.config.maxPositions) };
 }
@@ -114,7 +114,7 @@ export async function benchEncoders(
   for (const name of modelNames(options)) {
     const report = await benchEncoder(
       runtime,
-      () => encoderModel(name),
+      () => encoderModel(name, options.lanes),
       name,
       SHAPES[name],
       sequences,

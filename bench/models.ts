@@ -12,7 +12,13 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import { type ModelBundle, type ModelConfig, readPackage } from "../mod.ts";
+import {
+  LANE_DEPTH,
+  type ModelBundle,
+  type ModelConfig,
+  quantizeEncoder,
+  readPackage,
+} from "../mod.ts";
 import type { EncoderWeights, I8Matrix, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import { dequantizeMatrix, quantizeMatrix4 } from "../src/quantize/matrix.ts";
 import { tokenizerFromJson } from "../src/tokenizer/load.ts";
@@ -147,11 +153,38 @@ async function optional(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** A model whose encoder is measured. */
-export async function encoderModel(name: keyof typeof SHAPES): Promise<BenchModel> {
+/** Levels of the lane budget that random weights keep, as weights do that are converted with one. */
+const LEVELS = 181;
+
+/** Weights that keep a lane budget of so many levels, and what was done to them. */
+function inLanes(weights: EncoderWeights, levels: number, source: string) {
+  const lanes = { levels, depth: LANE_DEPTH };
+  return {
+    weights: quantizeEncoder(weights, { lanes }).weights,
+    source: `${source}, lane budget of ${levels} levels`,
+  };
+}
+
+/** The model that is in a package, as it is or in lanes of so many levels. */
+function packedModel(bytes: Uint8Array, levels: number | undefined) {
+  const bundle = readPackage(bytes);
+  if (levels === undefined) return { bundle, source: PACKAGE };
+  const { weights, source } = inLanes(bundle.weights, levels, PACKAGE);
+  return { bundle: { ...bundle, weights }, source };
+}
+
+/** A model whose encoder is measured, in lanes of so many levels if that is asked for. */
+export async function encoderModel(
+  name: keyof typeof SHAPES,
+  levels?: number,
+): Promise<BenchModel> {
   const packed = name === "default" ? await optional(PACKAGE) : undefined;
-  if (packed) return { name, weights: readPackage(packed).weights, source: PACKAGE };
-  const weights = randomInt8Weights(SHAPES[name]), source = "random weights";
+  if (packed) {
+    const { bundle: { weights }, source } = packedModel(packed, levels);
+    return { name, weights, source };
+  }
+  const random = randomInt8Weights(SHAPES[name]);
+  const { weights, source } = inLanes(random, levels ?? LEVELS, "random weights");
   if (name !== "smoke") return { name, weights, source };
   const wordEmbedding = quantizeMatrix4(dequantizeMatrix(weights.wordEmbedding));
   return { name, weights: { ...weights, wordEmbedding }, source };
@@ -163,9 +196,10 @@ export async function encoderModel(name: keyof typeof SHAPES): Promise<BenchMode
  */
 export async function textModel(
   name: keyof typeof SHAPES,
+  levels?: number,
 ): Promise<{ bundle: ModelBundle; source: string }> {
   const packed = name === "default" ? await optional(PACKAGE) : undefined;
-  if (packed) return { bundle: readPackage(packed), source: PACKAGE };
+  if (packed) return packedModel(packed, levels);
   const tokenizer = tokenizerFromJson(new TextDecoder().decode(await optional(TINY)));
   return {
     bundle: { weights: randomInt8Weights(SHAPES[name]), crf: undefined, tokenizer },

@@ -21,6 +21,8 @@ export interface Options {
   /** Batch sizes and lengths of the encoder that were asked for; undefined: those of the section. */
   readonly batches: readonly number[] | undefined;
   readonly lengths: readonly number[] | undefined;
+  /** Levels of the lane budget that the models' weights are made to keep; undefined: as they are. */
+  readonly lanes: number | undefined;
   /** File with a text a line. */
   readonly texts: string | undefined;
   /** Seconds for each set of candidates that take turns. */
@@ -56,6 +58,8 @@ What is measured
                         encoder/default/b1/s128   mixed/default   text/default/one by one
                         train/4 layers dropout 0.1/1t
   --model NAME        default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
+  --lanes LEVELS      quantize the default model again, to keep a lane budget of so many levels, 181 for
+                      instance (docs/lane_budget.md); random weights keep one of 181 unless this says otherwise
   --batch N,N...      sequences at once; default 1,8,32
   --length N,N...     tokens of a sequence, 1 to 512; default 8,32,64,128,512
                       Without --batch and --length, sizes of more than 60 billion operations a run are left
@@ -123,6 +127,7 @@ export function readOptions(args: readonly string[]): Options {
       runtime: { type: "string", default: "deno" },
       filter: { type: "string", default: "" },
       model: { type: "string", default: "default" },
+      lanes: { type: "string" },
       batch: { type: "string" },
       length: { type: "string" },
       texts: { type: "string" },
@@ -152,6 +157,7 @@ export function readOptions(args: readonly string[]): Options {
     runtimes: runtimes(values.runtime),
     filter: values.filter,
     models: model === "both" ? ["default", "paper"] : [model],
+    lanes: numbers("--lanes", values.lanes, 255)?.[0],
     batches: numbers("--batch", values.batch, 1024),
     lengths: numbers("--length", values.length, 512),
     texts: values.texts,

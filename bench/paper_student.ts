@@ -1,11 +1,12 @@
 /**
  * How large the student of arXiv 2605.25463 becomes here, and how much memory it takes to run.
  *
- * `deno run -A bench/paper_student.ts [--vocab vocab.txt]`
+ * `deno run -A bench/paper_student.ts [--sampled] [--vocab vocab.txt]`
  *
  * The student's shapes (102,025 pieces, 4 layers, hidden size 768, 13 labels and a CRF) with random weights,
  * through the functions that `edge-ner convert` uses: float32, int8, and int8 with an int4 word embedding.
- * Memory is measured in a fresh process for each package, which loads it and runs one sentence; the peak is
+ * What lane budgets cost is printed beside it; with --sampled also what rounding by sample text wins back, which takes
+ * minutes. Memory is measured in a fresh process for each package, which loads it and runs one sentence; the peak is
  * the operating system's (`getrusage`), the runtime's own memory included, and a process that loads nothing
  * is measured beside it. A process of its own builds the packages, because a child starts with its
  * parent's peak. Nothing is kept: files are written to a temporary folder and removed.
@@ -29,7 +30,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { SHAPES } from "./models.ts";
-import { DifferenceMeter, Ner, quantizeEncoder, writePackage } from "../mod.ts";
+import {
+  DifferenceMeter,
+  LANE_DEPTH,
+  Ner,
+  quantizeEncoder,
+  sampleInputs,
+  writePackage,
+} from "../mod.ts";
 import type {
   EncoderWeights,
   F32Matrix,
@@ -37,6 +45,7 @@ import type {
   ModelBundle,
   ModelConfig,
   NormWeights,
+  QuantizeOptions,
 } from "../mod.ts";
 import { tokenizerFromVocab } from "../src/tokenizer/load.ts";
 
@@ -141,6 +150,9 @@ function paperStudent(vocab: string | undefined): ModelBundle {
 
 const EMBEDDINGS = ["int8", "int4"] as const;
 
+/** Levels of the lane budgets whose cost is measured. */
+const LEVELS = [127, 181, 204, 255] as const;
+
 const MB = (bytes: number): string =>
   `${(bytes / 1e6).toFixed(1)} MB (${(bytes / 2 ** 20).toFixed(1)} MiB)`;
 
@@ -185,39 +197,55 @@ async function self(args: readonly string[], stdout: "piped" | "inherit"): Promi
 }
 
 /** Writes the packages to a folder and prints their sizes and errors. */
-async function build(folder: string, vocab: string | undefined): Promise<void> {
+async function build(folder: string, vocab: string | undefined, sampled: boolean): Promise<void> {
   const student = paperStudent(vocab), { tokenizer } = student;
   console.log(`${vocab ?? "made-up vocabulary"}, ${tokenizer.vocabSize} ids\n`);
-  const texts = Array.from({ length: 8 }, () => {
+  const randomText = (): string => {
     const ids = Array.from({ length: 48 }, () => (next() >>> 0) % tokenizer.vocabSize);
     return ids.map((id) => tokenizer.idToToken(id)?.replace("##", "") ?? "").join(" ");
-  });
+  };
+  const texts = Array.from({ length: 8 }, randomText);
   const exact = await Ner.fromBundle(student, { backend: "fp32" });
   const wanted: Float32Array[] = [];
   for (const text of texts) wanted.push((await exact.emissions(text)).data);
   exact.close();
-  for (const embeddings of EMBEDDINGS) {
-    const { weights } = quantizeEncoder(student.weights, { embeddings });
-    const bundle = { ...student, weights };
-    const bytes = writePackage(bundle);
-    writeFileSync(join(folder, embeddings), bytes);
-    const ner = await Ner.fromBundle(bundle);
+  const errorOf = async (options: QuantizeOptions): Promise<string> => {
+    const { weights } = quantizeEncoder(student.weights, options);
+    const ner = await Ner.fromBundle({ ...student, weights });
     const meter = new DifferenceMeter();
     for (const [i, text] of texts.entries()) {
       meter.add((await ner.emissions(text)).data, wanted[i]);
     }
+    const { kernel } = ner.info();
     ner.close();
+    return `rel. L2 against float32 ${meter.value.relativeL2.toFixed(4)} (${kernel} kernels)`;
+  };
+  for (const embeddings of EMBEDDINGS) {
+    const { weights } = quantizeEncoder(student.weights, { embeddings });
+    const bytes = writePackage({ ...student, weights });
+    writeFileSync(join(folder, embeddings), bytes);
+    const error = await errorOf({ embeddings });
+    console.log(`embeddings ${embeddings}: package ${MB(bytes.length)}, ${error}`);
+  }
+  for (const levels of LEVELS) {
+    const lanes = { levels, depth: LANE_DEPTH };
+    console.log(`lane budget of ${levels} levels: ${await errorOf({ lanes })}`);
+  }
+  if (!sampled) return;
+  const samples = await sampleInputs(student, Array.from({ length: 48 }, randomText));
+  for (const levels of LEVELS) {
+    const lanes = { levels, depth: LANE_DEPTH };
     console.log(
-      `embeddings ${embeddings}: package ${MB(bytes.length)}, ` +
-        `rel. L2 against float32 ${meter.value.relativeL2.toFixed(4)}`,
+      `the same, rounded by sample text: ${levels} levels: ${await errorOf({ lanes, samples })}`,
     );
   }
 }
 
-async function main(vocab: string | undefined): Promise<void> {
+async function main(vocab: string | undefined, sampled: boolean): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "paper-student-"));
   try {
-    await self(["--build", folder, ...(vocab ? [vocab] : [])], "inherit");
+    const flags = sampled ? ["--build-sampled", folder] : ["--build", folder];
+    await self([...flags, ...(vocab ? [vocab] : [])], "inherit");
     const measure = async (...args: string[]): Promise<Usage> =>
       JSON.parse(await self(["--measure", ...args], "piped"));
     const idle = await measure("0");
@@ -240,11 +268,14 @@ async function main(vocab: string | undefined): Promise<void> {
   }
 }
 
-const [flag, value, file] = process.argv.slice(2);
-if (flag === "--build") await build(value, file);
-else if (flag === "--measure") console.log(JSON.stringify(await measured(file, Number(value))));
-else if (flag === undefined || (flag === "--vocab" && value !== undefined)) await main(value);
-else {
-  console.error("usage: paper_student.ts [--vocab vocab.txt]");
+const wanted = process.argv.slice(2), sampled = wanted.includes("--sampled");
+const [flag, value, file] = wanted.filter((argument) => argument !== "--sampled");
+if (flag === "--build" || flag === "--build-sampled") {
+  await build(value, file, flag === "--build-sampled");
+} else if (flag === "--measure") console.log(JSON.stringify(await measured(file, Number(value))));
+else if (flag === undefined || (flag === "--vocab" && value !== undefined)) {
+  await main(value, sampled);
+} else {
+  console.error("usage: paper_student.ts [--sampled] [--vocab vocab.txt]");
   process.exit(2);
 }

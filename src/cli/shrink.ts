@@ -76,7 +76,8 @@ export interface TrimReport {
   readonly changes: readonly (readonly [name: string, change: TokenChange])[];
 }
 
-async function* textsOf(
+/** The lines of text files. */
+export async function* textsOf(
   paths: readonly string[],
   warn: (message: string) => void,
 ): AsyncGenerator<string[]> {
@@ -118,8 +119,8 @@ async function trim(
 }
 
 /** Says what is wrong with the corpora, before any work is done. */
-export function checkCorpora({ trimVocab = [] }: ShrinkOptions): void {
-  for (const path of trimVocab) {
+export function checkCorpora(paths: readonly string[]): void {
+  for (const path of paths) {
     if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
   }
 }

@@ -15,6 +15,8 @@ import { checkLanes, type LaneBudget } from "../model/lanes.ts";
 import { linearsOf } from "../model/linears.ts";
 import type { EncoderWeights, F32Matrix, I4Matrix, I8Matrix, Matrix } from "../model/weights.ts";
 import { quantizeMatrixLanes } from "./lanes.ts";
+import { quantizeMatrixSampled } from "./rounding.ts";
+import type { Moments } from "./moments.ts";
 import { dequantizeMatrix, expandRow, quantizeMatrix, quantizeMatrix4 } from "./matrix.ts";
 
 /** What quantizing one matrix cost. */
@@ -102,10 +104,15 @@ export interface QuantizeOptions {
    * quantized again. Default: the one that they keep, or none.
    */
   readonly lanes?: LaneBudget;
+  /**
+   * What each linear layer is given on sample text, by its weights (`sampleInputs`): rounding then minimises the layers' error
+   * there, and biases take what is left of it on average. Default: every weight is rounded for itself.
+   */
+  readonly samples?: ReadonlyMap<Matrix, Moments>;
 }
 
 /**
- * Quantizes every matrix of an encoder; vectors are passed on as they are. Matrices that are int8
+ * Quantizes every matrix of an encoder; vectors are passed on as they are, but for biases if there are samples. Matrices that are int8
  * already are kept and not reported.
  *
  * Throws {@link ModelError}: `model/weights`, naming the tensor, row and column, for a weight that
@@ -123,11 +130,19 @@ export function quantizeEncoder(
   const linears = new Set<Matrix>(linearsOf(weights).map(({ weight }) => weight));
   const contexts = new Set<Matrix>(weights.layers.map((layer) => layer.attentionOutput.weight));
   const head = weights.config.hiddenSize / weights.config.heads;
-  /** To int8, with the budget if it is a linear layer's. */
-  const toInt8 = (source: Matrix, full: F32Matrix, name: string): I8Matrix =>
-    lanes && linears.has(source)
-      ? quantizeMatrixLanes(full, lanes, name, contexts.has(source) ? head : full.columns)
-      : quantizeMatrix(full, name);
+  /** What is to be added to biases, by their names. */
+  const shifts = new Map<string, Float32Array>();
+  /** To int8; a linear layer by its samples and with the budget, if there are any. */
+  const toInt8 = (source: Matrix, full: F32Matrix, name: string): I8Matrix => {
+    if (!linears.has(source)) return quantizeMatrix(full, name);
+    const segment = contexts.has(source) ? head : full.columns, own = options.samples?.get(source);
+    if (own !== undefined) {
+      const { matrix, shift } = quantizeMatrixSampled(full, own, lanes, name, segment);
+      shifts.set(name.replace(/weight$/, "bias"), shift);
+      return matrix;
+    }
+    return lanes ? quantizeMatrixLanes(full, lanes, name, segment) : quantizeMatrix(full, name);
+  };
   const missing = (name: string): never => {
     throw new ModelError("model/weights", `The encoder has no ${JSON.stringify(name)}.`);
   };
@@ -160,7 +175,8 @@ export function quantizeEncoder(
       const vector = part ?? missing(name);
       bytesBefore += vector.byteLength;
       bytesAfter += vector.byteLength;
-      return vector;
+      const shift = shifts.get(name);
+      return shift === undefined ? vector : vector.map((value, i) => value + shift[i]!);
     },
   }, weights);
   // Layers that are one object stay one, which is how a backend knows to hold it only once (ALBERT).

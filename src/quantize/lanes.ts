@@ -9,7 +9,7 @@
  * Only + - * / and `Math.fround` are used, in a fixed order, so every engine gives the same bytes.
  *
  * Weak: the error of a row's weights is taken for the error of its results, as if inputs were all alike and
- * independent.
+ * independent. Sample text knows better (rounding.ts).
  *
  * @module
  */
@@ -34,7 +34,7 @@ export function lanesOf(columns: number, segment: number = columns): Lanes {
 }
 
 /** The largest sum of one sign's magnitudes in a lane. */
-function largestLane(values: Float32Array, lanes: Lanes): number {
+export function largestLane(values: Float32Array, lanes: Lanes): number {
   let largest = 0;
   for (const lane of lanes) {
     let positive = 0, negative = 0;
@@ -48,7 +48,7 @@ function largestLane(values: Float32Array, lanes: Lanes): number {
 }
 
 /** Takes steps of one sign off a lane's integers until they sum to `limit`, each where it costs least. */
-function trim(
+export function trim(
   q: Int8Array,
   lane: Int32Array,
   sign: 1 | -1,

@@ -20,6 +20,7 @@ import { assemble } from "../ner/assemble.ts";
 import type { KernelOptions, NerOptions } from "../ner/options.ts";
 import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
+import { type Samples, samplesOf } from "../ner/sample.ts";
 import type { ModelSource, Opened } from "./source.ts";
 import { threadsOf } from "./threading.ts";
 import { RemoteNer } from "./worker/client.ts";
@@ -210,6 +211,20 @@ export async function loadAny(source: unknown, options: unknown): Promise<Ner> {
   return isBytes(source)
     ? await Ner.fromBytes(source, options as LoadOptions)
     : await Ner.load(source as ModelSource, options as LoadOptions);
+}
+
+/**
+ * What the linear layers of a float32 model are given on sample text: for {@link QuantizeOptions.samples}. A few thousand tokens
+ * of the kind that the model will read are enough.
+ *
+ * @throws {InputError} `input/option` if there is no token in the texts
+ * @throws {RuntimeError} if no kernel can run here, or memory is refused
+ */
+export async function sampleInputs(
+  bundle: ModelBundle,
+  texts: Iterable<string>,
+): Promise<Samples> {
+  return await samplesOf(bundle, texts, await platform.kernels("alone"));
 }
 
 /** Options with everything that the core wants of a runtime. */

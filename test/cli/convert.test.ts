@@ -69,6 +69,34 @@ test("convert, inspect, extract: the package gives what the export gives", async
   assert.is(await extract(output), await extract(TINY));
 });
 
+test("--lanes makes weights that keep a budget, --sample rounds them by text, and the report says what it cost", async () => {
+  const [lanes, sampled, corpus] = [path("lanes"), path("sampled"), path("corpus.txt")];
+  const words = TEXT.split(" "),
+    lines = Array.from(
+      { length: 300 },
+      (_, i) => words.map((_, j) => words[(i * (j + 1) + j) % words.length]).join(" "),
+    );
+  writeFileSync(corpus, lines.join("\n"));
+  const report = await ok(["convert", TINY, "-o", lanes, "--lanes", "181"]);
+  assert.match(report, /Without a lane budget and samples: .* relative L2 of 0\.0\d+/);
+  assert.equal(readPackage(readFileSync(lanes)).weights.lanes, { levels: 181, depth: 4 });
+  const error = (text: string): number =>
+    Number(/emissions differ by a relative L2 of ([\d.e-]+)/.exec(text)![1]);
+  const better = await ok(["convert", TINY, "-o", sampled, "--lanes", "181", "--sample", corpus]);
+  assert.ok(error(better) < error(report), `${error(better)} against ${error(report)}`);
+  const again = readPackage(readFileSync(sampled)).weights;
+  assert.equal(again.lanes, { levels: 181, depth: 4 });
+
+  const plain = path("plain");
+  await ok(["convert", TINY, "-o", plain]);
+  refused(await cli(["convert", plain, "-o", path("x"), "--sample", corpus]), /int8 already/);
+  refused(
+    await cli(["convert", TINY, "-o", path("x"), "--dtype", "f32", "--lanes", "181"]),
+    /--dtype int8/,
+  );
+  refused(await cli(["convert", TINY, "-o", path("x"), "--lanes", "0"]), /from 1 to 255/);
+});
+
 test("--dtype f32 keeps every bit, and can be packed to int8 later", async () => {
   const [f32, one, two] = [path("f32.safetensors"), path("one"), path("two")];
   const report = await ok(["convert", TINY, "-o", f32, "--dtype", "f32"]);

@@ -160,6 +160,29 @@ test("every family gives the same bits, at several budgets and lengths", async (
   }
 });
 
+test("an adapter's own classifier keeps the encoder's budget, and gives the same bits in every family", async () => {
+  const length = 9, next = random(8);
+  // Weights and activations of one sign are what a lane saturates on.
+  const weight = matrixOf(length, config.hiddenSize, 4);
+  weight.data.forEach((v, i) => weight.data[i] = Math.abs(v));
+  const adapter = {
+    rank: 1,
+    alpha: 1,
+    parts: [],
+    labels: Array.from({ length }, (_, i) => `A${i}`),
+    classifier: { weight, bias: normal(next, length, 0.1) },
+    crf: undefined,
+  };
+  const batch = batchOf(config, [9, 26], 5), results: Uint32Array[] = [];
+  for (const chosen of families) {
+    const options = { precision: "int8", maxTokens: 64 } as const;
+    const backend = (await WasmBackend.create(chosen, packed, options)).adapt(adapter);
+    results.push(bits(await encode(backend, batch)));
+    backend.close();
+  }
+  for (const [i, other] of results.entries()) assert.equal(other, results[0], families[i].kind);
+});
+
 test("weights that exceed the budget they name are refused by every family, wherever they stand", async () => {
   for (let i = 0; i < linearsOf(packed).length; i++) {
     const lying = structuredClone(packed) as EncoderWeights;

@@ -44,6 +44,8 @@ export interface WasmTensor {
   readonly address: number;
   /** Bytes from row to row. */
   readonly stride: number;
+  /** Where the columns are. */
+  readonly places: Places;
 }
 
 /** A packed matrix in linear memory. */
@@ -102,10 +104,10 @@ export function placeTensor(
   arena: Arena,
   tokens: number,
   width: number,
-  columns: number = width,
+  { count = width, places }: Partial<Spread> = {},
 ): WasmTensor {
-  const stride = padded(columns) * 4;
-  return { width, address: arena.take(tokens * stride), stride };
+  const stride = padded(count) * 4;
+  return { width, address: arena.take(tokens * stride), stride, places };
 }
 
 /** A side of a linear layer in memory: how many rows or columns there are, and where the logical ones go. */

@@ -168,8 +168,8 @@ export function placeEncoder(
     workspace: {
       embedded: projection ? placeTensor(arena, maxTokens, e) : hidden,
       hidden,
-      qkv: placeTensor(arena, maxTokens, 3 * h, 3 * wide),
-      context: placeTensor(arena, maxTokens, h, wide),
+      qkv: placeTensor(arena, maxTokens, 3 * h, qkvRows),
+      context: placeTensor(arena, maxTokens, h, contextColumns),
       update: placeTensor(arena, maxTokens, h),
       inner: placeTensor(arena, maxTokens, f),
       head: headDense ? placeTensor(arena, maxTokens, d) : hidden,

@@ -439,7 +439,9 @@ export class WasmBackend implements Backend {
   /** Carries out what was written, and copies the tensor. */
   async read(x: WasmTensor, pause?: Pause): Promise<Float32Array> {
     this.#settle(x);
-    const { kernels, program } = this.#open, { width, address, stride } = x, tokens = this.#tokens;
+    const { kernels, program } = this.#open,
+      { width, address, stride, places } = x,
+      tokens = this.#tokens;
     for (const _ of program.runInPieces(kernels, this.#plan.control)) {
       const turn = pause?.();
       if (turn === undefined) continue;
@@ -450,7 +452,8 @@ export class WasmBackend implements Backend {
     const { views: { f32 } } = this.#open, out = new Float32Array(tokens * width);
     for (let t = 0; t < tokens; t++) {
       const at = (address + t * stride) >> 2;
-      out.set(f32.subarray(at, at + width), t * width);
+      if (!places) out.set(f32.subarray(at, at + width), t * width);
+      else for (let c = 0; c < width; c++) out[t * width + c] = f32[at + places[c]];
     }
     return out;
   }

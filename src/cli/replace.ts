@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
@@ -32,8 +32,13 @@ function checkParent(path: string): void {
 /** Says what is wrong with writing a file to `path`, before any work is done. */
 export function checkFile(path: string, { force }: { readonly force: boolean }): void {
   checkParent(path);
-  if (!existsSync(path)) return;
-  if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
+  // A link that leads nowhere is there, too.
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (there.isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
+  if (!there.isFile()) {
+    throw new UsageError(`${path}: is not a regular file, and no other kind is ever replaced`);
+  }
   if (!force) throw new UsageError(`${path}: exists already; --force overwrites it`);
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { open as openFile, readdir, readFile, stat } from "node:fs/promises";
+import { open as openFile, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -94,9 +94,30 @@ async function open(source: ModelSource): Promise<Opened> {
     names,
     async read(name): Promise<Uint8Array> {
       if (!names.includes(name)) throw ioError("read", join(path, name), { code: "ENOENT" });
-      return await readBytes(join(path, name));
+      return await readBytes(await fileIn(path, name));
     },
   };
+}
+
+/**
+ * The path of a file in a folder, links followed: a regular file in that folder, or in the `blobs` of a Hugging Face
+ * cache, of which the folder is a snapshot. Devices and pipes never end, and a link to elsewhere is not the model's.
+ */
+async function fileIn(folder: string, name: string): Promise<string> {
+  const path = join(folder, name), real = await attempt(path, () => realpath(path));
+  const homes = [folder, join(folder, "..", "..", "blobs")].map((home) =>
+    realpath(home).then((home) => join(home, "/"), () => undefined)
+  );
+  const inside = (await Promise.all(homes)).some((home) =>
+    home !== undefined && real.startsWith(home)
+  );
+  if (!inside) {
+    throw new RuntimeError("runtime/read", `${path} is a link that leads out of its folder.`);
+  }
+  if (!(await attempt(path, () => stat(real))).isFile()) {
+    throw new RuntimeError("runtime/read", `${path} is not a regular file.`);
+  }
+  return real;
 }
 
 function pathOf(url: URL): string {

@@ -67,7 +67,7 @@ Examples:
   edge-ner convert ./my-export -o my-model-f32.safetensors --dtype f32
   edge-ner convert my-model-f32.safetensors -o my-model.safetensors --force
   edge-ner convert ./my-export -o tiny.safetensors --embeddings int4 --trim-script Bengali
-  edge-ner convert ./my-export -o my-model.safetensors --lanes 181 --sample notes.txt
+  edge-ner convert ./my-export -o my-model.safetensors --lanes 255 --sample notes.txt
   edge-ner convert ./base --adapter ./my-run/adapter -o my-model.safetensors
   edge-ner convert ./teacher -o start.safetensors --layers 1,5,9,12 --trim-vocab notes.txt`;
 
@@ -88,7 +88,7 @@ export function convertCommand(program: Command): void {
   command
     .option(
       "--lanes <levels>",
-      "let products be summed in 16 bits, with activations of so many levels: 181 is the usual number",
+      "let products be summed in 16 bits, with activations of so many levels: 255 with --sample, 181 without",
       parseLevels,
     )
     .option(
@@ -108,7 +108,9 @@ export function convertCommand(program: Command): void {
 function parseLevels(value: string): number {
   const levels = Number(value);
   if (/^\d+$/.test(value) && levels >= 1 && levels <= 255) return levels;
-  throw new InvalidArgumentError("Expected a number from 1 to 255; 181 is the usual one.");
+  throw new InvalidArgumentError(
+    "Expected a number from 1 to 255: 255 with --sample, 181 without.",
+  );
 }
 
 /** Tokens that are sampled: of more, an error learns nothing. */

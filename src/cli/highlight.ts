@@ -8,6 +8,7 @@
  * @module
  */
 import type { Entity } from "../../mod.ts";
+import { visible } from "./visible.ts";
 
 /** Renders one document. */
 export type Render = (text: string, entities: readonly Entity[]) => string;
@@ -31,16 +32,12 @@ function replaceEntities(
 
 /** `তাকে [প্যারাসিটামল MED] দিন`: for pipes, logs and terminals without colour. */
 export const bracketed: Render = (text, entities) =>
-  replaceEntities(text, entities, (part) => part, (part, type) => `[${part} ${type}]`);
-
-/** Control characters as pictures, so that a document cannot steer the terminal it is shown on. */
-function visible(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => {
-    const code = c.charCodeAt(0);
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
-  });
-}
+  replaceEntities(
+    text,
+    entities,
+    (part) => part,
+    (part, type) => `[${part} ${visible(type, true)}]`,
+  );
 
 /** Backgrounds by their SGR codes, from the 16 colours that every terminal has: bright ones. */
 const BACKGROUNDS = [106, 103, 102, 105, 107, 101, 104];
@@ -51,7 +48,7 @@ export function highlighter(types: readonly string[]): Render {
   const mark = (text: string, type: string): string => {
     if (!known.has(type)) known.set(type, known.size);
     const background = BACKGROUNDS[known.get(type)! % BACKGROUNDS.length];
-    return `\x1b[30;${background}m ${visible(text)} \x1b[1m${visible(type)}\x1b[22m \x1b[0m`;
+    return `\x1b[30;${background}m ${visible(text)} \x1b[1m${visible(type, true)}\x1b[22m \x1b[0m`;
   };
-  return (text, entities) => replaceEntities(text, entities, visible, mark);
+  return (text, entities) => replaceEntities(text, entities, (part) => visible(part), mark);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visible } from "./visible.ts";
 
 /** Width in columns, near enough: code points that are not combining marks. */
 function width(text: string): number {
@@ -11,14 +12,17 @@ function width(text: string): number {
 
 /** Rows to aligned lines; the first column is text, the others are right-aligned. A rule goes under the header. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((r) => width(r[i]))));
+  // Cells are names of labels and tensors, too, which are whatever a file says.
+  const cells = [header, ...rows].map((row) => row.map((cell) => visible(cell, true)));
+  const widths = header.map((_, i) => Math.max(...cells.map((row) => width(row[i]))));
   const line = (row: readonly string[]): string =>
     row.map((cell, i) => {
       const space = " ".repeat(widths[i] - width(cell));
       return i === 0 ? cell + space : space + cell;
     }).join("  ").trimEnd();
   const rule = widths.map((w) => "-".repeat(w)).join("  ");
-  return [line(header), rule, ...rows.map(line)].map((text) => text + "\n").join("");
+  const [top, ...others] = cells.map(line);
+  return [top, rule, ...others].map((text) => text + "\n").join("");
 }
 
 /** `1234567` to `1.23 MB` (powers of 1000, as storage and downloads are counted). */

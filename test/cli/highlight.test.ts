@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { bracketed, highlighter } from "../../src/cli/highlight.ts";
+import { table } from "../../src/cli/table.ts";
 import type { Entity } from "../../mod.ts";
 
 const entity = (text: string, type: string, start: number, end: number): Entity => ({
@@ -25,6 +26,14 @@ test("brackets stand around the entity, with its type", () => {
   assert.is(bracketed(TEXT, [DRUG, FEVER]), "[জ্বর DIS]ে [প্যারাসিটামল MED] খান");
   assert.is(bracketed(TEXT, []), TEXT);
   assert.is(bracketed("", []), "");
+});
+
+test("a label's control characters are pictures, in brackets, colours and tables", () => {
+  const evil = entity(TEXT, "D\x1b[2J\nX\t\x9b\x7f", 0, 4),
+    shown = "D\u241b[2J\u240aX\u2409\ufffd\u2421";
+  assert.is(bracketed(TEXT, [evil]), `[জ্বর ${shown}]ে প্যারাসিটামল খান`);
+  assert.ok(highlighter([])(TEXT, [evil]).includes(`\x1b[1m${shown}\x1b[22m`));
+  assert.ok(table(["type"], [[evil.type]]).endsWith(`\n${shown}\n`));
 });
 
 test("colours: a bright background under black letters, one a type, and the type's name", () => {

@@ -15,6 +15,7 @@ import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
 import { bracketed, highlighter } from "./highlight.ts";
 import type { Render } from "./highlight.ts";
+import { documentsOf, INPUTS } from "./documents.ts";
 import { readLines } from "./lines.ts";
 import type { Line } from "./lines.ts";
 import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
@@ -28,6 +29,7 @@ interface ExtractOptions extends ModelOptions {
   readonly format: "text" | "jsonl";
   readonly boundary?: Boundary;
   readonly sentences?: boolean;
+  readonly input: typeof INPUTS[number];
   readonly minScore: number;
   readonly batch: number;
   readonly color?: boolean;
@@ -37,6 +39,7 @@ const EXAMPLES = `
 Examples:
   edge-ner extract "জ্বরে প্যারাসিটামল খাওয়া যায়।"
   edge-ner extract --file notes.txt --format jsonl > entities.jsonl
+  edge-ner extract --file notes.jsonl --input jsonl --format jsonl > entities.jsonl
   cat notes.txt | edge-ner extract --min-score 0.8 | head
   edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
   edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
@@ -68,6 +71,10 @@ export function extractCommand(program: Command): void {
       ).choices(BOUNDARIES),
     )
     .option("--sentences", "have the model see each sentence by itself")
+    .addOption(
+      new Option("--input <name>", "what a line that is read is: text, or an object with a text")
+        .choices(INPUTS).default("text"),
+    )
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", EXAMPLES);
@@ -99,6 +106,9 @@ function totalSize(paths: readonly string[]): number | undefined {
 
 async function extract(texts: readonly string[], options: ExtractOptions): Promise<void> {
   if (texts.length > 0 && options.file) throw new UsageError("give text or --file, not both");
+  if (texts.length > 0 && options.input === "jsonl") {
+    throw new UsageError("--input jsonl is for what is read; an argument is a text");
+  }
   const paths = options.file ?? (texts.length > 0 ? [] : ["-"]);
   if (paths.filter((path) => path === "-").length > 1) {
     throw new UsageError("standard input can be read only once");
@@ -127,7 +137,8 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
     for (const path of paths) {
       const stream = path === "-" ? process.stdin : createReadStream(path);
       const chunks = counted(stream as AsyncIterable<Uint8Array>);
-      yield readLines(chunks, path === "-" ? "standard input" : path, complain);
+      const name = path === "-" ? "standard input" : path;
+      yield documentsOf(readLines(chunks, name, complain), options.input, name);
     }
   }
   // What is shown to people has whole characters.

@@ -88,6 +88,7 @@ export {
 } from "./src/train/loop/fine_tune.ts";
 export type { FineTuneOptions, Settings } from "./src/train/loop/options.ts";
 export type { Augment, AugmentOptions } from "./src/train/loop/augment.ts";
+export type { LexiconOptions } from "./src/train/loop/lexicons.ts";
 export type { LowRankOptions } from "./src/train/loop/low_rank.ts";
 export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
 

@@ -4,7 +4,6 @@
  * Most tokens have no feature, and those that have one have a few, so a feature of 0 is passed over and each other one
  * adds its row. Multiply and add apart, features in order: the same bits in every engine.
  */
-import { AddFeatures } from "./contract";
 import { padded } from "./layout";
 
 /**
@@ -33,9 +32,4 @@ export function add_features(
       }
     }
   }
-}
-
-/** {@link add_features} as a command. */
-export function addFeaturesChunk(it: AddFeatures, r0: i32, r1: i32): void {
-  add_features(it.x, it.n, it.features, it.stride, it.columns, it.table, r0, r1);
 }

@@ -27,7 +27,7 @@ import {
   Quantize,
 } from "./contract";
 import { embed_f32, embed_i4, embed_i8 } from "./embed";
-import { addFeaturesChunk } from "./features";
+import { add_features } from "./features";
 import { gemm_f32 } from "./gemm_f32";
 import { gemm, quantize } from "./gemm_int8";
 import { padded } from "./layout";
@@ -100,7 +100,8 @@ function step(command: Command, chunk: i32, thread: i32): void {
     activateRow(it.x + (<usize> r0 * columns << 2), rows * columns, it.activation);
   } else if (operation == OPERATION_ADD_FEATURES) {
     const it = changetype<AddFeatures>(words), r0 = chunk * it.chunkRows;
-    addFeaturesChunk(it, r0, endOf(r0, it.chunkRows, chunk, it.chunks, it.rows));
+    const r1 = endOf(r0, it.chunkRows, chunk, it.chunks, it.rows);
+    add_features(it.x, it.n, it.features, it.stride, it.columns, it.table, r0, r1);
   } else {
     const it = changetype<Embed>(words), r0 = chunk * it.chunkRows;
     const r1 = endOf(r0, it.chunkRows, chunk, it.chunks, it.rows);

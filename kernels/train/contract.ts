@@ -8,7 +8,7 @@ export const DROPOUT_EXAMPLE: i32 = 8;
 export const DROPOUT_KINDS: i32 = 12;
 export const DROPS_HIDDEN: i32 = 0;
 export const DROPS_ATTENTION: i32 = 1;
-export const TRAIN_ABI: i32 = 1;
+export const TRAIN_ABI: i32 = 2;
 export const OPERATION_EMBED_FORWARD: i32 = 0;
 export const OPERATION_SCATTER_ROWS: i32 = 1;
 export const OPERATION_GATHER_ROWS: i32 = 2;
@@ -28,6 +28,8 @@ export const OPERATION_DROP: i32 = 15;
 export const OPERATION_ZERO: i32 = 16;
 export const OPERATION_SQUARE_SUM: i32 = 17;
 export const OPERATION_ADAMW: i32 = 18;
+export const OPERATION_FEATURES_FORWARD: i32 = 19;
+export const OPERATION_FEATURES_BACKWARD: i32 = 20;
 
 // @ts-ignore: decorator
 @unmanaged
@@ -148,6 +150,33 @@ export class EmbedForward extends Command {
   words: usize;
   positionTable: usize;
   type: usize;
+}
+
+// @ts-ignore: decorator
+@unmanaged
+export class FeaturesBackward extends Command {
+  items: i32;
+  chunkItems: i32;
+  d: usize;
+  n: i32;
+  features: usize;
+  stride: usize;
+  columns: i32;
+  rows: i32;
+  table: usize;
+}
+
+// @ts-ignore: decorator
+@unmanaged
+export class FeaturesForward extends Command {
+  items: i32;
+  chunkItems: i32;
+  x: usize;
+  n: i32;
+  features: usize;
+  stride: usize;
+  columns: i32;
+  table: usize;
 }
 
 // @ts-ignore: decorator

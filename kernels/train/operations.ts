@@ -2,6 +2,7 @@
  * The operations of a training step, as commands that threads share (../schedule.ts, contract.ts).
  */
 import { Command } from "../contract";
+import { add_features } from "../features";
 import { padded } from "../layout";
 import { runProgram, workProgram } from "../schedule";
 import { activation_backward, activation_forward } from "./activation";
@@ -17,6 +18,8 @@ import {
   Drop,
   DROPS_HIDDEN,
   EmbedForward,
+  FeaturesBackward,
+  FeaturesForward,
   GatherRows,
   NormBackward,
   NormForward,
@@ -29,6 +32,8 @@ import {
   OPERATION_ATTENTION_FORWARD,
   OPERATION_DROP,
   OPERATION_EMBED_FORWARD,
+  OPERATION_FEATURES_BACKWARD,
+  OPERATION_FEATURES_FORWARD,
   OPERATION_GATHER_ROWS,
   OPERATION_NORM_BACKWARD,
   OPERATION_NORM_FORWARD,
@@ -49,6 +54,7 @@ import {
   Zero,
 } from "./contract";
 import { embed_forward, gather_rows, scatter_rows } from "./embedding";
+import { feature_tables } from "./features";
 import { add_norm_forward, norm_backward, norm_forward, norm_parameters, sum_rows } from "./norm";
 import { adamw, square_sum } from "./optimizer";
 import { dropRow, drops } from "./philox";
@@ -186,6 +192,16 @@ function cutChunk(command: Command, chunk: i32, r0: i32, r1: i32): void {
     case OPERATION_ADAMW: {
       const it = changetype<Adamw>(words);
       adamw(it.p, it.g, it.m, it.v, changetype<AdamwConstants>(it.constants), r0, r1);
+      break;
+    }
+    case OPERATION_FEATURES_FORWARD: {
+      const it = changetype<FeaturesForward>(words);
+      add_features(it.x, it.n, it.features, it.stride, it.columns, it.table, r0, r1);
+      break;
+    }
+    case OPERATION_FEATURES_BACKWARD: {
+      const it = changetype<FeaturesBackward>(words);
+      feature_tables(it.d, it.n, it.features, it.stride, it.columns, it.rows, it.table, r0, r1);
       break;
     }
     default:

@@ -24,6 +24,7 @@ import {
   addAugmentOptions,
   type AugmentArguments,
   readFurther,
+  readLexicons,
   readNames,
 } from "./train_augment.ts";
 import { addDataOptions, type DataOptions, readData, reportReach } from "./train_data.ts";
@@ -49,6 +50,7 @@ export interface TrainOptions extends DataOptions, StartOptions, AugmentArgument
   readonly clip?: number;
   readonly headRate?: number;
   readonly crfRate?: number;
+  readonly featureRate?: number;
   readonly crf: boolean;
   readonly freeze?: number;
   readonly average?: number;
@@ -78,6 +80,9 @@ Rates: small or fresh encoders learn at 5e-4, large ones that were pretrained lo
 Few data are learnt by heart unless the texts differ from epoch to epoch: --exchange 0.25 --mask 0.07 --resplit 0.1
 --join 0.06, --average 0.99, and --dropout 0.15. Names of --names are in the last column of each line.
 
+--lexicon MED=drugs.txt and --dictionary let the model carry lexicons: lists of terms, and the data's own entities with how
+often they are entities. They are kept as fingerprints, never as text. --inflected lets a term end inside a word.
+
 --also reads a corpus of other types, of which --also-type Medicine=MED says which are ours: where it has one, the label
 is known, and elsewhere it is anything but one of these.
 
@@ -96,6 +101,7 @@ export function trainCommand(program: Command): void {
     .description("fine-tune a model on labelled texts")
     .requiredOption("-o, --output <folder>", "folder for the run and its model");
   addTuningOptions(addStartOptions(addDataOptions(command)))
+    .option("--feature-rate <x>", "factor on the lexicons' rate (default: 5)", decimal(0, 1e6))
     .option("--no-crf", "judge each token's label alone")
     .option("--lora <rank>", "learn low-rank adapters and a head, nothing else", integer(1, 1024))
     .option(
@@ -165,6 +171,7 @@ function fineTuneOptions(options: TrainOptions, seed: number): FineTuneOptions {
     clip: options.clip,
     headRate: options.headRate,
     crfRate: options.crfRate,
+    featureRate: options.featureRate,
     crf: options.crf,
     freeze: freeze === undefined ? undefined : { embeddings: true, layers: freeze },
     average: options.average,
@@ -235,6 +242,7 @@ export async function train(options: TrainOptions, student?: Student): Promise<v
     ...split,
     names: options.names && readNames(options.names),
     also: readFurther(options),
+    lexicons: readLexicons(options),
     teaching: student?.teaching,
   };
   const start = await startingModel(options);
@@ -279,6 +287,7 @@ export async function train(options: TrainOptions, student?: Student): Promise<v
 interface RunData extends Split {
   readonly names: FineTuneInput["names"];
   readonly also: FineTuneInput["also"];
+  readonly lexicons: FineTuneInput["lexicons"];
   readonly teaching: FineTuneInput["teaching"];
 }
 
@@ -306,6 +315,7 @@ async function run(
       validation: data.validation,
       names: data.names,
       also: data.also,
+      lexicons: data.lexicons,
       teaching: data.teaching,
       options: fineTuneOptions(options, seed),
       state: saved?.state,

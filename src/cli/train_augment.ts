@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import type { AugmentOptions, PartialCorpus } from "../../train.ts";
+import type { AugmentOptions, LexiconOptions, PartialCorpus } from "../../train.ts";
 import { PARTIAL_WEIGHT, readTerms, readTexts } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { decimal, integer } from "./model.ts";
@@ -20,6 +20,9 @@ export interface AugmentArguments extends AugmentOptions {
   readonly alsoType?: Readonly<Record<string, string>>;
   readonly alsoTexts?: number;
   readonly alsoWeight: number;
+  readonly lexicon?: readonly TypedFile[];
+  readonly dictionary?: boolean;
+  readonly inflected?: boolean;
 }
 
 /** A file whose terms are of one type. */
@@ -50,7 +53,26 @@ export function addAugmentOptions(command: Command): Command {
     .option("--also <file>", "a further corpus, which knows some of the types; repeatable", list)
     .option("--also-type <theirs=ours>", "a type of theirs that is ours; repeatable", parsePair)
     .option("--also-texts <n>", "texts of each in an epoch (default: all)", integer(1, 1e9))
+    .option(
+      "--lexicon <type=file>",
+      "a list of terms that the model carries, one a line; repeatable",
+      parseTypedFile,
+    )
+    .option("--dictionary", "let the model carry a dictionary of the data's own entities")
+    .option("--inflected", "let a term end inside a word")
     .option("--also-weight <x>", "factor on their loss", decimal(1e-6, 1e6), PARTIAL_WEIGHT);
+}
+
+/** The lexicons that the model is to have; undefined: none. */
+export function readLexicons(
+  { lexicon = [], dictionary = false, inflected = false }: AugmentArguments,
+): LexiconOptions | undefined {
+  if (lexicon.length === 0 && !dictionary) {
+    if (inflected) throw new UsageError("--inflected is for --lexicon and --dictionary");
+    return undefined;
+  }
+  const lists = lexicon.map(({ type, path }) => ({ type, terms: readTerms(readText(path), path) }));
+  return { lists, dictionary, inflected };
 }
 
 /** The further corpora; a type that does not occur in one is not looked for in it. */

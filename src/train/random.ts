@@ -51,6 +51,8 @@ export const STREAMS = {
   further: 9,
   hide: 10,
   replace: 11,
+  folds: 12,
+  lexicon: 13,
 } as const;
 
 /** The numbers of one stream of a seed, drawn in order. */

@@ -151,6 +151,19 @@ test("a further corpus teaches the types that it knows, and goes on with the sam
   assert.equal(model("stopped"), model("taught"));
 });
 
+test("lexicons are learnt with, packed and found by", async () => {
+  const args = [...setUp(), "--epochs", "4", "--batch-texts", "4", "--dictionary"];
+  writeFileSync(path("drugs.txt"), DRUGS.join("\n"));
+  const run = await cli([...args, "--lexicon", `MED=${path("drugs.txt")}`, "-o", path("lexical")]);
+  assert.is(run.code, 0, run.stderr);
+  assert.ok(existsSync(path("lexical/features.safetensors")));
+  const packed = await cli(["convert", path("lexical"), "-o", path("lexical.safetensors")]);
+  assert.is(packed.code, 0, packed.stderr);
+  assert.not(read("lexical.safetensors").includes("napa extra"));
+  const found = await cli(["extract", "--model", path("lexical.safetensors"), "take ace for pain"]);
+  assert.is(found.code, 0, found.stderr);
+});
+
 test("several seeds: a folder each, their mean and deviation", async () => {
   const run = await cli([
     ...setUp(),

@@ -52,7 +52,11 @@ const LOSSES: Readonly<Record<string, (fixture: Fixture) => Loss>> = {
 for (const [name, config] of Object.entries(FIXTURES)) {
   const fixture = await readFixture(name);
   const model = modelOf(config, (key) => fixture.f32(key));
-  const batch = { ids: fixture.i32("ids"), offsets: fixture.i32("offsets") };
+  const batch = {
+    ids: fixture.i32("ids"),
+    offsets: fixture.i32("offsets"),
+    ...(config.features !== undefined && { features: fixture.f32("features") }),
+  };
 
   test(`${name}: emissions are PyTorch's`, async () => {
     const trainer = await trainerOf(model);

@@ -78,6 +78,7 @@ for (
       activation: "gelu_tanh" as const,
       typeVocabSize: 0,
     },
+    "lexicon features": { features: 9, embeddingSize: 24 },
     "a head of two layers": { head: { size: 20, activation: "tanh" as const } },
   })
 ) {

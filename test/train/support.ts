@@ -82,6 +82,18 @@ export const FIXTURES: Readonly<Record<string, ModelConfig>> = {
     activation: "gelu_tanh",
     labels: Array.from({ length: 3 }, (_, i) => `L${i}`),
   }),
+  features: configOf({
+    hiddenSize: 16,
+    embeddingSize: 12,
+    heads: 2,
+    feedForwardSize: 20,
+    layers: 1,
+    vocabSize: 23,
+    maxPositions: 9,
+    typeVocabSize: 2,
+    features: 7,
+    labels: Array.from({ length: 5 }, (_, i) => `L${i}`),
+  }),
 };
 
 /** A model whose tensors `get` gives by the names of src/train. */

@@ -10,7 +10,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const TRAIN_ABI = 1;
+export const TRAIN_ABI = 2;
 
 /** Columns of the left side of a product that are packed at a time: 256 KiB for 256 rows. */
 export const DEPTH = 256;
@@ -229,6 +229,31 @@ export const DROP = {
   site: "i32",
 } as const;
 
+/** x += features table, n columns; a row of features is `stride` bytes, `columns` of it count. Items: rows. */
+export const FEATURES_FORWARD = {
+  items: "i32",
+  chunkItems: "i32",
+  x: "usize",
+  n: "i32",
+  features: "usize",
+  stride: "usize",
+  columns: "i32",
+  table: "usize",
+} as const;
+
+/** table += features^T d, n columns. Items: columns. */
+export const FEATURES_BACKWARD = {
+  items: "i32",
+  chunkItems: "i32",
+  d: "usize",
+  n: "i32",
+  features: "usize",
+  stride: "usize",
+  columns: "i32",
+  rows: "i32",
+  table: "usize",
+} as const;
+
 /** x = 0. Items: floats. */
 export const ZERO = { items: "i32", chunkItems: "i32", x: "usize" } as const;
 
@@ -284,4 +309,6 @@ export const COMMANDS = {
   zero: ZERO,
   square_sum: SQUARE_SUM,
   adamw: ADAMW,
+  features_forward: FEATURES_FORWARD,
+  features_backward: FEATURES_BACKWARD,
 } as const;

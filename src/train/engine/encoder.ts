@@ -56,22 +56,27 @@ function sites(
   return { heads: first, attention: first + heads, feedForward: first + heads + 1 };
 }
 
-/** hidden[0] = project(drop(LayerNorm(word[id] + position + type))). */
+/** hidden[0] = project(drop(LayerNorm(word[id] + position + type) + features)). */
 export function embedForward(ops: Operations, model: ModelPlaces, t: Tensors): void {
-  const { config, words, positions, types, embeddingNorm, embeddingProjection } = model;
+  const { config, words, positions, types, embeddingNorm, embeddingProjection, features } = model;
   ops.embed(words, positions, types, t.embeddingSum);
-  const site = sites(config, config.layers).heads;
-  ops.norm(t.embeddingSum, embeddingNorm, config.layerNormEpsilon, t.embedded, { site });
+  const site = sites(config, config.layers).heads, epsilon = config.layerNormEpsilon;
+  if (features) {
+    ops.norm(t.embeddingSum, embeddingNorm, epsilon, t.embedded);
+    ops.addFeatures(t.embedded, features.input);
+    ops.drop(t.embedded, site);
+  } else ops.norm(t.embeddingSum, embeddingNorm, epsilon, t.embedded, { site });
   if (embeddingProjection) ops.linear(t.embedded, embeddingProjection, t.hidden[0]);
 }
 
 export function embedBackward(ops: Operations, model: ModelPlaces, t: Tensors): void {
-  const { config, words, positions, types, embeddingNorm, embeddingProjection } = model;
+  const { config, words, positions, types, embeddingNorm, embeddingProjection, features } = model;
   if (embeddingProjection) {
     ops.linearBackward(t.embedded, embeddingProjection, t.dHidden, t.dEmbedded);
   }
   const site = sites(config, config.layers).heads;
   ops.drop(t.dEmbedded, site);
+  if (features) ops.featuresBackward(t.dEmbedded, features.input);
   ops.normBackward(
     t.dEmbedded,
     t.embeddingSum,
@@ -143,6 +148,7 @@ export function lowestLearned(model: ModelPlaces): number {
   const { words, positions, types, embeddingNorm, embeddingProjection, layers } = model;
   const embeddings = [words, positions, types, embeddingNorm.gamma, embeddingNorm.beta];
   if (embeddingProjection) embeddings.push(embeddingProjection.weight, embeddingProjection.bias);
+  if (model.features) embeddings.push(model.features.input);
   if (embeddings.some(learned)) return -1;
   const lowest = layers.findIndex(layerLearned);
   return lowest < 0 ? layers.length : lowest;

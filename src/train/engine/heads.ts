@@ -42,8 +42,15 @@ export function headForward(
   t: HeadTensors,
   rows: number | undefined,
 ): void {
-  const { config: { layerNormEpsilon }, masked, replaced, classifier } = model;
+  const { config: { layerNormEpsilon }, masked, replaced, classifier, features } = model;
   const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  const window = head === "labels" ? features?.window : undefined;
+  if (window && rows !== undefined) {
+    throw new InputError(
+      "input/option",
+      "with lexicon features, a loss on labels is one of all tokens.",
+    );
+  }
   if (rows !== undefined) ops.gather(hidden, t.indices, x, m);
   const inner = innerOf(model, head);
   if (inner === undefined) ops.linear(x, classifier, t.emissions, m);
@@ -57,6 +64,7 @@ export function headForward(
       ops.linear(t.normed!, { weight: model.words, bias: masked!.bias }, t.emissions, m);
     }
   }
+  if (window) ops.addFeatures(t.emissions, window);
 }
 
 /** dHidden from the cotangent; undefined: nothing below the head learns. */
@@ -69,8 +77,9 @@ export function headBackward(
   rows: number | undefined,
   dHidden: Tensor | undefined,
 ): void {
-  const { config: { layerNormEpsilon }, masked, replaced, classifier } = model;
+  const { config: { layerNormEpsilon }, masked, replaced, classifier, features } = model;
   const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  if (head === "labels" && features) ops.featuresBackward(t.cotangent, features.window);
   const dx = dHidden && (rows === undefined ? dHidden : t.gathered);
   const inner = innerOf(model, head);
   if (inner === undefined) ops.linearBackward(x, classifier, t.cotangent, dx, { rows: m });

@@ -36,6 +36,8 @@ export interface Workspace {
   readonly ids: number;
   readonly positions: number;
   readonly offsets: number;
+  /** Features of the token before, of each token and of the one behind, of a model with lexicons. */
+  readonly features: Tensor | undefined;
   /** Mean and deviation of a norm's rows. */
   readonly moments: number;
   readonly scratch: number;
@@ -161,6 +163,30 @@ export class Operations {
   /** The rows `indices` of dx += dy; all others stay as they are. */
   gatherBackward(dy: Tensor, indices: number, dx: Tensor, rows: number): void {
     this.#scatter(dy, indices, rows, dx.address);
+  }
+
+  /** x += f W, f being the features of each token or, with a table of three times as many rows, of it and those beside it. */
+  addFeatures({ address: x, width: n }: Tensor, table: Place): void {
+    this.#cut("features_forward", this.tokens, 1, {
+      x,
+      n,
+      ...this.#features(table),
+      table: table.value,
+    });
+  }
+
+  /** dW += f^T d; nothing if the table is frozen. */
+  featuresBackward({ address: d, width: n }: Tensor, table: Place): void {
+    if (table.gradient === 0) return;
+    const rows = this.tokens, places = { rows, table: table.gradient };
+    this.#cut("features_backward", padded(n), 16, { d, n, ...this.#features(table), ...places });
+  }
+
+  /** Where a table's features begin in rows of those of three tokens. */
+  #features({ rows: columns }: Place) {
+    const { address, width } = this.#at.features!;
+    const first = columns === width ? 0 : columns;
+    return { features: address + 4 * first, stride: 4 * padded(width), columns };
   }
 
   /** x = 0. */

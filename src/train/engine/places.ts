@@ -63,6 +63,12 @@ export interface LayerPlaces {
   readonly feedForwardNorm: NormPlaces;
 }
 
+/** What lexicon features add, a row for each: at the embeddings, and of three tokens at the emissions. */
+export interface FeaturePlaces {
+  readonly input: Place;
+  readonly window: Place;
+}
+
 /** A model's parameters by role. */
 export interface ModelPlaces {
   readonly config: ModelConfig;
@@ -76,6 +82,8 @@ export interface ModelPlaces {
   /** Inside a head of two layers. */
   readonly headDense: LinearPlaces | undefined;
   readonly classifier: LinearPlaces;
+  /** Of a model with lexicons. */
+  readonly features: FeaturePlaces | undefined;
   readonly masked:
     | { readonly dense: LinearPlaces; readonly norm: NormPlaces; readonly bias: Place }
     | undefined;
@@ -246,6 +254,8 @@ export function placesByRole(
     })),
     headDense: config.head && linear("head.dense"),
     classifier: linear("classifier"),
+    features: model.weights.features &&
+      { input: at("features.input.weight"), window: at("features.window.weight") },
     masked: model.masked &&
       { dense: linear("masked.dense"), norm: norm("masked.norm"), bias: at("masked.bias") },
     replaced: model.replaced &&

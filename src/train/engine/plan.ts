@@ -133,6 +133,7 @@ export function placeTraining(
       ids: arena.take(maxTokens * 4),
       positions: arena.take(maxTokens * 4),
       offsets: arena.take((maxTokens + 1) * 4),
+      features: config.features === undefined ? undefined : tensor(3 * config.features),
       moments: arena.take(maxTokens * 8),
       scratch: arena.take(threads * scratchBytes),
       scratchBytes,

@@ -17,7 +17,14 @@ import { IGNORED } from "../losses/targets.ts";
 import { Random } from "../random.ts";
 import { type OwnPartial, type PartialCorpus, partialOf } from "../data/partial.ts";
 import type { Augment } from "./augment.ts";
-import { join, partialSequencesOf, type Sequence, sequencesOf } from "./sequences.ts";
+import type { TrainingLexicons } from "./lexicons.ts";
+import {
+  type FindFeatures,
+  join,
+  partialSequencesOf,
+  type Sequence,
+  sequencesOf,
+} from "./sequences.ts";
 
 /** Share of the texts in which tokens are masked. */
 const MASKED = 0.7;
@@ -43,6 +50,8 @@ export interface EpochParts {
   readonly also: readonly PartialCorpus[] | undefined;
   /** Texts without labels, from which teachers teach. */
   readonly unlabelled?: readonly LabelledText[] | undefined;
+  /** Of a model that takes features. */
+  readonly lexicons?: TrainingLexicons | undefined;
 }
 
 /** Sequences by epoch. */
@@ -92,7 +101,8 @@ export class Epochs {
 
   /** The sequences of an epoch, counted from 0. */
   sequences(epoch: number): readonly Sequence[] {
-    if (this.#parts.augment === undefined && this.#also.length === 0) return this.plain;
+    const { augment, lexicons } = this.#parts;
+    if (augment === undefined && this.#also.length === 0 && !lexicons) return this.plain;
     if (this.#last?.epoch !== epoch) this.#last = { epoch, sequences: this.#make(epoch) };
     return this.#last.sequences;
   }
@@ -100,7 +110,7 @@ export class Epochs {
   #make(epoch: number): Sequence[] {
     const { texts, tokenizer, labeller, length, seed } = this.#parts, resplitter = this.#resplitter;
     const { exchange, resplit, mask, join: share } = this.#parts.augment ?? NOTHING;
-    const random = (what: keyof typeof NOTHING | "further"): Random =>
+    const random = (what: keyof typeof NOTHING | "further" | "lexicon"): Random =>
       new Random(seed, what, epoch);
     const exchanging = random("exchange"), cutting = random("resplit"), masking = random("mask");
     const changed = exchange === 0
@@ -113,14 +123,19 @@ export class Epochs {
       : (text: string) => tokenizer.encode(text);
     const masked = (sequences: Sequence[]): Sequence[] =>
       mask === 0 ? sequences : sequences.map((one) => this.#masked(one, mask, masking));
-    const own = masked(sequencesOf(changed, encode, tokenizer, labeller, length));
+    const { lexicons } = this.#parts, matching = random("lexicon");
+    const find: FindFeatures | undefined = lexicons &&
+      ((text, encoding, index) => lexicons.training(text, encoding, index, matching));
+    const other: FindFeatures | undefined = lexicons &&
+      ((text, encoding) => lexicons.training(text, encoding, undefined, matching));
+    const own = masked(sequencesOf(changed, encode, tokenizer, labeller, length, find));
     const choosing = random("further");
     const further = this.#also.flatMap((corpus) => {
       const chosen = choosing.permutation(corpus.texts.length).subarray(0, corpus.perEpoch);
       const sample = { ...corpus, texts: Array.from(chosen, (i) => corpus.texts[i]!) };
-      return masked(partialSequencesOf(sample, encode, tokenizer, labeller, length));
+      return masked(partialSequencesOf(sample, encode, tokenizer, labeller, length, other));
     });
-    const unlabelled = masked(unlabelledSequencesOf(this.#parts, encode));
+    const unlabelled = masked(unlabelledSequencesOf(this.#parts, encode, other));
     return [
       ...share === 0 ? own : joined(own, share, length, random("join")),
       ...further,
@@ -140,9 +155,10 @@ export class Epochs {
 function unlabelledSequencesOf(
   { unlabelled = [], tokenizer, labeller, length }: EpochParts,
   encode: Tokenizer["encode"],
+  find?: FindFeatures,
 ): Sequence[] {
   const texts = unlabelled.map((text) => ({ ...text, entities: [] }));
-  return sequencesOf(texts, encode, tokenizer, labeller, length)
+  return sequencesOf(texts, encode, tokenizer, labeller, length, find)
     .map((sequence) => ({ ...sequence, labels: sequence.labels.map(() => IGNORED) }));
 }
 

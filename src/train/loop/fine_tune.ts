@@ -14,6 +14,7 @@ import type { SpanScores } from "../../eval/spans.ts";
 import { writeCheckpoint } from "../../formats/hf/write_checkpoint.ts";
 import type { Adapter } from "../../model/adapter.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
+import type { Lexicons } from "../../model/lexicon.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { batchesOf } from "../data/batches.ts";
 import { Labeller } from "../data/labels.ts";
@@ -25,7 +26,13 @@ import type { Teacher } from "../distill/teacher.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
 import type { Example, Loss, MakeTrainer, NamedTensor, Parameter, Trainer } from "../types.ts";
 import { Epochs } from "./epochs.ts";
-import { fingerprint, fingerprintOf, fingerprintOfNames } from "./fingerprint.ts";
+import {
+  fingerprint,
+  fingerprintOf,
+  fingerprintOfLexicons,
+  fingerprintOfNames,
+} from "./fingerprint.ts";
+import { type LexiconOptions, TrainingLexicons } from "./lexicons.ts";
 import { LowRank } from "./low_rank.ts";
 import { type FineTuneOptions, rateAt, rateOf, type Settings, settingsOf } from "./options.ts";
 import { addPieces, chainLossOf, pack, type Sequence } from "./sequences.ts";
@@ -93,6 +100,8 @@ export interface FineTuneInput {
   readonly validation: readonly LabelledText[];
   /** Further names by type, which entities may be exchanged for; with `augment.exchange`. */
   readonly names?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** What lexicons the model is to have; a model's own are made anew. Default: none. */
+  readonly lexicons?: LexiconOptions | undefined;
   /** Further corpora, which know some of the types. Only with a CRF. */
   readonly also?: readonly PartialCorpus[] | undefined;
   /** Teachers, where a student is to learn from any. */
@@ -113,6 +122,7 @@ export class FineTuning {
   readonly #tokenizer: Tokenizer;
   readonly #labels: readonly string[];
   readonly #epochs: Epochs;
+  readonly #lexicons: Lexicons | undefined;
   readonly #lessons: Lessons | undefined;
   readonly #validation: Validation | undefined;
   /** What is learnt in the place of the encoder's own matrices. */
@@ -127,6 +137,7 @@ export class FineTuning {
     tokenizer: Tokenizer;
     labels: readonly string[];
     epochs: Epochs;
+    lexicons: Lexicons | undefined;
     lessons: Lessons | undefined;
     totalSteps: number;
     validation: Validation | undefined;
@@ -139,6 +150,7 @@ export class FineTuning {
     this.#tokenizer = parts.tokenizer;
     this.#labels = parts.labels;
     this.#epochs = parts.epochs;
+    this.#lexicons = parts.lexicons;
     this.#lessons = parts.lessons;
     this.#validation = parts.validation;
     this.#lowRank = parts.lowRank;
@@ -187,7 +199,16 @@ export class FineTuning {
         { labels, tokenizer, length, layers, hiddenSize },
         distillSettingsOf(distill),
       );
+    if (input.lexicons && settings.lora) {
+      throw new InputError(
+        "input/option",
+        "adapters are learnt without lexicons; leave out one of the two.",
+      );
+    }
+    const lexicons = input.lexicons &&
+      new TrainingLexicons(input.lexicons, train, labeller.tags, seed);
     const parts = {
+      lexicons,
       ...{ texts: train, tokenizer, labeller, length, seed, augment, names, also },
       unlabelled,
     };
@@ -195,9 +216,13 @@ export class FineTuning {
     if (epochs.plain.length === 0) {
       throw new InputError("input/data", "no text to learn from has a token.");
     }
-    const validation = input.validation.length === 0
-      ? undefined
-      : new Validation(input.validation, tokenizer, settings.length, settings.tokens);
+    const validation = input.validation.length === 0 ? undefined : new Validation(
+      input.validation,
+      tokenizer,
+      settings.length,
+      settings.tokens,
+      lexicons && ((text, encoding) => lexicons.features(text, encoding)),
+    );
     const run = {
       options: settings,
       labels,
@@ -210,6 +235,7 @@ export class FineTuning {
           ...also.map(({ types, perEpoch, weight }) => ({ types, perEpoch, weight })),
         ],
       }),
+      ...(lexicons && { lexicons: fingerprintOfLexicons(lexicons.lexicons) }),
       ...(lessons && { teaching: [lessons.settings, lessons.fingerprint] }),
       ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };
@@ -222,7 +248,12 @@ export class FineTuning {
       addPieces(pieces, epochs.sequences(epoch));
     }
     addPieces(pieces, validation?.sequences ?? []);
-    const started = startModel(model, { labels, crf: settings.crf, seed: settings.seed });
+    const started = startModel(model, {
+      labels,
+      crf: settings.crf,
+      seed: settings.seed,
+      features: lexicons?.count,
+    });
     const lowRank = settings.lora && new LowRank(started.weights, settings.lora, settings.seed);
     const trainer = await make(started, {
       maxTokens: settings.tokens,
@@ -243,6 +274,7 @@ export class FineTuning {
       tokenizer,
       labels,
       epochs,
+      lexicons: lexicons?.lexicons,
       lessons,
       totalSteps,
       validation,
@@ -474,7 +506,12 @@ export class FineTuning {
 
   #bundle(): ModelBundle {
     const { weights, crf } = this.#trainer.model();
-    return { weights, crf: this.settings.crf ? crf : undefined, tokenizer: this.#tokenizer };
+    return {
+      weights,
+      crf: this.settings.crf ? crf : undefined,
+      tokenizer: this.#tokenizer,
+      ...(this.#lexicons && { lexicons: this.#lexicons }),
+    };
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Lexicons } from "../../model/lexicon.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Sequence } from "./sequences.ts";
@@ -31,6 +32,17 @@ export function fingerprintOfNames(names: Readonly<Record<string, readonly strin
   let hash = FNV_OFFSET;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
   return (hash >>> 0).toString(16);
+}
+
+/** Tells lexicons apart. */
+export function fingerprintOfLexicons({ types, inflected, lists }: Lexicons): string {
+  let hash = FNV_OFFSET;
+  for (const { fingerprints, rates } of lists) {
+    for (const data of [fingerprints, rates ?? []]) {
+      for (const value of data) hash = Math.imul(hash ^ value, FNV_PRIME);
+    }
+  }
+  return `${types.join()}, ${inflected}, ${lists.length} lists, ${(hash >>> 0).toString(16)}`;
 }
 
 /** Tells data apart (FNV-1a over ids and labels, 32 bits): by accident two differ in it, not by design. */

@@ -39,6 +39,8 @@ export interface FineTuneOptions {
   readonly headRate?: number;
   /** Factor on the CRF's rate. Default 10: its scores have far to go. */
   readonly crfRate?: number;
+  /** Factor on the rate of what lexicon features add. Default 5. */
+  readonly featureRate?: number;
   /** Learn a CRF; without one, each token's label is judged alone. Default true. */
   readonly crf?: boolean;
   /** Parts that keep their weights: the embeddings, and so many of the lowest layers. Default: none. */
@@ -88,6 +90,7 @@ const DEFAULTS: Omit<Settings, "length"> = {
   clip: 1,
   headRate: 2,
   crfRate: 10,
+  featureRate: 5,
   crf: true,
   freeze: { embeddings: false, layers: 0 },
   average: 0,
@@ -115,6 +118,7 @@ const RANGES: Readonly<Record<string, Range>> = {
   clip: [0, Infinity, "any"],
   headRate: [0, 1e6, "any"],
   crfRate: [0, 1e6, "any"],
+  featureRate: [0, 1e6, "any"],
   average: [0, 0.999999, "any"],
 };
 
@@ -186,9 +190,10 @@ function checkLora({ rank, alpha, maps }: LowRankOptions, fail: Fail): void {
 /** Factor on a parameter's rate; 0 where it is frozen. */
 export function rateOf(
   { name }: Pick<Parameter, "name">,
-  { freeze, headRate, crfRate }: Settings,
+  { freeze, headRate, crfRate, featureRate }: Settings,
 ): number {
   if (name.startsWith("crf.")) return crfRate;
+  if (name.startsWith("features.")) return featureRate;
   if (/^(head|classifier)\./.test(name)) return headRate;
   if (name.startsWith("embeddings.")) return freeze.embeddings ? 0 : 1;
   const layer = /^layers\.(\d+)\./.exec(name);

@@ -8,7 +8,7 @@
  */
 import type { PackedBatch } from "../../backend/backend.ts";
 import { windowsOf } from "../../ner/windows.ts";
-import type { Tokenizer } from "../../tokenizer/types.ts";
+import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import type { Labeller } from "../data/labels.ts";
 import type { LabelledText } from "../data/text.ts";
 import type { OwnPartial } from "../data/partial.ts";
@@ -22,10 +22,26 @@ export interface Sequence {
   readonly ids: Int32Array;
   /** Labels; those of the special tokens are left out of any loss. */
   readonly labels: Int32Array;
+  /** Lexicon features of each token, zeros of the special ones; of a model that takes them. */
+  readonly features?: Float32Array;
   /** Where the text stands, for messages. */
   readonly where: string;
   /** Of a text whose labels are known in part: what {@link OPEN} stands for, and a factor on its loss. */
   readonly partial?: Pick<OwnPartial, "open" | "weight">;
+}
+
+/** Features of the tokens of text number `index`. */
+export type FindFeatures = (text: string, encoding: Encoding, index: number) => Float32Array;
+
+/** Features of a window's tokens between special tokens, which have none. */
+export function windowFeatures(
+  features: Float32Array,
+  count: number,
+  { start, end }: { readonly start: number; readonly end: number },
+): Float32Array {
+  const own = new Float32Array((end - start + 2) * count);
+  own.set(features.subarray(start * count, end * count), count);
+  return own;
 }
 
 /**
@@ -38,12 +54,16 @@ export function sequencesOf(
   { cls, sep }: Pick<Tokenizer, "cls" | "sep">,
   labeller: Labeller,
   size: number,
+  find?: FindFeatures,
 ): Sequence[] {
-  return texts.flatMap(({ text, entities, where }) => {
+  return texts.flatMap(({ text, entities, where }, index) => {
     const encoding = encode(text), labels = labeller.label(entities, encoding);
+    const features = find?.(text, encoding, index), tokens = Math.max(1, encoding.ids.length);
+    const count = (features?.length ?? 0) / tokens;
     return windowsOf(encoding.ids.length, size - 2).map(({ start, end }): Sequence => ({
       ids: Int32Array.from([cls, ...encoding.ids.subarray(start, end), sep]),
       labels: Int32Array.from([IGNORED, ...labels.subarray(start, end), IGNORED]),
+      ...(features && { features: windowFeatures(features, count, { start, end }) }),
       where,
     }));
   });
@@ -56,8 +76,9 @@ export function partialSequencesOf(
   specials: Pick<Tokenizer, "cls" | "sep">,
   labeller: Labeller,
   size: number,
+  find?: FindFeatures,
 ): Sequence[] {
-  return sequencesOf(texts, encode, specials, labeller, size).map((sequence) => ({
+  return sequencesOf(texts, encode, specials, labeller, size, find).map((sequence) => ({
     ...sequence,
     labels: sequence.labels.map((label) => labeller.tags[label]?.role === "outside" ? OPEN : label),
     partial: { open, weight },
@@ -94,20 +115,43 @@ export function join(sequences: readonly Sequence[]): Sequence {
     const parts = sequences.flatMap((sequence) => [...values(sequence).subarray(1, -1)]);
     return Int32Array.from([own[0]!, ...parts, own.at(-1)!]);
   };
+  const features = joinedFeatures(sequences);
   return {
     ids: inner(({ ids }) => ids),
     labels: inner(({ labels }) => labels),
+    ...(features && { features }),
     where: sequences.map(({ where }) => where).join(" + "),
   };
 }
 
+/** Features of the tokens of several between one pair of special tokens. */
+function joinedFeatures(sequences: readonly Sequence[]): Float32Array | undefined {
+  const { features, ids } = sequences[0]!;
+  if (features === undefined) return undefined;
+  const count = features.length / ids.length;
+  const parts = sequences.map((one) => one.features!.subarray(count, one.features!.length - count));
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  const all = new Float32Array(size + 2 * count);
+  let at = count;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Sequences one after the other. */
-export function pack(sequences: readonly Pick<Sequence, "ids">[]): PackedBatch {
+export function pack(sequences: readonly Pick<Sequence, "ids" | "features">[]): PackedBatch {
   const offsets = new Int32Array(sequences.length + 1);
   sequences.forEach(({ ids }, i) => offsets[i + 1] = offsets[i]! + ids.length);
   const ids = new Int32Array(offsets[sequences.length]!);
   sequences.forEach((sequence, i) => ids.set(sequence.ids, offsets[i]));
-  return { ids, offsets };
+  const first = sequences[0]?.features;
+  if (first === undefined) return { ids, offsets };
+  const count = first.length / sequences[0]!.ids.length;
+  const features = new Float32Array(ids.length * count);
+  sequences.forEach((sequence, i) => features.set(sequence.features!, offsets[i]! * count));
+  return { ids, offsets, features };
 }
 
 /** Adds the ids that occur. */

@@ -27,6 +27,13 @@ export function randomMatrix(rows: number, columns: number, seed: number, part: 
   return { type: "f32", rows, columns, data };
 }
 
+/** The stream of new features' weights, apart from those of all matrices of an encoder. */
+const FEATURES = 0x10000;
+
+function zeroMatrix(rows: number, columns: number): F32Matrix {
+  return { type: "f32", rows, columns, data: new Float32Array(rows * columns) };
+}
+
 /** Sizes of an encoder that is made of nothing; the rest follows from its tokenizer and the data. */
 export type FreshSizes = Pick<
   ModelConfig,
@@ -69,6 +76,8 @@ export interface StartOptions {
   readonly crf: boolean;
   /** Decides the new head's weights. */
   readonly seed: number;
+  /** Features of a token that it is to take; those of a model that takes as many are kept. */
+  readonly features?: number | undefined;
 }
 
 /** A model with a head for these labels, all in float32. */
@@ -83,7 +92,19 @@ export function startModel({ weights, crf }: ModelBundle, options: StartOptions)
     };
   // Written as a checkpoint, a model without token types gets one of zeros: it has it from the beginning, so that a
   // run that is resumed learns what one that went on learns.
-  const config = { ...weights.config, labels, typeVocabSize: weights.config.typeVocabSize || 1 };
+  const { features: had, ...sizes } = weights.config, { features: count } = options;
+  const config = {
+    ...sizes,
+    labels,
+    typeVocabSize: weights.config.typeVocabSize || 1,
+    ...(count !== undefined && { features: count }),
+  };
+  const { features: taken, ...encoder } = weights;
+  const features = count === undefined ? undefined : had === count && kept ? taken : {
+    input: randomMatrix(count, config.embeddingSize, seed, FEATURES),
+    // Nothing is added to emissions until something has been learnt.
+    window: zeroMatrix(3 * count, labels.length),
+  };
   const types = weights.typeEmbedding ?? {
     type: "f32" as const,
     rows: 1,
@@ -91,7 +112,13 @@ export function startModel({ weights, crf }: ModelBundle, options: StartOptions)
     data: new Float32Array(config.embeddingSize),
   };
   return {
-    weights: dequantizeEncoder({ ...weights, config, typeEmbedding: types, classifier }),
+    weights: dequantizeEncoder({
+      ...encoder,
+      config,
+      typeEmbedding: types,
+      classifier,
+      ...(features && { features }),
+    }),
     ...(options.crf && { crf: kept && crf !== undefined ? crf : noCrf(labels.length) }),
   };
 }

@@ -13,13 +13,14 @@ import { placeOf } from "../../ner/places.ts";
 import { type Window, windowsOf } from "../../ner/windows.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import type { LabelledText } from "../data/text.ts";
-import { pack } from "./sequences.ts";
+import { type FindFeatures, pack, windowFeatures } from "./sequences.ts";
 
 /** A window of a text with its special tokens. */
 interface Piece {
   readonly text: number;
   readonly window: Window;
   readonly ids: Int32Array;
+  readonly features?: Float32Array;
 }
 
 /** Texts that a model is judged by. */
@@ -34,20 +35,28 @@ export class Validation {
     tokenizer: Tokenizer,
     size: number,
     tokens: number,
+    find?: FindFeatures,
   ) {
     const { cls, sep } = tokenizer;
     this.#gold = texts.map(({ entities }) => entities);
     this.#encodings = texts.map(({ text }) => tokenizer.encode(text));
     const runs: Piece[][] = [];
     let room = 0;
-    this.#encodings.forEach(({ ids }, text) => {
+    this.#encodings.forEach((encoding, text) => {
+      const { ids } = encoding, features = find?.(texts[text]!.text, encoding, text);
+      const count = (features?.length ?? 0) / Math.max(1, ids.length);
       for (const window of windowsOf(ids.length, size - 2)) {
         const own = Int32Array.from([cls, ...ids.subarray(window.start, window.end), sep]);
         if (own.length > room) {
           runs.push([]);
           room = tokens;
         }
-        runs.at(-1)!.push({ text, window, ids: own });
+        runs.at(-1)!.push({
+          text,
+          window,
+          ids: own,
+          ...(features && { features: windowFeatures(features, count, window) }),
+        });
         room -= own.length;
       }
     });

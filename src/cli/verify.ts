@@ -201,26 +201,37 @@ function fitting(text: string, { tokenizer, weights }: ModelBundle): string {
   }
 }
 
+/**
+ * Spans of emissions, as far as their tokens reach. Those of `extract` may be wider, so that they tear no character:
+ * both sides are decoded alike here, and what differs is the encoders.
+ */
+function decoded(
+  emissions: ArrayLike<number>,
+  { starts, ends }: { readonly starts: ArrayLike<number>; readonly ends: ArrayLike<number> },
+  { weights, crf }: ModelBundle,
+  { unconstrained }: VerifyOptions,
+): Span[] {
+  return decodeSpans(emissions, weights.config.labels, crf, { constrained: !unconstrained })
+    .flatMap((span): Span[] => {
+      const place = placeOf(span, starts, ends);
+      return place ? [{ type: span.type, ...place }] : [];
+    });
+}
+
 async function runOrt(
   model: OrtModel,
   bundle: ModelBundle,
   texts: readonly string[],
   options: VerifyOptions,
 ): Promise<Expected[]> {
-  const { tokenizer, weights, crf } = bundle, { labels } = weights.config;
+  const { tokenizer, weights } = bundle, { labels } = weights.config;
   const expected: Expected[] = [];
   for (const whole of texts) {
     const text = fitting(whole, bundle);
     const { ids, starts, ends } = tokenizer.encode(text);
     const all = await model.run([tokenizer.cls, ...ids, tokenizer.sep]);
     const emissions = all.slice(labels.length, all.length - labels.length);
-    const spans = decodeSpans(emissions, labels, crf, {
-      constrained: !options.unconstrained,
-    })
-      .flatMap((span): Span[] => {
-        const place = placeOf(span, starts, ends);
-        return place ? [{ type: span.type, ...place }] : [];
-      });
+    const spans = decoded(emissions, { starts, ends }, bundle, options);
     expected.push({ text, emissions, spans });
   }
   return expected;
@@ -248,7 +259,8 @@ async function compare(
       const { data, tokens: own } = await ner.emissions(text);
       meter.add(data, emissions);
       tokens += own.length;
-      ours.push(await ner.extract(text));
+      const starts = own.map(({ start }) => start), ends = own.map(({ end }) => end);
+      ours.push(decoded(data, { starts, ends }, bundle, options));
     }
   } finally {
     ner.close();

@@ -1,9 +1,9 @@
 /**
- * Another engine's emissions to entity spans, by the plainest Viterbi there is.
+ * Emissions, ours or another engine's, to entity spans, by the plainest Viterbi there is.
  *
- * The pipeline decodes with kernels, block by block; this decodes with two loops over arrays of doubles,
- * and shares with it only the reading of label names. So when `verify` says that the entities of
- * ONNX Runtime's emissions and ours agree, the decoder has been checked as well as the encoder.
+ * The pipeline decodes with kernels, block by block, and moves the ends of entities so that no character is torn; this
+ * decodes with two loops over arrays of doubles, shares with it only the reading of label names, and moves nothing: what
+ * `verify` compares.
  *
  * Weak where: two paths of exactly equal score may be resolved differently from the kernels.
  *

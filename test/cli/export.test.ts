@@ -334,15 +334,10 @@ test("a package is exported: its entities are ours and, decoded, onnxruntime-web
     TEXTS,
   );
   for (const [i, text] of TEXTS.entries()) {
-    const { starts, ends } = tokenizer.encode(text);
-    const spans = decodeSpans(logits[i], bundle.weights.config.labels, bundle.crf)
-      .map(({ type, first, last }) => ({ type, start: starts[first], end: ends[last] }));
-    const entities = (await ner.extract(text)).map(({ type, start, end }) => ({
-      type,
-      start,
-      end,
-    }));
-    assert.equal(spans, entities);
+    // As far as the tokens reach: extract widens what would tear a character.
+    const spans = (emissions: ArrayLike<number>) =>
+      decodeSpans(emissions, bundle.weights.config.labels, bundle.crf);
+    assert.equal(spans(logits[i]), spans((await ner.emissions(text)).data));
   }
   ner.close();
 });

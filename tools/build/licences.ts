@@ -27,12 +27,12 @@ async function licenceOf(folder: URL): Promise<string> {
   );
   const entries = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isFile }) => isFile)
     .map((entry) => entry.name).sort();
-  const files = entries.filter((entry) => LICENCE.test(entry));
-  files.push(...entries.filter((entry) => NOTICE.test(entry)));
-  const urls = files.map((file) => new URL(file, folder));
-  if (OURS[name] !== undefined) urls.push(new URL(`licences/${OURS[name]}`, import.meta.url));
-  if (urls.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
-  const read = urls.map((url) => Deno.readTextFile(url));
+  const inFolder = (file: string) => new URL(file, folder);
+  const licences = entries.filter((entry) => LICENCE.test(entry)).map(inFolder);
+  if (OURS[name] !== undefined) licences.push(new URL(`licences/${OURS[name]}`, import.meta.url));
+  if (licences.length === 0) throw new Error(`${name} is bundled and has no licence file.`);
+  const notices = entries.filter((entry) => NOTICE.test(entry)).map(inFolder);
+  const read = [...licences, ...notices].map((url) => Deno.readTextFile(url));
   const texts = (await Promise.all(read)).map((text) => text.trim());
   return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
 }

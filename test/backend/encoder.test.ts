@@ -4,7 +4,8 @@
  * Tolerances. fp32 against the reference: 1e-5 relative L2; float32 sums of up to a few hundred terms lose
  * sqrt(K) 2^-24 a layer, the rational erf 5e-7, so 1e-6 is usual and 1e-5 leaves room. int8 against fp32:
  * two 8-bit roundings a product, each half a step of 255, make about 1 % a layer on random weights, which
- * average worse than trained ones; 0.06 holds for the small widths of these tests.
+ * average worse than trained ones; 0.06 holds for the small widths of these tests. A single emission may cancel to almost
+ * nothing, which makes any rounding of its terms (about 1) look large: 1e-6 of absolute difference is always allowed.
  */
 import fc from "fast-check";
 import { test } from "uvu";
@@ -32,6 +33,14 @@ import {
 const baseline = await chooseKernels([await shipped("baseline")]);
 const unsigned = await chooseKernels([await emulated("unsigned")]);
 const signed = await chooseKernels([await emulated("signed")]);
+
+/** Whether float32 emissions agree with the reference's. */
+function assertNear(got: Float32Array, want: Float32Array): void {
+  const distance = relativeL2(got, want);
+  const close = got.length === want.length &&
+    got.every((emission, i) => Math.abs(emission - want[i]) <= 1e-6);
+  assert.ok(close || distance <= 1e-5, `relative L2 ${distance}`);
+}
 
 const shape = fc.record({
   headSize: fc.integer({ min: 1, max: 20 }),
@@ -85,7 +94,7 @@ test("fp32 agrees with the reference on random shapes and batches", async () => 
         await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
         batch,
       );
-      assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
+      assertNear(got, want);
     }),
     { numRuns: 60 },
   );
@@ -101,7 +110,7 @@ test("an embedding of another width than the hidden state is projected", async (
         await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
         batch,
       );
-      assert.ok(relativeL2(got, want) <= 1e-5, `relative L2 ${relativeL2(got, want)}`);
+      assertNear(got, want);
     }),
     { numRuns: 30 },
   );
@@ -119,7 +128,7 @@ test("an int4 word embedding gives what its expanded form gives, whatever its wi
         await WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: MAX }),
         batch,
       );
-      assert.ok(relativeL2(got, want) <= 1e-5, `fp32: relative L2 ${relativeL2(got, want)}`);
+      assertNear(got, want);
       const int8 = await emissions(
         await WasmBackend.create(baseline, weights, { precision: "int8", maxTokens: MAX }),
         batch,

@@ -116,7 +116,7 @@ for (const quantized of [true, false, "lanes"] as const) {
 }
 
 test("an adapter that comes when threads are at work: the bits of one thread", async () => {
-  const next = random(3), rank = 8, labels = ["O", "B-X", "I-X"];
+  const next = random(3), rank = 8, { labels } = config;
   const matrix = (rows: number, columns: number) => ({
     type: "f32" as const,
     rows,
@@ -138,7 +138,7 @@ test("an adapter that comes when threads are at work: the bits of one thread", a
         b: matrix(outputs(map), rank),
       }))
     ),
-    classifier: { weight: matrix(3, 96), bias: normal(next, 3, 1) },
+    classifier: { weight: matrix(labels.length, 96), bias: normal(next, labels.length, 1) },
   };
   for (const quantized of [true, false]) {
     const one = await make(alone, quantized);

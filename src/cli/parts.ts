@@ -32,6 +32,8 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^layers\./, "feed-forward"],
   [/^(head|classifier)\./, "classifier"],
   [/^crf\./, "CRF"],
+  [/^features\./, "lexicon features"],
+  [/^lexicons\./, "lexicons"],
 ];
 
 /** A package's tensors in the file's order of names, and the bytes that are not tensors. */
@@ -44,7 +46,7 @@ export function tensorsOf(bytes: Uint8Array): { tensors: TensorInfo[]; headerByt
     shape,
     bytes: data.length,
     // A byte of an int4 embedding holds two numbers, the last of an odd row one.
-    parameters: name.endsWith(".scale")
+    parameters: name.endsWith(".scale") || name.startsWith("lexicons.")
       ? 0
       : dtype === "U8"
       ? shape[0] * embeddingSize

@@ -20,6 +20,7 @@ import {
   step,
 } from "../harness.ts";
 import type { Result } from "../shared.ts";
+import { runQueue } from "./queue.ts";
 
 /** The service "outside" is needed because workerd's default network refuses loopback addresses. */
 function config(server: string, model: string): string {
@@ -50,8 +51,8 @@ const worker :Workerd.Worker = (
 }
 
 /** Bundles a worker as wrangler does: .wasm files stay imports, and become modules beside it. */
-async function bundleWorker(entry: string, project: string): Promise<void> {
-  await bundle(entry, project, "worker.js", {
+async function bundleWorker(entry: string, project: string, output = "worker.js"): Promise<void> {
+  await bundle(entry, project, output, {
     conditions: ["workerd"],
     loader: { ".wasm": "copy" },
     assetNames: "[name]",
@@ -121,5 +122,12 @@ await finish("workerd", async () => {
     if (foods.join() !== "butter") throw new Error(`found ${JSON.stringify(found)}`);
     return `FOOD ${foods}`;
   });
+  await step(
+    "examples/cloudflare_queue: batches in, entities out, retries on failure",
+    async () => {
+      await bundleWorker("examples/cloudflare_queue/consumer.ts", project.path, "consumer.js");
+      return await runQueue(project.path);
+    },
+  );
   console.log(`  the worker's script is ${(size / 1024).toFixed(0)} KiB before minification`);
 });

@@ -8,6 +8,7 @@
  */
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { annotateCommand } from "./annotate.ts";
 import { convertCommand } from "./convert.ts";
 import { distillCommand } from "./distill.ts";
 import { debugging, endingOf, oneLine } from "./errors.ts";
@@ -15,11 +16,14 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
+import { labelCommand } from "./label.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
 import { pretrainCommand } from "./pretrain.ts";
 import { reportCommand } from "./report.ts";
 import { studentCommand } from "./student.ts";
+import { statusCommand } from "./queue/status.ts";
+import { workerCommand } from "./queue/worker.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
 import { vocabCommand } from "./vocab.ts";
@@ -51,6 +55,10 @@ function buildProgram(): Command {
   // --no-color alone would make `color` true by default: undefined has to mean "look at the terminal".
   program.setOptionValueWithSource("color", undefined, "default");
   extractCommand(program);
+  annotateCommand(program);
+  labelCommand(program);
+  workerCommand(program);
+  statusCommand(program);
   convertCommand(program);
   exportCommand(program);
   verifyCommand(program);

@@ -16,7 +16,7 @@
  * - `cli.js`: the command, for Node, over the first three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
  * - `types/`: declarations, by TypeScript itself.
  *
- * What package.json names as `dependencies` stays an import: these are the library's own, and a mended
+ * What package.json names as `dependencies` or `peerDependencies` stays an import: these are the library's own, and a mended
  * version of one reaches users without a release of ours. Anything else from npm is bundled into the command, `train.js`
  * or `label.js`, so that nobody installs a parser of options or of tables to recognise entities; what recognises them may
  * hold none. The code is not minified, because people debug through it and their own bundler minifies better than this one.
@@ -29,7 +29,9 @@ import { packagesBeside, platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
-const { dependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
+const { dependencies, peerDependencies } = JSON.parse(
+  await Deno.readTextFile(new URL("package.json", root)),
+);
 
 /** Leaves the kernel modules as imports beside the bundle. */
 function wasmBeside(suffix: string): esbuild.Plugin {
@@ -88,7 +90,9 @@ async function bundle(
     bundle: true,
     format: "esm",
     target: "es2022",
-    plugins: whole ? plugins : [...plugins, packagesBeside(dependencies)],
+    plugins: whole
+      ? plugins
+      : [...plugins, packagesBeside({ ...dependencies, ...peerDependencies })],
     metafile: true,
     legalComments: "none",
     logLevel: "warning",

@@ -46,8 +46,8 @@ const LIMIT = 60_000;
 
 /** Runs the bundled consumer, `consumer.js` in `folder`; returns a line on what was seen. */
 export async function runQueue(folder: string): Promise<string> {
-  const require = createRequire(new URL(".ci/runtimes/package.json", root));
-  const { Miniflare } = require("miniflare");
+  const load = createRequire(new URL(".ci/runtimes/package.json", root));
+  const { Miniflare } = load("miniflare");
   await Deno.writeTextFile(`${folder}/queue.js`, BINDING);
   const kernels = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
     name.endsWith(".wasm")

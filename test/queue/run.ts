@@ -189,13 +189,11 @@ async function main(): Promise<void> {
   const last = crew[0]!;
   for (let i = 0; i < 600 && !ready.has(last); i++) await sleep(100);
   last.kill("SIGTERM");
-  await ended(last);
   // Not by its exit code: Deno's node:child_process gives the signal that was sent, whatever the process made of it.
-  check(
-    "SIGTERM ends a worker well",
-    said.get(last)?.includes("stopped;") === true,
-    said.get(last),
-  );
+  const stopped = (): boolean => said.get(last)?.includes("stopped;") === true;
+  for (let i = 0; i < 600 && !stopped(); i++) await sleep(100);
+  check("SIGTERM ends a worker well", stopped(), said.get(last));
+  await ended(last);
   const status = await cli(["status", "--queue", url, "--json"]);
   const { shards } = JSON.parse(status.stdout || "{}");
   check(

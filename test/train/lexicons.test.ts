@@ -6,6 +6,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
+import type { InputError } from "../../src/errors.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
@@ -152,6 +153,13 @@ test("a run with lexicons learns what they add, and goes on with the same bits",
   });
   const rest = await run(input({ model, state: files.get("optimizer.safetensors") }));
   assert.equal(rest.files, whole.files);
+  try {
+    await run(input({ model, lexicons: undefined }));
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as InputError).code, "input/option");
+    assert.match((error as InputError).message, "would drop what it learnt; give some.");
+  }
 });
 
 test.run();

@@ -205,6 +205,12 @@ export class FineTuning {
         "adapters are learnt without lexicons; leave out one of the two.",
       );
     }
+    if (!input.lexicons && model.weights.config.features !== undefined) {
+      throw new InputError(
+        "input/option",
+        "the model to start from has learnt with lexicons, and a run without them would drop what it learnt; give some.",
+      );
+    }
     const lexicons = input.lexicons &&
       new TrainingLexicons(input.lexicons, train, labeller.tags, seed);
     const parts = {

@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { type Entity, Ner, NerError } from "../../mod.ts";
+import { type Entity, Ner, NerError } from "edge-ner";
 
 /** A message that this worker understands. */
 interface Text {

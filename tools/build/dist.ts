@@ -195,6 +195,11 @@ const types = await new Deno.Command(Deno.execPath(), {
   stdin: "null",
 }).spawn().status;
 if (!types.success) Deno.exit(1);
+// `Symbol.dispose` is of a library that programs for ES2022 do not name; who uses ours needs no setting for it.
+for (const name of ["src/ner/recogniser", "src/runtime/worker/client"]) {
+  const file = new URL(`types/${name}.d.ts`, dist), declared = await Deno.readTextFile(file);
+  await Deno.writeTextFile(file, `/// <reference lib="esnext.disposable" />\n${declared}`);
+}
 
 await Deno.writeTextFile(
   new URL("types/kernels.d.ts", dist),

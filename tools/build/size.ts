@@ -1,8 +1,9 @@
 /**
- * What `edge-ner/core` weighs on its way to a page or a worker: `deno task size`.
+ * What the library weighs on its way to a page or a worker: `deno task size`.
  *
- * The entry is bundled with all that it imports, and minified, as a user's bundler does it; each kernel module is a file
- * of its own. Every part is packed by gzip at its highest level.
+ * `edge-ner/core` is bundled with all that it imports, and minified, as a user's bundler does it; each kernel module is a
+ * file of its own. The one file for pages, which holds its kernels, is taken from dist/, where it has been built. Every
+ * part is packed by gzip at its highest level.
  *
  * @module
  */
@@ -30,10 +31,20 @@ const parts: readonly (readonly [name: string, bytes: Uint8Array])[] = [
     ),
   ),
 ];
-let total = 0;
-for (const [name, bytes] of parts) {
+/** Prints what a part weighs; returns its bytes in gzip. */
+function weigh(name: string, bytes: Uint8Array): number {
   const { length } = gzipSync(bytes, { level: 9 });
-  total += length;
   console.log(`${name}: ${bytes.length} bytes, ${length} in gzip`);
+  return length;
 }
+
+let total = 0;
+for (const [name, bytes] of parts) total += weigh(name, bytes);
 console.log(`edge-ner/core with all kernels: ${total} bytes in gzip`);
+const page = "edge-ner.min.js";
+try {
+  weigh(page, await Deno.readFile(new URL(`dist/${page}`, root)));
+} catch (error) {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+  console.log(`${page}: not built; deno task build:dist does it`);
+}

@@ -1,18 +1,26 @@
 /**
  * A corpus through a real Redis while workers are killed and Redis restarts: `deno task test:queue`.
  *
- * Workers are killed with SIGKILL one after another and started again, Redis is restarted once (with AOF), one worker is
- * sent SIGTERM; then the output must be, byte for byte, what one process makes of the same corpus, with no document lost and none
+ * Workers are killed with SIGKILL one after another, evenly over the work and not by the clock (a fast machine is through before
+ * a slow one's first second), and started again, Redis is restarted once (with AOF), one worker is sent SIGTERM; then the output must be, byte for byte, what one process makes of the same corpus, with no document lost and none
  * twice, and the documents that are none among the dead letters. Needs redis-server (or valkey-server) in the path.
  *
- *     deno task test:queue [--documents N] [--workers N] [--kills N] [--every MS] [--shard BYTES]
- *     deno task test:queue --documents 200000 --workers 4 --kills 20 --every 3000 --shard 200000
+ *     deno task test:queue [--documents N] [--workers N] [--kills N] [--shard BYTES]
+ *     deno task test:queue --documents 200000 --workers 4 --kills 20 --shard 50000
  *
  * @module
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,17 +35,11 @@ const { values } = parseArgs({
     documents: { type: "string", default: "4000" },
     workers: { type: "string", default: "2" },
     kills: { type: "string", default: "3" },
-    every: { type: "string", default: "3000" },
     shard: { type: "string", default: "5000" },
   },
 });
-const [documents, workers, kills, every] = [
-  values.documents,
-  values.workers,
-  values.kills,
-  values.every,
-]
-  .map(Number) as [number, number, number, number];
+const [documents, workers, kills] = [values.documents, values.workers, values.kills]
+  .map(Number) as [number, number, number];
 const MODEL = fixture("tiny-torchscript");
 
 let passed = 0, failed = 0;
@@ -75,6 +77,12 @@ function writeCorpus(folder: string): number {
     writeFileSync(join(folder, `${file}.jsonl`), lines.join("\n") + "\n");
   }
   return dead;
+}
+
+/** How many parts of an output are there already. */
+function partsIn(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).filter((name) => name.startsWith("part-")).length;
 }
 
 /** All parts of an output, and all dead letters, in their order. */
@@ -133,7 +141,7 @@ async function main(): Promise<void> {
   const args = ["annotate", corpus, "--model", MODEL, "--backend", "int8", "--shard", values.shard];
   const alone = await cli([...args, "--threads", "1", "-o", join(folder, "alone")]);
   check("one process makes it", alone.code === 0, alone.stdout.trim() + alone.stderr.trim());
-  const expected = contentOf(join(folder, "alone"));
+  const expected = contentOf(join(folder, "alone")), shards = partsIn(join(folder, "alone"));
 
   let redis = startRedis();
   const began = performance.now();
@@ -145,9 +153,14 @@ async function main(): Promise<void> {
   const crew = Array.from({ length: workers }, startWorker);
   let killed = 0, restarted = false;
   while (!over && killed < kills) {
-    await sleep(every);
-    if (over) break;
-    const at = killed++ % crew.length, victim = crew[at]!;
+    await sleep(10);
+    if (partsIn(join(folder, "queued")) < (killed + 1) * shards / (kills + 1)) continue;
+    // The next in turn that works: one that is still starting would be killed for nothing.
+    const turns = crew.map((_, i) => (killed + i) % crew.length);
+    const at = turns.find((i) => ready.has(crew[i]!));
+    if (at === undefined) continue;
+    killed++;
+    const victim = crew[at]!;
     victim.kill("SIGKILL");
     await ended(victim);
     crew[at] = startWorker();
@@ -195,10 +208,10 @@ async function main(): Promise<void> {
   check("SIGTERM ends a worker well", stopped(), said.get(last));
   await ended(last);
   const status = await cli(["status", "--queue", url, "--json"]);
-  const { shards } = JSON.parse(status.stdout || "{}");
+  const left = JSON.parse(status.stdout || "{}").shards;
   check(
     "nothing is left in the queue",
-    Object.values(shards ?? { none: 1 }).every((count) => count === 0),
+    Object.values(left ?? { none: 1 }).every((count) => count === 0),
     status.stdout.trim(),
   );
 }

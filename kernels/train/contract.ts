@@ -133,6 +133,7 @@ export class Drop extends Command {
   items: i32;
   chunkItems: i32;
   x: usize;
+  y: usize;
   n: i32;
   dropout: usize;
   site: i32;

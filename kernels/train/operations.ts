@@ -118,8 +118,12 @@ function attentionChunk(command: Command, chunk: i32, thread: i32): void {
 
 function dropChunk(it: Drop, r0: i32, r1: i32): void {
   const n = padded(it.n), row = <usize> n << 2;
-  if (!drops(it.dropout, DROPS_HIDDEN)) return;
-  for (let r = r0; r < r1; r++) dropRow(it.dropout, DROPS_HIDDEN, it.site, r, it.x + <usize> r * row, n);
+  const dropping = drops(it.dropout, DROPS_HIDDEN);
+  for (let r = r0; r < r1; r++) {
+    const at = <usize> r * row, y = it.y + at;
+    if (it.y != it.x) memory.copy(y, it.x + at, row);
+    if (dropping) dropRow(it.dropout, DROPS_HIDDEN, it.site, r, y, n);
+  }
 }
 
 /** Carries out items r0 .. r1 of a command that is cut in one direction. */

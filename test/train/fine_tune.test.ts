@@ -333,7 +333,7 @@ test("adapters go on from a checkpoint with the same bits", async () => {
 
 test("divergence names the epoch, the step and its texts", async () => {
   await refused(
-    input({ rate: 1, warmup: 0, clip: Infinity, epochs: 40 }),
+    input({ rate: 1, headRate: 100, warmup: 0, clip: Infinity, epochs: 40 }),
     "train/diverged",
     /^training diverges in epoch \d+, step \d+, batch of 4 texts \((take|no) .*\): /,
   );

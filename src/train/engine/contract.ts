@@ -219,11 +219,12 @@ export const NORM_PARAMETERS = {
   dBeta: "usize",
 } as const;
 
-/** x = drop(x). Items: rows. */
+/** y = drop(x); y may be x. Items: rows. */
 export const DROP = {
   items: "i32",
   chunkItems: "i32",
   x: "usize",
+  y: "usize",
   n: "i32",
   dropout: "usize",
   site: "i32",

@@ -56,6 +56,11 @@ function sites(
   return { heads: first, attention: first + heads, feedForward: first + heads + 1 };
 }
 
+/** The dropout site before the classifier, after the layers' and the embeddings'. */
+export function classifierSite(config: ModelConfig): number {
+  return sites(config, config.layers).heads + 1;
+}
+
 /** hidden[0] = project(drop(LayerNorm(word[id] + position + type) + features)). */
 export function embedForward(ops: Operations, model: ModelPlaces, t: Tensors): void {
   const { config, words, positions, types, embeddingNorm, embeddingProjection, features } = model;
@@ -64,7 +69,7 @@ export function embedForward(ops: Operations, model: ModelPlaces, t: Tensors): v
   if (features) {
     ops.norm(t.embeddingSum, embeddingNorm, epsilon, t.embedded);
     ops.addFeatures(t.embedded, features.input);
-    ops.drop(t.embedded, site);
+    ops.drop(t.embedded, t.embedded, site);
   } else ops.norm(t.embeddingSum, embeddingNorm, epsilon, t.embedded, { site });
   if (embeddingProjection) ops.linear(t.embedded, embeddingProjection, t.hidden[0]);
 }
@@ -75,7 +80,7 @@ export function embedBackward(ops: Operations, model: ModelPlaces, t: Tensors): 
     ops.linearBackward(t.embedded, embeddingProjection, t.dHidden, t.dEmbedded);
   }
   const site = sites(config, config.layers).heads;
-  ops.drop(t.dEmbedded, site);
+  ops.drop(t.dEmbedded, t.dEmbedded, site);
   if (features) ops.featuresBackward(t.dEmbedded, features.input);
   ops.normBackward(
     t.dEmbedded,

@@ -2,7 +2,7 @@
  * What stands on the encoder, forward and backward: emissions of labels, of masked word pieces, of replaced
  * tokens.
  *
- * labels:   x W^T + b, x being the hidden state, or activation(dense hidden) in a head of two layers
+ * labels:   x W^T + b, x being drop(hidden), or activation(dense drop(hidden)) in a head of two layers
  * masked:   LayerNorm(activation(dense x)) E^T + b, E being the word embedding (Devlin et al., arXiv 1810.04805)
  * replaced: prediction(activation(dense x)) (Clark et al., arXiv 2003.10555)
  *
@@ -14,12 +14,13 @@
 import { InputError } from "../../errors.ts";
 import type { Activation } from "../../model/activations.ts";
 import type { Head } from "../types.ts";
+import { classifierSite } from "./encoder.ts";
 import type { Operations } from "./operations.ts";
 import type { LinearPlaces, ModelPlaces, Tensor } from "./places.ts";
 
 /** A head's tensors; those that it does not use are undefined. */
 export interface HeadTensors {
-  /** Rows of the hidden state that were asked for. */
+  /** Rows of the hidden state that were asked for; in the labels' head what dropout leaves of them. */
   readonly gathered: Tensor;
   /** Inside the masked head, the replaced one and one of two layers: before and after the activation, after the norm. */
   readonly inner: Tensor | undefined;
@@ -43,7 +44,7 @@ export function headForward(
   rows: number | undefined,
 ): void {
   const { config: { layerNormEpsilon }, masked, replaced, classifier, features } = model;
-  const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  const m = rows ?? ops.tokens, x = inputOf(ops, head, hidden, t, rows);
   const window = head === "labels" ? features?.window : undefined;
   if (window && rows !== undefined) {
     throw new InputError(
@@ -52,6 +53,9 @@ export function headForward(
     );
   }
   if (rows !== undefined) ops.gather(hidden, t.indices, x, m);
+  if (head === "labels") {
+    ops.drop(rows === undefined ? hidden : x, t.gathered, classifierSite(model.config), m);
+  }
   const inner = innerOf(model, head);
   if (inner === undefined) ops.linear(x, classifier, t.emissions, m);
   else {
@@ -78,7 +82,7 @@ export function headBackward(
   dHidden: Tensor | undefined,
 ): void {
   const { config: { layerNormEpsilon }, masked, replaced, classifier, features } = model;
-  const m = rows ?? ops.tokens, x = rows === undefined ? hidden : t.gathered;
+  const m = rows ?? ops.tokens, x = inputOf(ops, head, hidden, t, rows);
   if (head === "labels" && features) ops.featuresBackward(t.cotangent, features.window);
   const dx = dHidden && (rows === undefined ? dHidden : t.gathered);
   const inner = innerOf(model, head);
@@ -97,10 +101,22 @@ export function headBackward(
     ops.activateBackward(t.inner!, inner.activation, t.dInner!, m);
     ops.linearBackward(x, inner.dense, t.dInner!, dx, { rows: m });
   }
+  if (dx && head === "labels") ops.drop(dx, dx, classifierSite(model.config), m);
   if (dHidden && rows !== undefined) {
     ops.clear(dHidden, ops.tokens);
     ops.gatherBackward(t.gathered, t.indices, dHidden, m);
   }
+}
+
+/** What a head reads: the hidden state itself where all rows are asked for and nothing of them is dropped. */
+function inputOf(
+  ops: Operations,
+  head: Head,
+  hidden: Tensor,
+  t: HeadTensors,
+  rows: number | undefined,
+): Tensor {
+  return rows === undefined && !(head === "labels" && ops.dropping) ? hidden : t.gathered;
 }
 
 /** A head's inner layer; undefined for a classifier that reads the hidden state. */

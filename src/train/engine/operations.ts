@@ -371,9 +371,9 @@ export class Operations {
     }
   }
 
-  /** x = drop(x). */
-  drop({ address: x, width: n }: Tensor, site: number): void {
-    if (this.dropping) this.#cut("drop", this.tokens, 1, { x, n, dropout: this.#dropout, site });
+  /** y = drop(x), of all tokens or of `rows` rows; `y` may be `x`, and is not written where nothing is dropped. */
+  drop({ address: x, width: n }: Tensor, { address: y }: Tensor, site: number, rows = this.tokens) {
+    if (this.dropping) this.#cut("drop", rows, 1, { x, y, n, dropout: this.#dropout, site });
   }
 
   /** Sums of squares of blocks of {@link SQUARES} floats, f64, to `sums`. */

@@ -44,6 +44,9 @@ It takes one teacher, as wide as the student.
 Of several teachers the mean is taught. They must have the student's tokenizer and labels; a package of int8 weights
 will do. What they say is computed once where the texts are the same in each epoch.
 
+Teachers may have lexicons, and so may the student (--lexicon, --dictionary). A teacher that was trained with the same data
+and lists sees what the student sees of each text: a dictionary that does not know it. Another sees all that its own say.
+
 --crf teacher starts from the teacher's CRF and learns on, frozen keeps it as it is, learned starts from nothing, and
 none has no CRF. --unlabelled names plain text, a line each, from which the student learns what its teachers say.
 

@@ -58,7 +58,7 @@ async function exportModel(source: string, options: ExportOptions): Promise<void
   const files = writeExport(bundle, { dtype });
   await replaceFolder(output, files, {
     force,
-    stale: ["crf.safetensors"],
+    stale: ["crf.safetensors", "features.safetensors"],
     async check(copy) {
       bundleFromFolder((await readModelFiles(copy)).content, { allowStripAccents: true });
     },

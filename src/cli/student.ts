@@ -45,7 +45,11 @@ async function student(options: StudentOptions): Promise<void> {
   checkFolder(output, { force });
   const teacher = bundleFromFolder((await readModelFiles(base)).content, { allowStripAccents });
   const files = writeCheckpoint({ ...teacher, weights: chooseLayers(teacher.weights, layers) });
-  await replaceFolder(output, files, { force, check: () => {}, stale: ["crf.safetensors"] });
+  await replaceFolder(output, files, {
+    force,
+    check: () => {},
+    stale: ["crf.safetensors", "features.safetensors"],
+  });
   const size = files.get("model.safetensors")!.length;
   await print(
     `${output}: layers ${layers.join(", ")} of ${teacher.weights.config.layers}, ${

@@ -101,7 +101,6 @@ export function trainCommand(program: Command): void {
     .description("fine-tune a model on labelled texts")
     .requiredOption("-o, --output <folder>", "folder for the run and its model");
   addTuningOptions(addStartOptions(addDataOptions(command)))
-    .option("--feature-rate <x>", "factor on the lexicons' rate (default: 5)", decimal(0, 1e6))
     .option("--no-crf", "judge each token's label alone")
     .option("--lora <rank>", "learn low-rank adapters and a head, nothing else", integer(1, 1024))
     .option(
@@ -132,6 +131,7 @@ export function addTuningOptions(command: Command): Command {
     .option("--clip <x>", "largest norm of a gradient (default: 1)", decimal(0, Infinity))
     .option("--head-rate <x>", "factor on the classifier's rate (default: 2)", decimal(0, 1e6))
     .option("--crf-rate <x>", "factor on the CRF's rate (default: 10)", decimal(0, 1e6))
+    .option("--feature-rate <x>", "factor on the lexicons' rate (default: 5)", decimal(0, 1e6))
     .option("--freeze <n>", "keep the embeddings and the n lowest layers", integer(0, 256))
     .option("--average <x>", "moving average of the weights, like 0.99", decimal(0, 0.999999))
     .addOption(

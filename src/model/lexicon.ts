@@ -60,6 +60,30 @@ export function featureCount(lexicons: Lexicons): number {
   return lexicons.lists.reduce((sum, list) => sum + listFeatures(lexicons, list), 0);
 }
 
+function equalArrays(
+  a: ArrayLike<unknown> | undefined,
+  b: ArrayLike<unknown> | undefined,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Whether the features of lexicons mean the same, whatever their terms: the same types and kinds of lists, in order. */
+export function sameFeatures(a: Lexicons, b: Lexicons): boolean {
+  const kinds = ({ lists }: Lexicons) => lists.map(({ type }) => type);
+  return equalArrays(a.types, b.types) && equalArrays(kinds(a), kinds(b));
+}
+
+/** Whether lexicons have the same terms in the same order, so that they say the same of any text. */
+export function sameLexicons(a: Lexicons, b: Lexicons): boolean {
+  return sameFeatures(a, b) && a.inflected === b.inflected && a.longest === b.longest &&
+    a.lists.every(({ fingerprints, rates }, i) =>
+      equalArrays(fingerprints, b.lists[i]!.fingerprints) && equalArrays(rates, b.lists[i]!.rates)
+    );
+}
+
 /** Throws a {@link ModelError} (`model/lexicon`) for lexicons that cannot be, or have not this many features. */
 export function checkLexicons(lexicons: Lexicons, features: number): Lexicons {
   const fail = (what: string): never => {

@@ -106,4 +106,60 @@ test("it learns from its teacher and other text, and goes on after it was over",
   assert.match(refused.stderr, /no teacher has a CRF to copy; --crf learned or --crf none/);
 });
 
+test("teachers with lexicons of their own teach a student that has one, and convert packs it", async () => {
+  // Outside of lists nobody can tell an unknown drug from other unknown words.
+  const rows = ILLS.flatMap((ill) => [
+    ...["seclo", "zimax"].map((
+      drug,
+    ) => [["take", "O"], [drug, "B-MED"], ["for", "O"], [ill, "B-DIS"]]),
+    ...["tea", "rest"].map((word) => [["take", "O"], [word, "O"], ["for", "O"], [ill, "B-DIS"]]),
+  ]);
+  const tsv = rows.map((tokens) => tokens.map((line) => line.join("\t") + "\n").join("")).join(
+    "\n",
+  );
+  writeFileSync(path("unknown.tsv"), tsv + "\n" + TSV);
+  writeFileSync(path("drugs.txt"), [...DRUGS, "seclo", "zimax", "fexo"].join("\n"));
+  writeFileSync(path("others.txt"), [...DRUGS, "zimax", "seclo", "fexo", "monas"].join("\n"));
+  const data = ["--data", path("unknown.tsv"), ...DATA.slice(2)];
+  const sizes = "--hidden 16 --heads 2 --layers 2 --feed-forward 32 --positions 32".split(" ");
+  const fresh = ["train", ...data, "--fresh", path("."), ...sizes, "--epochs", "12"];
+  const lexicons = ["--lexicon", `MED=${path("drugs.txt")}`, "--dictionary"];
+  const teachers = [
+    ["--seed", "1", ...lexicons],
+    ["--seed", "2", ...lexicons],
+    ["--seed", "3", "--lexicon", `MED=${path("others.txt")}`],
+  ];
+  for (const [i, args] of teachers.entries()) {
+    const run = await cli([...fresh, ...args, "-o", path(`listed-${i}`)]);
+    assert.is(run.code, 0, run.stderr);
+  }
+  const base = path("listed-student");
+  const made = await cli(["student", "--base", path("listed-0"), "--layers", "1", "-o", base]);
+  assert.is(made.code, 0, made.stderr);
+  assert.equal(
+    tensors("listed-student/features.safetensors"),
+    tensors("listed-0/features.safetensors"),
+  );
+  const args = ["distill", ...data, "--base", base, "--epochs", "12", "-o", path("listed-run")];
+  args.push(...teachers.flatMap((_, i) => ["--teacher", path(`listed-${i}`)]));
+  args.push("--unlabelled", path("more.txt"), "--feature-rate", "3");
+  const bare = await cli(args);
+  assert.is(bare.code, 2);
+  assert.match(bare.stderr, /run without them would drop what it learnt; give some/);
+  const run = await cli([...args, ...lexicons]);
+  assert.is(run.code, 0, run.stderr);
+  const packed = await cli(["convert", path("listed-run"), "-o", path("listed.safetensors")]);
+  assert.is(packed.code, 0, packed.stderr);
+  const find = ["extract", "--model", path("listed.safetensors"), "--format", "jsonl"];
+  const found = await cli([...find, "take fexo for pain", "take milk for pain"]);
+  const texts = found.stdout.trim().split("\n").map((line) =>
+    JSON.parse(line).entities.map(({ type, text }: { type: string; text: string }) => [type, text])
+  );
+  assert.equal(texts, [[["MED", "fexo"], ["DIS", "pain"]], [["DIS", "pain"]]]);
+  // Its terms are in the package: as many as the data have entities, and as the list has.
+  const { tensors: parts } = readSafetensors(readFileSync(path("listed.safetensors")));
+  assert.equal(parts.get("lexicons.1.terms")!.shape, [7, 2]);
+  assert.ok(parts.get("lexicons.0.terms")!.shape[0]! >= 8);
+});
+
 test.run();

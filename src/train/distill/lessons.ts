@@ -14,6 +14,8 @@
  */
 import type { PackedBatch } from "../../backend/backend.ts";
 import { InputError, show } from "../../errors.ts";
+import type { FeatureFinder } from "../../lexicon/features.ts";
+import type { Lexicons } from "../../model/lexicon.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 import { distillationLoss } from "../losses/distillation.ts";
@@ -24,6 +26,7 @@ import { pack, type Sequence } from "../loop/sequences.ts";
 import type { Example, Loss } from "../types.ts";
 import type { DistillSettings } from "./options.ts";
 import type { Teacher } from "./teacher.ts";
+import { Views } from "./views.ts";
 
 /** Most emissions that are kept: 256 MiB. */
 const MOST_KEPT = 1 << 26;
@@ -34,6 +37,7 @@ export class Lessons {
   readonly #teachers: readonly Teacher[];
   /** For each teacher, its column of each of the student's labels. */
   readonly #columns: readonly Int32Array[];
+  readonly #views: Views;
   readonly #crf: CrfWeights | undefined;
   readonly #kept = new WeakMap<Int32Array, Float32Array>();
   #room: number;
@@ -51,6 +55,7 @@ export class Lessons {
       readonly length: number;
       readonly layers: number;
       readonly hiddenSize: number;
+      readonly lexicons?: Lexicons | undefined;
     },
     settings: DistillSettings,
     mostKept: number = MOST_KEPT,
@@ -65,6 +70,7 @@ export class Lessons {
     this.#columns = teachers.map(({ labels }) =>
       Int32Array.from(student.labels, (label) => labels.indexOf(label))
     );
+    this.#views = new Views(teachers.map(({ lexicons }) => lexicons), student.lexicons);
     this.#crf = meanCrf(teachers, student.labels);
     this.#room = mostKept;
   }
@@ -73,6 +79,11 @@ export class Lessons {
   get fingerprint(): string {
     return this.#teachers.map(({ fingerprint, crf }) => fingerprint + (crf ? " crf" : ""))
       .join(", ");
+  }
+
+  /** Of lexicons that only teachers have: with these the sequences' {@link Sequence.others} are found. */
+  get finders(): readonly FeatureFinder[] {
+    return this.#views.finders;
   }
 
   /** The losses of a batch of sequences, of which some may have no labels. */
@@ -86,7 +97,7 @@ export class Lessons {
     if (states === undefined) return { loss };
     // The teacher's layers in ascending order, as they come out of it; then as the student has them.
     const wanted = [...new Set(states.layers)].sort((a, b) => a - b);
-    const said = this.#teachers[0]!.hidden(batch, wanted);
+    const said = this.#teachers[0]!.hidden(this.#seenBy(0, sequences, batch), wanted);
     const counted = countedOf(chainsOf(sequences, batch), batch);
     return {
       loss,
@@ -123,7 +134,9 @@ export class Lessons {
     const missing = sequences.filter(({ ids }) => !this.#kept.has(ids));
     const fresh = new Map<Int32Array, Float32Array>();
     if (missing.length > 0) {
-      const batch = pack(missing), all = this.#ask(batch), columns = this.#columns[0]!.length;
+      const batch = pack(missing),
+        all = this.#ask(missing, batch),
+        columns = this.#columns[0]!.length;
       missing.forEach(({ ids }, i) => {
         const own = all.slice(batch.offsets[i]! * columns, batch.offsets[i + 1]! * columns);
         fresh.set(ids, own);
@@ -138,12 +151,22 @@ export class Lessons {
     return out;
   }
 
+  /** A batch as a teacher takes it. */
+  #seenBy(
+    teacher: number,
+    sequences: readonly Sequence[],
+    { ids, offsets }: PackedBatch,
+  ): PackedBatch {
+    const features = this.#views.features(teacher, sequences, offsets);
+    return { ids, offsets, ...(features && { features }) };
+  }
+
   /** The mean of what the teachers say of a batch. */
-  #ask(batch: PackedBatch): Float32Array {
+  #ask(sequences: readonly Sequence[], batch: PackedBatch): Float32Array {
     const tokens = batch.ids.length, size = this.#columns[0]!.length;
     const sums = new Float64Array(tokens * size);
     this.#teachers.forEach((teacher, i) => {
-      const own = teacher.emissions(batch), columns = this.#columns[i]!;
+      const own = teacher.emissions(this.#seenBy(i, sequences, batch)), columns = this.#columns[i]!;
       for (let t = 0; t < tokens; t++) {
         for (let j = 0; j < size; j++) sums[t * size + j]! += own[t * size + columns[j]!]!;
       }

@@ -8,9 +8,10 @@
  */
 import type { PackedBatch } from "../../backend/backend.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
+import type { Lexicons } from "../../model/lexicon.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
-import { fingerprintOf } from "../loop/fingerprint.ts";
+import { fingerprintOf, fingerprintOfLexicons } from "../loop/fingerprint.ts";
 import { startModel } from "../loop/start.ts";
 import type { MakeTrainer } from "../types.ts";
 
@@ -22,6 +23,8 @@ export interface Teacher {
   readonly crf: CrfWeights | undefined;
   /** Text to ids: must be the student's. */
   readonly tokenizer: Tokenizer;
+  /** What the features are found with that its batches must have; undefined for a model without. */
+  readonly lexicons: Lexicons | undefined;
   /** Longest sequence. */
   readonly maxPositions: number;
   /** Transformer layers. */
@@ -41,20 +44,23 @@ export interface Teacher {
 /** A teacher of a model; batches hold at most `tokens` tokens. Throws what making a trainer throws. */
 export async function teacherOf(
   make: MakeTrainer,
-  { weights, crf, tokenizer }: ModelBundle,
+  { weights, crf, tokenizer, lexicons }: ModelBundle,
   tokens: number,
 ): Promise<Teacher> {
   const { labels, maxPositions, layers, hiddenSize } = weights.config;
-  const model = startModel({ weights, crf: undefined, tokenizer }, { labels, crf: false, seed: 0 });
+  const bundle = { weights, crf: undefined, tokenizer, lexicons };
+  const model = startModel(bundle, { labels, crf: false, seed: 0, lexicons });
   const trainer = await make(model, { maxTokens: tokens, dropout: 0, rateOf: () => 0 });
   return {
     labels,
     crf,
     tokenizer,
+    lexicons,
     maxPositions,
     layers,
     hiddenSize,
-    fingerprint: fingerprintOf(model.weights),
+    fingerprint: fingerprintOf(model.weights) +
+      (lexicons ? `, ${fingerprintOfLexicons(lexicons)}` : ""),
     emissions: (batch) => trainer.emissions(batch),
     hidden: (batch, own) => trainer.hidden(batch, own),
     close: () => trainer.close(),

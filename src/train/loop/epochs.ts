@@ -8,7 +8,8 @@
  * @module
  */
 import { InputError } from "../../errors.ts";
-import type { Tokenizer } from "../../tokenizer/types.ts";
+import type { FeatureFinder } from "../../lexicon/features.ts";
+import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import { exchangeEntities, type Pools, poolsOf } from "../data/exchange.ts";
 import type { Labeller } from "../data/labels.ts";
 import { Resplitter } from "../data/resplit.ts";
@@ -52,6 +53,8 @@ export interface EpochParts {
   readonly unlabelled?: readonly LabelledText[] | undefined;
   /** Of a model that takes features. */
   readonly lexicons?: TrainingLexicons | undefined;
+  /** Lexicons that only teachers have. */
+  readonly others?: readonly FeatureFinder[] | undefined;
 }
 
 /** Sequences by epoch. */
@@ -84,10 +87,29 @@ export class Epochs {
     this.#resplitter = augment?.resplit ? new Resplitter(tokenizer) : undefined;
     this.#also = also.map((corpus) => partialOf(corpus, labeller.tags));
     const encode = (text: string) => tokenizer.encode(text);
+    const find = this.#changes ? undefined : this.#finding(undefined);
     this.plain = [
-      ...sequencesOf(texts, encode, tokenizer, labeller, length),
-      ...unlabelledSequencesOf(parts, encode),
+      ...sequencesOf(texts, encode, tokenizer, labeller, length, find),
+      ...unlabelledSequencesOf(parts, encode, find),
     ];
+  }
+
+  /** Whether epochs differ from {@link plain}, and from each other. */
+  get #changes(): boolean {
+    const { augment, lexicons } = this.#parts;
+    return augment !== undefined || this.#also.length > 0 || lexicons !== undefined;
+  }
+
+  /** Finds features of texts: the model's own as `own` says, and those that only teachers have. */
+  #finding(
+    own: ((text: string, encoding: Encoding, index: number) => Float32Array) | undefined,
+  ): FindFeatures | undefined {
+    const { others = [] } = this.#parts;
+    if (own === undefined && others.length === 0) return undefined;
+    return (text, encoding, index) => ({
+      ...(own && { features: own(text, encoding, index) }),
+      ...(others.length > 0 && { others: others.map((one) => one.features(text, encoding)) }),
+    });
   }
 
   /** The whole of the further corpora, as they are, to tell them from others. */
@@ -101,8 +123,7 @@ export class Epochs {
 
   /** The sequences of an epoch, counted from 0. */
   sequences(epoch: number): readonly Sequence[] {
-    const { augment, lexicons } = this.#parts;
-    if (augment === undefined && this.#also.length === 0 && !lexicons) return this.plain;
+    if (!this.#changes) return this.plain;
     if (this.#last?.epoch !== epoch) this.#last = { epoch, sequences: this.#make(epoch) };
     return this.#last.sequences;
   }
@@ -124,10 +145,12 @@ export class Epochs {
     const masked = (sequences: Sequence[]): Sequence[] =>
       mask === 0 ? sequences : sequences.map((one) => this.#masked(one, mask, masking));
     const { lexicons } = this.#parts, matching = random("lexicon");
-    const find: FindFeatures | undefined = lexicons &&
-      ((text, encoding, index) => lexicons.training(text, encoding, index, matching));
-    const other: FindFeatures | undefined = lexicons &&
-      ((text, encoding) => lexicons.training(text, encoding, undefined, matching));
+    const find = this.#finding(
+      lexicons && ((text, encoding, i) => lexicons.training(text, encoding, i, matching)),
+    );
+    const other = this.#finding(
+      lexicons && ((text, encoding) => lexicons.training(text, encoding, undefined, matching)),
+    );
     const own = masked(sequencesOf(changed, encode, tokenizer, labeller, length, find));
     const choosing = random("further");
     const further = this.#also.flatMap((corpus) => {

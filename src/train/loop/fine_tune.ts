@@ -193,12 +193,6 @@ export class FineTuning {
     }
     const { layers, hiddenSize } = model.weights.config;
     const { teachers, unlabelled, ...distill } = input.teaching ?? { teachers: [] };
-    const lessons = input.teaching &&
-      new Lessons(
-        teachers,
-        { labels, tokenizer, length, layers, hiddenSize },
-        distillSettingsOf(distill),
-      );
     if (input.lexicons && settings.lora) {
       throw new InputError(
         "input/option",
@@ -213,10 +207,17 @@ export class FineTuning {
     }
     const lexicons = input.lexicons &&
       new TrainingLexicons(input.lexicons, train, labeller.tags, seed);
+    const lessons = input.teaching &&
+      new Lessons(
+        teachers,
+        { labels, tokenizer, length, layers, hiddenSize, lexicons: lexicons?.lexicons },
+        distillSettingsOf(distill),
+      );
     const parts = {
       lexicons,
       ...{ texts: train, tokenizer, labeller, length, seed, augment, names, also },
       unlabelled,
+      others: lessons?.finders,
     };
     const epochs = new Epochs(parts);
     if (epochs.plain.length === 0) {
@@ -258,7 +259,7 @@ export class FineTuning {
       labels,
       crf: settings.crf,
       seed: settings.seed,
-      features: lexicons?.count,
+      lexicons: lexicons?.lexicons,
     });
     const lowRank = settings.lora && new LowRank(started.weights, settings.lora, settings.seed);
     const trainer = await make(started, {

@@ -16,14 +16,20 @@ import { crfLoss, partialCrfLoss } from "../losses/crf.ts";
 import { IGNORED, OPEN } from "../losses/targets.ts";
 import type { Loss } from "../types.ts";
 
+/** What lexicons say of tokens. */
+export interface Features {
+  /** By the model's own lexicons, if it has any; zeros for special tokens. */
+  readonly features?: Float32Array;
+  /** By lexicons that only its teachers have (distill/views.ts). */
+  readonly others?: readonly Float32Array[];
+}
+
 /** A text, or a window of one. */
-export interface Sequence {
+export interface Sequence extends Features {
   /** With the special tokens at both ends. */
   readonly ids: Int32Array;
   /** Labels; those of the special tokens are left out of any loss. */
   readonly labels: Int32Array;
-  /** Lexicon features of each token, zeros of the special ones; of a model that takes them. */
-  readonly features?: Float32Array;
   /** Where the text stands, for messages. */
   readonly where: string;
   /** Of a text whose labels are known in part: what {@link OPEN} stands for, and a factor on its loss. */
@@ -31,7 +37,7 @@ export interface Sequence {
 }
 
 /** Features of the tokens of text number `index`. */
-export type FindFeatures = (text: string, encoding: Encoding, index: number) => Float32Array;
+export type FindFeatures = (text: string, encoding: Encoding, index: number) => Features;
 
 /** Features of a window's tokens between special tokens, which have none. */
 export function windowFeatures(
@@ -58,14 +64,18 @@ export function sequencesOf(
 ): Sequence[] {
   return texts.flatMap(({ text, entities, where }, index) => {
     const encoding = encode(text), labels = labeller.label(entities, encoding);
-    const features = find?.(text, encoding, index), tokens = Math.max(1, encoding.ids.length);
-    const count = (features?.length ?? 0) / tokens;
-    return windowsOf(encoding.ids.length, size - 2).map(({ start, end }): Sequence => ({
-      ids: Int32Array.from([cls, ...encoding.ids.subarray(start, end), sep]),
-      labels: Int32Array.from([IGNORED, ...labels.subarray(start, end), IGNORED]),
-      ...(features && { features: windowFeatures(features, count, { start, end }) }),
-      where,
-    }));
+    const { features, others } = find?.(text, encoding, index) ?? {};
+    return windowsOf(encoding.ids.length, size - 2).map(({ start, end }): Sequence => {
+      const own = (all: Float32Array) =>
+        windowFeatures(all, all.length / encoding.ids.length, { start, end });
+      return {
+        ids: Int32Array.from([cls, ...encoding.ids.subarray(start, end), sep]),
+        labels: Int32Array.from([IGNORED, ...labels.subarray(start, end), IGNORED]),
+        ...(features && { features: own(features) }),
+        ...(others && { others: others.map(own) }),
+        where,
+      };
+    });
   });
 }
 
@@ -115,21 +125,26 @@ export function join(sequences: readonly Sequence[]): Sequence {
     const parts = sequences.flatMap((sequence) => [...values(sequence).subarray(1, -1)]);
     return Int32Array.from([own[0]!, ...parts, own.at(-1)!]);
   };
-  const features = joinedFeatures(sequences);
+  const features = joinedFeatures(sequences, (one) => one.features);
+  const others = first.others?.map((_, i) => joinedFeatures(sequences, (one) => one.others![i])!);
   return {
     ids: inner(({ ids }) => ids),
     labels: inner(({ labels }) => labels),
     ...(features && { features }),
+    ...(others && { others }),
     where: sequences.map(({ where }) => where).join(" + "),
   };
 }
 
 /** Features of the tokens of several between one pair of special tokens. */
-function joinedFeatures(sequences: readonly Sequence[]): Float32Array | undefined {
-  const { features, ids } = sequences[0]!;
+function joinedFeatures(
+  sequences: readonly Sequence[],
+  of: (sequence: Sequence) => Float32Array | undefined,
+): Float32Array | undefined {
+  const features = of(sequences[0]!);
   if (features === undefined) return undefined;
-  const count = features.length / ids.length;
-  const parts = sequences.map((one) => one.features!.subarray(count, one.features!.length - count));
+  const count = features.length / sequences[0]!.ids.length;
+  const parts = sequences.map((one) => of(one)!.subarray(count, -count));
   const size = parts.reduce((sum, { length }) => sum + length, 0);
   const all = new Float32Array(size + 2 * count);
   let at = count;
@@ -146,12 +161,21 @@ export function pack(sequences: readonly Pick<Sequence, "ids" | "features">[]): 
   sequences.forEach(({ ids }, i) => offsets[i + 1] = offsets[i]! + ids.length);
   const ids = new Int32Array(offsets[sequences.length]!);
   sequences.forEach((sequence, i) => ids.set(sequence.ids, offsets[i]));
-  const first = sequences[0]?.features;
-  if (first === undefined) return { ids, offsets };
-  const count = first.length / sequences[0]!.ids.length;
-  const features = new Float32Array(ids.length * count);
-  sequences.forEach((sequence, i) => features.set(sequence.features!, offsets[i]! * count));
-  return { ids, offsets, features };
+  const features = packFeatures(sequences.map((sequence) => sequence.features), offsets);
+  return { ids, offsets, ...(features && { features }) };
+}
+
+/** Features of sequences one after the other; undefined where they have none. */
+export function packFeatures(
+  sequences: readonly (Float32Array | undefined)[],
+  offsets: Int32Array,
+): Float32Array | undefined {
+  const [first] = sequences;
+  if (first === undefined) return undefined;
+  const count = first.length / (offsets[1]! - offsets[0]!);
+  const features = new Float32Array(offsets.at(-1)! * count);
+  sequences.forEach((own, i) => features.set(own!, offsets[i]! * count));
+  return features;
 }
 
 /** Adds the ids that occur. */

@@ -9,6 +9,7 @@
  */
 import { checkConfig, classifierInputs, type ModelConfig } from "../../model/config.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
+import { featureCount, type Lexicons, sameFeatures } from "../../model/lexicon.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { CrfWeights, F32Matrix } from "../../model/weights.ts";
 import { dequantizeEncoder } from "../../quantize/encoder.ts";
@@ -76,13 +77,16 @@ export interface StartOptions {
   readonly crf: boolean;
   /** Decides the new head's weights. */
   readonly seed: number;
-  /** Features of a token that it is to take; those of a model that takes as many are kept. */
-  readonly features?: number | undefined;
+  /** Lexicons whose features it is to take; what a model has learnt of features that mean the same is kept. */
+  readonly lexicons?: Lexicons | undefined;
 }
 
 /** A model with a head for these labels, all in float32. */
-export function startModel({ weights, crf }: ModelBundle, options: StartOptions): TrainableModel {
-  const { labels, seed } = options, inputs = classifierInputs(weights.config);
+export function startModel(
+  { weights, crf, lexicons: had }: ModelBundle,
+  options: StartOptions,
+): TrainableModel {
+  const { labels, seed, lexicons } = options, inputs = classifierInputs(weights.config);
   const kept = weights.config.labels.join("\n") === labels.join("\n");
   const classifier = kept
     ? { ...weights.classifier, weight: dequantizeMatrix(weights.classifier.weight) }
@@ -92,7 +96,7 @@ export function startModel({ weights, crf }: ModelBundle, options: StartOptions)
     };
   // Written as a checkpoint, a model without token types gets one of zeros: it has it from the beginning, so that a
   // run that is resumed learns what one that went on learns.
-  const { features: had, ...sizes } = weights.config, { features: count } = options;
+  const { features: _, ...sizes } = weights.config, count = lexicons && featureCount(lexicons);
   const config = {
     ...sizes,
     labels,
@@ -100,7 +104,8 @@ export function startModel({ weights, crf }: ModelBundle, options: StartOptions)
     ...(count !== undefined && { features: count }),
   };
   const { features: taken, ...encoder } = weights;
-  const features = count === undefined ? undefined : had === count && kept ? taken : {
+  const same = had && lexicons && sameFeatures(had, lexicons);
+  const features = count === undefined ? undefined : same && kept ? taken : {
     input: randomMatrix(count, config.embeddingSize, seed, FEATURES),
     // Nothing is added to emissions until something has been learnt.
     window: zeroMatrix(3 * count, labels.length),

@@ -13,7 +13,7 @@ import { placeOf } from "../../ner/places.ts";
 import { type Window, windowsOf } from "../../ner/windows.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import type { LabelledText } from "../data/text.ts";
-import { type FindFeatures, pack, windowFeatures } from "./sequences.ts";
+import { pack, windowFeatures } from "./sequences.ts";
 
 /** A window of a text with its special tokens. */
 interface Piece {
@@ -35,7 +35,7 @@ export class Validation {
     tokenizer: Tokenizer,
     size: number,
     tokens: number,
-    find?: FindFeatures,
+    find?: (text: string, encoding: Encoding) => Float32Array,
   ) {
     const { cls, sep } = tokenizer;
     this.#gold = texts.map(({ entities }) => entities);
@@ -43,7 +43,7 @@ export class Validation {
     const runs: Piece[][] = [];
     let room = 0;
     this.#encodings.forEach((encoding, text) => {
-      const { ids } = encoding, features = find?.(texts[text]!.text, encoding, text);
+      const { ids } = encoding, features = find?.(texts[text]!.text, encoding);
       const count = (features?.length ?? 0) / Math.max(1, ids.length);
       for (const window of windowsOf(ids.length, size - 2)) {
         const own = Int32Array.from([cls, ...ids.subarray(window.start, window.end), sep]);

@@ -4,7 +4,7 @@
  * ```ts
  * import { Ner } from "edge-ner";
  *
- * const ner = await Ner.load("models/meder-int8.safetensors");
+ * const ner = await Ner.load("models/meder/meder-int8.safetensors");
  * for (const { type, text, start, end, score } of await ner.extract("জ্বরে প্যারাসিটামল খাওয়া যায়।")) {
  *   console.log(type, text, start, end, score);
  * }

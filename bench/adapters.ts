@@ -30,7 +30,7 @@ const { values } = parseArgs({
   options: {
     model: {
       type: "string",
-      default: new URL("../models/meder-int8.safetensors", import.meta.url).pathname,
+      default: new URL("../models/meder/meder-int8.safetensors", import.meta.url).pathname,
     },
     ranks: { type: "string", default: "4,8,16" },
     tokens: { type: "string", default: "64" },

@@ -55,7 +55,7 @@ const lines = (plain.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8
 const step = Math.max(1, Math.floor(lines.length / COUNT));
 const texts = lines.filter((_, i) => i % step === 0).slice(0, COUNT);
 
-const ner = await Ner.load(new URL("../models/meder-int8.safetensors", import.meta.url));
+const ner = await Ner.load(new URL("../models/meder/meder-int8.safetensors", import.meta.url));
 const rows: string[][] = [];
 for (const options of CASES) {
   const found = await ner.extractBatch(gold.map(({ text }) => text), options);

@@ -81,7 +81,7 @@ export const SHAPES: Readonly<Record<"default" | "paper" | "smoke", ModelConfig>
 const root = new URL("../", import.meta.url);
 
 /** The default model's package, from the repository's root. */
-const PACKAGE = "models/meder-int8.safetensors";
+const PACKAGE = "models/meder/meder-int8.safetensors";
 const TINY = "test/fixtures/tiny-torchscript/tokenizer.json";
 
 /** Standard deviation of integers spread evenly over -127 .. 127. */

@@ -41,7 +41,7 @@ async function chooseFiles(): Promise<[name: string, json: unknown][]> {
     return Promise.all(positionals.map(async (path) => [path, JSON.parse(await read(path))]));
   }
   const model = readPackage(
-    await readFile(new URL("../models/meder-int8.safetensors", import.meta.url)),
+    await readFile(new URL("../models/meder/meder-int8.safetensors", import.meta.url)),
   );
   const fixtures = new URL("../test/tokenizer/fixtures/subword.json", import.meta.url);
   const { cases } = JSON.parse(await read(fixtures)) as {

@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: { seconds: { type: "string", default: "4" }, threads: { type: "string", default: "1" } },
 });
 const limit = Number(values.seconds) * 1000, threads = Number(values.threads);
-const path = new URL("../models/meder-int8.safetensors", import.meta.url);
+const path = new URL("../models/meder/meder-int8.safetensors", import.meta.url);
 const bytes = await Deno.readFile(path);
 const SENTENCE = "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে। ";
 const long = SENTENCE.repeat(Math.ceil(50_000 / SENTENCE.length)).slice(0, 50_000);

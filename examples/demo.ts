@@ -38,7 +38,7 @@ function marked(text: string, entities: readonly Entity[]): string {
 const ms = (time: number): string => `${time.toFixed(1).padStart(7)} ms`;
 
 const beforeLoad = performance.now();
-const ner = await Ner.load(new URL("../models/meder-int8.safetensors", import.meta.url));
+const ner = await Ner.load(new URL("../models/meder/meder-int8.safetensors", import.meta.url));
 const loaded = performance.now();
 
 let firstEntity: number | undefined;

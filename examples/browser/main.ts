@@ -79,7 +79,7 @@ function show(source: string, entities: readonly Entity[], types: readonly strin
 
 async function main(): Promise<void> {
   const start = performance.now();
-  const ner = await Ner.load("models/meder-int8.safetensors");
+  const ner = await Ner.load("models/meder/meder-int8.safetensors");
   const loaded = Math.round(performance.now() - start);
   const { types, kernel } = ner.info();
   showLegend(types);

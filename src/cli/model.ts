@@ -78,7 +78,7 @@ function installedModel(): string | undefined {
 
 /** The model that `--model` names, or else the default one: the repository's, or the package `edge-ner-meder`. */
 export function modelSource(model: string | undefined): string {
-  const source = model ?? packageFile("models/meder-int8.safetensors") ?? installedModel();
+  const source = model ?? packageFile("models/meder/meder-int8.safetensors") ?? installedModel();
   if (source === undefined) {
     throw new UsageError(
       "there is no default model here; npm install edge-ner-meder, or name one with --model",

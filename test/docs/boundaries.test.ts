@@ -14,7 +14,7 @@ const [, call] = /^await ner\.extract\((.*)\);$/m.exec(page)!;
 const [, command] = /^edge-ner (.*)$/m.exec(page)!;
 const [text] = JSON.parse(`[${/^"[^"]*"/.exec(call)![0]}]`) as string[];
 
-const ner = await Ner.load(new URL("../../models/meder-int8.safetensors", import.meta.url));
+const ner = await Ner.load(new URL("../../models/meder/meder-int8.safetensors", import.meta.url));
 
 test("the table's word in each mode", async () => {
   for (const boundary of BOUNDARIES) {

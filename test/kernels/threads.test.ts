@@ -350,7 +350,7 @@ test("cuts cover everything, in whole blocks up to the last rows", () => {
   }
 });
 
-const model = new URL("../../models/meder-int8.safetensors", import.meta.url).pathname;
+const model = new URL("../../models/meder/meder-int8.safetensors", import.meta.url).pathname;
 
 test("Ner: the option, the default, and what info says", async () => {
   for (const threads of [0, 65, 1.5, NaN]) {

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { Ner, RuntimeError } from "../../mod.ts";
 import { checkFile } from "../../src/cli/replace.ts";
 
-const model = fileURLToPath(new URL("../../models/meder-int8.safetensors", import.meta.url));
+const model = fileURLToPath(new URL("../../models/meder/meder-int8.safetensors", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "edge-ner-places-"));
 
 async function codeOf(folder: string): Promise<string> {

@@ -85,7 +85,7 @@ test("signals and progress cross", async () => {
 });
 
 test("a packed model's bytes go to a worker, and stay here", async () => {
-  const path = new URL("../../models/meder-int8.safetensors", import.meta.url);
+  const path = new URL("../../models/meder/meder-int8.safetensors", import.meta.url);
   const bytes = readFileSync(path);
   using ner = await Ner.inWorker(bytes);
   assert.is(bytes.byteLength > 1e6, true);

@@ -24,7 +24,7 @@ export async function readExpected(): Promise<Expected> {
 }
 
 /** The committed default model. */
-export const modelUrl: URL = new URL("models/meder-int8.safetensors", root);
+export const modelUrl: URL = new URL("models/meder/meder-int8.safetensors", root);
 
 /**
  * A folder for the loading cases, removed when disposed of: `packed/` holds one package, `two/` holds two,
@@ -121,7 +121,7 @@ export async function installPackage(): Promise<{ path: string } & AsyncDisposab
     folder,
     // The library, and the default model.
     ".",
-    "./models",
+    "./models/meder",
   ], {
     cwd: root,
   });

@@ -46,9 +46,9 @@ export async function examplePages(): Promise<Pages> {
       type: "text/javascript; charset=utf-8",
       body: await bundleForBrowser("examples/browser/main.ts"),
     },
-    "/models/meder-int8.safetensors": {
+    "/models/meder/meder-int8.safetensors": {
       type: "application/octet-stream",
-      body: await Deno.readFile(new URL("models/meder-int8.safetensors", root)),
+      body: await Deno.readFile(new URL("models/meder/meder-int8.safetensors", root)),
     },
   };
 }

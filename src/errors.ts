@@ -34,6 +34,7 @@ export type FormatErrorCode =
   | "onnx/protobuf"
   | "onnx/tensor"
   | "onnx/truncated"
+  | "package/checksum"
   | "package/format"
   | "package/metadata"
   | "package/tensor"

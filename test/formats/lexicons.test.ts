@@ -19,7 +19,7 @@ import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { configOf, randomWeights } from "../support.ts";
-import { throwsCode } from "./helpers.ts";
+import { throwsCode, unchecked } from "./helpers.ts";
 
 const tokenizer = tokenizerFromVocab("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n");
 const terms = fingerprintsOf(["napa", "fever", "high blood pressure"]);
@@ -83,7 +83,7 @@ function changed(
   edit: (tensors: Map<string, SafeTensor>, described: Record<string, unknown>) => void,
   count: number | undefined = features,
 ): Uint8Array {
-  const tensors = new Map(PACKAGE.tensors), metadata = Object.fromEntries(PACKAGE.metadata);
+  const tensors = new Map(PACKAGE.tensors), metadata = unchecked(PACKAGE.metadata);
   const described = JSON.parse(metadata.lexicons!), config = JSON.parse(metadata.config!);
   edit(tensors, described);
   const own: Record<string, string> = {

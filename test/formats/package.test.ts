@@ -10,7 +10,15 @@ import type { ModelBundle } from "../../src/model/bundle.ts";
 import type { EncoderWeights, I8Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { randomWeights } from "../support.ts";
-import { floatsOf, returnsOrTyped, sameBits, shared, textOf, throwsCode } from "./helpers.ts";
+import {
+  floatsOf,
+  returnsOrTyped,
+  sameBits,
+  shared,
+  textOf,
+  throwsCode,
+  unchecked,
+} from "./helpers.ts";
 
 function filesOf(folder: string): ExportFiles {
   return {
@@ -33,7 +41,7 @@ function changed(
   const file = readSafetensors(PACKAGE);
   const tensors = new Map(file.tensors);
   edit?.(tensors);
-  const entries = Object.entries({ ...Object.fromEntries(file.metadata), ...metadata });
+  const entries = Object.entries({ ...unchecked(file.metadata), ...metadata });
   const kept = entries.filter((entry): entry is [string, string] => entry[1] !== undefined);
   return writeSafetensors(tensors, Object.fromEntries(kept));
 }
@@ -269,7 +277,7 @@ function headed(
   const { tensors, metadata } = readSafetensors(writePackage(HEADED)), changed = new Map(tensors);
   edit?.(changed);
   const config = JSON.stringify({ ...JSON.parse(metadata.get("config")!), ...changes });
-  return writeSafetensors(changed, { ...Object.fromEntries(metadata), config });
+  return writeSafetensors(changed, { ...unchecked(metadata), config });
 }
 
 const HEAD = { size: 6, activation: "tanh" } as const;

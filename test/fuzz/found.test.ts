@@ -55,6 +55,7 @@ function packageWith(changes: object): Uint8Array {
   const end = 8 + new DataView(good.buffer).getUint32(0, true);
   const json = JSON.parse(textOf(good.subarray(8, end)));
   const config = JSON.parse(json.__metadata__.config);
+  delete json.__metadata__.xxh32;
   json.__metadata__.config = JSON.stringify({ ...config, ...changes });
   const front = header(JSON.stringify(json)),
     bytes = new Uint8Array(front.length + good.length - end);
@@ -217,7 +218,10 @@ test("a span's score is a probability, however large a CRF's numbers are", async
 
 test("room is made for what has arrived, not for what a server claims", async () => {
   for (const size of [2 ** 28, 2 ** 33, 2 ** 45]) {
-    const bytes = header(`{"x":{"dtype":"F32","shape":[${size}],"data_offsets":[0,${4 * size}]}}`);
+    const kind = `"__metadata__":{"format":"edge-ner","version":"1"}`;
+    const bytes = header(
+      `{${kind},"x":{"dtype":"F32","shape":[${size}],"data_offsets":[0,${4 * size}]}}`,
+    );
     const source = { size: bytes.length + 4 * size, chunks: arriving(bytes) };
     let code = "nothing was thrown";
     try {

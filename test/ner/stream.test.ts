@@ -7,10 +7,13 @@ import { NerError } from "../../src/errors.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
 import { collectModel, streamPackage } from "../../src/formats/package/stream.ts";
+import { readSafetensors } from "../../src/formats/safetensors/read.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import { Ner, type NerOptions } from "../../mod.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { LAYER_LINEARS, linearsOf } from "../../src/model/linears.ts";
 import type { LayerWeights } from "../../src/model/weights.ts";
+import { unchecked } from "../formats/helpers.ts";
 import { bits, randomWeights, shipped } from "../support.ts";
 
 const file = (name: string): Uint8Array =>
@@ -138,7 +141,10 @@ test("a damaged or mislabelled stream is a typed error, and the source is let go
   assert.is((await failure(file("crf.safetensors"))).code, "package/format");
   const damaged = int8.slice();
   damaged[damaged.length - 1] = 0x80; // -128, in the last matrix
-  assert.equal(await failure(damaged), { code: "model/weights", closed: 1 });
+  assert.equal(await failure(damaged), { code: "package/checksum", closed: 1 });
+  const { tensors, metadata } = readSafetensors(damaged);
+  const wrong = writeSafetensors(tensors, unchecked(metadata));
+  assert.equal(await failure(wrong), { code: "model/weights", closed: 1 });
   // Before the first byte is asked for: a generator that was never begun has nothing to end.
   assert.equal(await failure(int8, { maxTokens: 1 }), { code: "input/option", closed: 0 });
   const odd = {
@@ -153,6 +159,25 @@ test("a damaged or mislabelled stream is a typed error, and the source is let go
   } catch (error) {
     assert.is((error as NerError).code, "input/bytes", String(error));
     assert.match(String(error), /a chunk of the stream is "bytes"; expected a Uint8Array/);
+  }
+});
+
+test("bytes whose number nobody states are read to their end, and no further than the tensors", async () => {
+  for (const bytes of Object.values(packages)) {
+    const { chunks } = source(bytes, [5000]);
+    const bundle = await collectModel(await streamPackage({ chunks }));
+    assert.equal(writePackage(bundle), bytes);
+    const cut = bytes.slice(0, -1), more = new Uint8Array(bytes.length + 1);
+    more.set(bytes);
+    for (const [wrong, code] of [[cut, "truncated"], [more, "layout"]] as const) {
+      try {
+        const { chunks } = source(wrong, [5000]);
+        await collectModel(await streamPackage({ chunks }));
+        assert.unreachable();
+      } catch (error) {
+        assert.is((error as NerError).code, `safetensors/${code}`);
+      }
+    }
   }
 });
 

@@ -13,8 +13,7 @@
  * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
  * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
  * | `lexicons`  | JSON of `formats/lexicons.ts`; only with features |
- *
- * Weak: there is no checksum; a flipped bit within a weight is a different model, not an error.
+ * | `xxh32`     | JSON of checksums (checksums.ts); packages of before have none |
  *
  * @module
  */

@@ -20,6 +20,7 @@ import { parseJsonObject } from "../json.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
+import { checksumsIn, Xxh32 } from "./checksums.ts";
 import { inflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
@@ -64,11 +65,8 @@ interface PackageHead {
   readonly lanes: LaneBudget | undefined;
 }
 
-/**
- * Reads a package's metadata. Throws FormatError `package/format` and `package/metadata`, ModelError
- * `model/config`, as {@link readPackage} does.
- */
-function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
+/** Throws FormatError `package/format` for metadata of another kind of file, or of another version. */
+export function checkKind(metadata: ReadonlyMap<string, string>): void {
   const format = metadata.get("format");
   if (format !== PACKAGE_FORMAT) {
     throw new FormatError(
@@ -87,6 +85,13 @@ function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
         `${JSON.stringify(PACKAGE_VERSION)}; convert the model again, or update the library.`,
     );
   }
+}
+
+/**
+ * Reads a package's metadata. Throws FormatError `package/metadata`, ModelError `model/config`, as {@link readPackage}
+ * does.
+ */
+function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
   const text = (key: string): string => {
     const value = metadata.get(key);
     if (value !== undefined) return value;
@@ -134,7 +139,8 @@ export function viewMatrix(stored: StoredMatrix): Matrix {
 }
 
 /**
- * Puts a model together from a package's tensors and metadata. Throws as {@link readPackage} does.
+ * Puts a model together from a package's tensors and metadata, whose kind was checked ({@link checkKind}). Throws as
+ * {@link readPackage} does.
  *
  * @param matrixOf makes each matrix, {@link viewMatrix} unless the data are still to come.
  */
@@ -234,11 +240,15 @@ function takeLexicons(
 /**
  * Reads a package. Weights are views into `bytes`.
  *
- * Throws FormatError `safetensors/...` for a damaged file, `package/format` for a file that is not a
+ * Throws FormatError `safetensors/...` and `package/checksum` for a damaged file, `package/format` for a file that is not a
  * package or of another version, `package/metadata` and `package/tensor` for parts that are missing, not
  * expected, or of the wrong type or shape; ModelError `model/config`, `model/weights` and
  * `model/vocab` and `model/lexicon` for values that cannot be; TokenizerError for its tokenizer.
  */
 export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
-  return assemblePackage(readSafetensors(bytes), viewMatrix, options);
+  const file = readSafetensors(bytes);
+  checkKind(file.metadata);
+  const check = checksumsIn(file.tensors, file.metadata);
+  if (check) { for (const [name, { data }] of file.tensors) check(name, new Xxh32().update(data)); }
+  return assemblePackage(file, viewMatrix, options);
 }

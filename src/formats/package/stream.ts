@@ -7,8 +7,9 @@
  * other, each of which can be packed and dropped before the next has come. The word embedding, more than half
  * of a model, is handed on in runs of rows.
  *
- * The size of the whole must be known beforehand: a header that claims more than the file has is refused
- * before room is made for it. A file in another order is read too; what comes too early is kept.
+ * Where the size of the whole is known beforehand, a header that claims more is refused before room is made for it; where
+ * it is not (a server that compresses does not say), room is made for what has arrived, and nothing may follow the last
+ * tensor. A file in another order is read too; what comes too early is kept.
  *
  * @module
  */
@@ -17,7 +18,8 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkMatrix } from "../check.ts";
-import { assemblePackage, type StoredMatrix, viewMatrix } from "./read.ts";
+import { checksumsIn, Xxh32 } from "./checksums.ts";
+import { assemblePackage, checkKind, type StoredMatrix, viewMatrix } from "./read.ts";
 import {
   headerLength,
   readHeader,
@@ -25,10 +27,10 @@ import {
   type TensorEntry,
 } from "../safetensors/read.ts";
 
-/** Bytes in a known number. */
+/** Bytes as they come. */
 export interface ByteSource {
-  /** How many bytes there are in all. */
-  readonly size: number;
+  /** How many bytes there are in all; undefined where nobody says. */
+  readonly size?: number | undefined;
   /** The bytes, in pieces of any size; a piece may be overwritten once the next one has been asked for. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -83,25 +85,31 @@ class ByteReader {
     return out;
   }
 
+  /** Whether there are no more bytes. */
+  async ended(): Promise<boolean> {
+    while (this.#rest.length === 0) {
+      const { done, value } = await this.#chunks.next();
+      if (done) return true;
+      if (!isBytes(value)) {
+        throw new InputError(
+          "input/bytes",
+          `a chunk of the stream is ${show(value)}; expected a Uint8Array.`,
+        );
+      }
+      this.#rest = value;
+    }
+    return false;
+  }
+
   /** Fills `out` with the next bytes. */
   async fill(out: Uint8Array): Promise<Uint8Array> {
     const { length } = out;
     for (let at = 0; at < length;) {
-      if (this.#rest.length === 0) {
-        const { done, value } = await this.#chunks.next();
-        if (done) {
-          throw new FormatError(
-            "safetensors/truncated",
-            `safetensors: the data end after ${at} of the next ${length} bytes.`,
-          );
-        }
-        if (!isBytes(value)) {
-          throw new InputError(
-            "input/bytes",
-            `a chunk of the stream is ${show(value)}; expected a Uint8Array.`,
-          );
-        }
-        this.#rest = value;
+      if (await this.ended()) {
+        throw new FormatError(
+          "safetensors/truncated",
+          `safetensors: the data end after ${at} of the next ${length} bytes.`,
+        );
       }
       const part = this.#rest.subarray(0, length - at);
       out.set(part, at);
@@ -134,15 +142,16 @@ export async function streamPackage(
   const reader = new ByteReader(chunks);
   try {
     const length = headerLength(await reader.take(8));
-    if (8 + length > size) {
+    if (size !== undefined && 8 + length > size) {
       throw new FormatError(
         "safetensors/truncated",
         `safetensors: the header claims ${length} bytes, but only ${size - 8} follow.`,
       );
     }
     const { entries, metadata, dataBytes } = readHeader(await reader.take(length));
+    checkKind(metadata);
     const need = 8 + length + dataBytes;
-    if (need !== size) {
+    if (size !== undefined && need !== size) {
       throw new FormatError(
         need > size ? "safetensors/truncated" : "safetensors/layout",
         `safetensors: header and tensors need ${need} bytes, the file has ${size}.`,
@@ -152,9 +161,12 @@ export async function streamPackage(
     const late = ({ dtype }: TensorEntry): boolean => dtype === "I8" || dtype === "U8";
     const first = order.findLastIndex((entry) => !late(entry)) + 1;
 
+    const check = checksumsIn(new Map(entries.map((entry) => [entry.name, entry])), metadata);
     const data = new Map<string, Uint8Array>();
-    for (const entry of order.slice(0, first)) {
-      data.set(entry.name, await reader.take(entry.end - entry.start));
+    for (const { name, start, end } of order.slice(0, first)) {
+      const bytes = await reader.take(end - start);
+      check?.(name, new Xxh32().update(bytes));
+      data.set(name, bytes);
     }
     const none = new Uint8Array(0);
     const tensors = new Map(entries.map(({ name, dtype, shape }): [string, SafeTensor] => {
@@ -173,7 +185,7 @@ export async function streamPackage(
     );
     return {
       bundle,
-      parts: readParts(reader, order.filter(late), data, awaited),
+      parts: readParts(reader, order.filter(late), data, awaited, check, size === undefined),
       close: () => reader.close(),
     };
   } catch (error) {
@@ -197,6 +209,8 @@ async function* readParts(
   order: readonly TensorEntry[],
   early: ReadonlyMap<string, Uint8Array>,
   awaited: ReadonlyMap<string, I8Matrix | I4Matrix>,
+  check: ReturnType<typeof checksumsIn>,
+  toEnd: boolean,
 ): AsyncGenerator<MatrixPart> {
   // One buffer for all parts: a hundred that wait for a collector would be the whole file again.
   let buffer = new Uint8Array(0);
@@ -205,13 +219,22 @@ async function* readParts(
     const run = name === "embeddings.word.weight" && bytes === undefined
       ? Math.max(1, Math.floor(RUN_BYTES / rowBytes(entry)))
       : matrix.rows;
+    const sum = new Xxh32();
     for (let first = 0; first < matrix.rows; first += run) {
       const count = Math.min(run, matrix.rows - first);
       const length = count * (end - start) / matrix.rows;
       if (bytes === undefined && buffer.length < length) buffer = new Uint8Array(length);
       const part = bytes ?? await reader.fill(buffer.subarray(0, length));
+      if (check && bytes === undefined) sum.update(part);
+      if (bytes === undefined && first + count === matrix.rows) check?.(name, sum);
       yield { matrix, first, rows: partOf(name, matrix, first, count, part) };
     }
+  }
+  if (toEnd && !await reader.ended()) {
+    throw new FormatError(
+      "safetensors/layout",
+      "safetensors: bytes follow the last tensor, in a file whose size was not stated.",
+    );
   }
 }
 

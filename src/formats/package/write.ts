@@ -22,6 +22,7 @@ import { lexiconTensors } from "../lexicons.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
+import { withChecksums } from "./checksums.ts";
 import { DEFLATE_FROM, deflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
@@ -119,12 +120,13 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     add("crf.transitions", [labels, labels], crf.transitions);
   }
   const described = lexiconsOf(bundle, tensors);
-  return writeSafetensors(tensors, {
+  const metadata = {
     format: PACKAGE_FORMAT,
     version: PACKAGE_VERSION,
     config: JSON.stringify(config),
     ...(lanes && { lanes: JSON.stringify({ levels: lanes.levels, depth: lanes.depth }) }),
     ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
     ...described,
-  });
+  };
+  return writeSafetensors(tensors, withChecksums(tensors, metadata));
 }

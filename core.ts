@@ -17,9 +17,11 @@ export type { Entity } from "./src/ner/entities.ts";
 export type {
   CallOptions,
   KernelOptions,
+  LexiconTerms,
   NerOptions,
   Progress,
   StreamOptions,
+  TermOptions,
 } from "./src/ner/options.ts";
 export type {
   Emissions,

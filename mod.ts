@@ -36,9 +36,11 @@ export type {
   EntityOptions,
   ExtractOptions,
   KernelOptions,
+  LexiconTerms,
   NerOptions,
   Progress,
   StreamOptions,
+  TermOptions,
 } from "./src/ner/options.ts";
 export type { TextSource } from "./src/ner/stream.ts";
 export type { NerInfo } from "./src/ner/parts.ts";
@@ -87,6 +89,8 @@ export {
 } from "./src/model/adapter.ts";
 export type { HeadConfig, ModelConfig } from "./src/model/config.ts";
 export type { LexiconList, Lexicons } from "./src/model/lexicon.ts";
+export { addTerms } from "./src/ner/terms.ts";
+export type { TermList, TermLists, TermRule } from "./src/model/terms.ts";
 export type {
   CrfWeights,
   EncoderWeights,

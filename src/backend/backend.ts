@@ -144,6 +144,8 @@ export interface Backend {
    * for an adapter that does not fit, a {@link RuntimeError} `runtime/memory` if there is no room for it.
    */
   adapt(adapter: Adapter): Backend;
+  /** This backend for another user, who closes it by itself. */
+  share(): Backend;
   /** The backend cannot be used afterwards; memory is given back when none that shares it is open any more. */
   close(): void;
 }

@@ -10,6 +10,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import {
+  addTerms,
   bundleFromFolder,
   dequantizeEncoder,
   LANE_DEPTH,
@@ -38,9 +39,10 @@ import {
   trimText,
 } from "./shrink.ts";
 import type { ShrinkOptions } from "./shrink.ts";
+import { addTermOptions, readTermOptions, type TermArguments } from "./terms.ts";
 import { bytes as size, small, table } from "./table.ts";
 
-interface ConvertOptions extends ShrinkOptions {
+interface ConvertOptions extends ShrinkOptions, TermArguments {
   readonly output: string;
   readonly dtype: "int8" | "f32";
   readonly embeddings?: "int8" | "int4";
@@ -62,12 +64,15 @@ time, for a somewhat larger error (docs/lane_budget.md); --sample, with a text f
 part of it back, without --lanes too. The report says what both came to.
 ${SHRINK_HELP}
 
+Own terms. --lexicon, --always and --never pack lists with the model, as fingerprints; whoever loads it finds them.
+
 Examples:
   edge-ner convert ./my-export -o my-model.safetensors
   edge-ner convert ./my-export -o my-model-f32.safetensors --dtype f32
   edge-ner convert my-model-f32.safetensors -o my-model.safetensors --force
   edge-ner convert ./my-export -o tiny.safetensors --embeddings int4 --trim-script Bengali
   edge-ner convert ./my-export -o my-model.safetensors --lanes 255 --sample notes.txt
+  edge-ner convert ./my-export --lexicon MED=drugs.txt -o my-model.safetensors
   edge-ner convert ./base --adapter ./my-run/adapter -o my-model.safetensors
   edge-ner convert ./teacher -o start.safetensors --layers 1,5,9,12 --trim-vocab notes.txt`;
 
@@ -97,6 +102,7 @@ export function convertCommand(program: Command): void {
       (path: string, paths: readonly string[] = []) => [...paths, path],
     );
   command.option("--adapter <path>", "merge this adapter (LoRA, as PEFT saves it) into the model");
+  addTermOptions(command);
   addShrinkOptions(command)
     .option("--force", "overwrite the output, and keep one that differs too much from its source")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")
@@ -194,9 +200,10 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
   checkCorpora([...options.trimVocab ?? [], ...options.sample ?? []]);
   const { allowStripAccents } = options, files = await readModelFiles(source);
   const loaded = bundleFromFolder(files.content, { allowStripAccents });
-  const original = options.adapter === undefined
+  const adapted = options.adapter === undefined
     ? loaded
     : await withAdapter(loaded, options.adapter);
+  const terms = readTermOptions(options), original = terms ? addTerms(adapted, terms) : adapted;
   checkTypes(source, original.weights, options);
   const before = writePackage(original);
   const shrunk = await shrink(original, options);

@@ -10,7 +10,7 @@ import { createReadStream, fstatSync, statSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import { BOUNDARIES, type Boundary, type Recogniser } from "../../mod.ts";
+import { BOUNDARIES, type Boundary, type Recogniser, type TermOptions } from "../../mod.ts";
 import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
 import { bracketed, highlighter } from "./highlight.ts";
@@ -22,8 +22,9 @@ import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
 import type { ModelOptions } from "./model.ts";
 import { colorWanted, complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { addTermOptions, readTermOptions, type TermArguments } from "./terms.ts";
 
-interface ExtractOptions extends ModelOptions {
+interface ExtractOptions extends ModelOptions, TermArguments {
   readonly file?: readonly string[];
   readonly adapter?: string;
   readonly format: "text" | "jsonl";
@@ -42,6 +43,7 @@ Examples:
   edge-ner extract --file notes.jsonl --input jsonl --format jsonl > entities.jsonl
   cat notes.txt | edge-ner extract --min-score 0.8 | head
   edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
+  edge-ner extract --file notes.txt --lexicon MED=drugs.txt --never not-names.txt
   edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
 
 Each argument is one document, as is each line of a file or of standard input (an empty line, too:
@@ -78,6 +80,7 @@ export function extractCommand(program: Command): void {
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", EXAMPLES);
+  addTermOptions(command);
   addModelOptions(command);
   command.action((texts: string[], _: unknown, self: Command) => {
     return extract(texts, self.optsWithGlobals<ExtractOptions>());
@@ -122,7 +125,7 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
     if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a folder, not a file`);
   }
 
-  const ner = await load(options);
+  const terms = readTermOptions(options), ner = await load(options, terms);
   const progress = new Progress(totalSize(paths));
   let bytes = 0;
   let documents = 0;
@@ -167,17 +170,27 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
   }
 }
 
-/** The model, or the recogniser for an adapter beside it. */
-async function load(options: ExtractOptions): Promise<Recogniser> {
-  if (options.adapter === undefined) return await loadModel(options);
-  const { bytes, ...files } = await readAdapterFiles(options.adapter);
-  const model = await loadModel(options);
-  try {
-    return await model.withAdapter(bytes, files);
-  } finally {
-    // The adapter's recogniser keeps what it shares.
-    model.close();
+/** The model, or the recogniser for an adapter or for terms beside it. */
+async function load(options: ExtractOptions, terms: TermOptions | undefined): Promise<Recogniser> {
+  const adapter = options.adapter === undefined
+    ? undefined
+    : await readAdapterFiles(options.adapter);
+  let ner: Recogniser = await loadModel(options);
+  /** Exchanges the recogniser for one that keeps what it shares. */
+  const derive = async (derived: Promise<Recogniser>): Promise<void> => {
+    const before = ner;
+    try {
+      ner = await derived;
+    } finally {
+      before.close();
+    }
+  };
+  if (adapter) {
+    const { bytes, ...files } = adapter;
+    await derive(ner.withAdapter(bytes, files));
   }
+  if (terms) await derive(ner.withLexicon(terms));
+  return ner;
 }
 
 async function* argumentLines(texts: readonly string[]): AsyncGenerator<Line[]> {

@@ -34,6 +34,7 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^crf\./, "CRF"],
   [/^features\./, "lexicon features"],
   [/^lexicons\./, "lexicons"],
+  [/^terms\./, "own terms"],
 ];
 
 /** A package's tensors in the file's order of names, and the bytes that are not tensors. */
@@ -46,7 +47,7 @@ export function tensorsOf(bytes: Uint8Array): { tensors: TensorInfo[]; headerByt
     shape,
     bytes: data.length,
     // A byte of an int4 embedding holds two numbers, the last of an odd row one.
-    parameters: name.endsWith(".scale") || name.startsWith("lexicons.")
+    parameters: name.endsWith(".scale") || /^(lexicons|terms)\./.test(name)
       ? 0
       : dtype === "U8"
       ? shape[0] * embeddingSize

@@ -70,6 +70,12 @@ export function parseTags(labels: readonly string[]): Tag[] {
   });
 }
 
+/** Entity types of tags, in their order. */
+export function typesOf(tags: readonly Tag[]): string[] {
+  const types = tags.filter(({ role }) => role !== "outside").map(({ type }) => type);
+  return [...new Set(types)];
+}
+
 /** What a label set has; worked out once for each. */
 interface Scheme {
   /** The roles that each type has a label for. */

@@ -7,6 +7,7 @@
  * @module
  */
 import { ModelError, show } from "../errors.ts";
+import type { ModelBundle } from "../model/bundle.ts";
 import type { Lexicons } from "../model/lexicon.ts";
 import type { CrfWeights, I4Matrix, Matrix } from "../model/weights.ts";
 import { checkConfig, type ModelConfig } from "../model/config.ts";
@@ -115,5 +116,15 @@ export function checkVocabulary(tokenizerSize: number, config: ModelConfig): voi
     "model/vocab",
     `The tokenizer has ids up to ${tokenizerSize - 1}, but the word embedding has ` +
       `${config.vocabSize} rows: tokenizer and model do not belong together.`,
+  );
+}
+
+/** Throws a {@link ModelError} (`model/lexicon`) for a model that carries terms, which `what` has no place for. */
+export function refuseTerms({ terms }: Pick<ModelBundle, "terms">, what: string): void {
+  if (terms === undefined) return;
+  throw new ModelError(
+    "model/lexicon",
+    `${what} has no place for the ${terms.lists.length} lists of terms that were packed with the model; pack it ` +
+      "(convert), or write it from the model that it was packed from.",
   );
 }

@@ -30,13 +30,14 @@ const rateWords = (lexicons: Pick<Lexicons, "types">): number =>
   Math.ceil(rateColumns(lexicons) / 4);
 
 /** Little-endian bytes of words. */
-function bytesOf(words: Int32Array): Uint8Array {
+export function bytesOfWords(words: Int32Array): Uint8Array {
   const bytes = new Uint8Array(4 * words.length), view = new DataView(bytes.buffer);
   words.forEach((word, i) => view.setInt32(4 * i, word, true));
   return bytes;
 }
 
-function wordsOf({ data }: SafeTensor): Int32Array {
+/** Words of a tensor of them. */
+export function wordsOfTensor({ data }: SafeTensor): Int32Array {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   return Int32Array.from({ length: data.length / 4 }, (_, i) => view.getInt32(4 * i, true));
 }
@@ -53,7 +54,7 @@ export function lexiconTensors(
     tensors.set(`lexicons.${i}.terms`, {
       dtype: "I32",
       shape: [terms, FINGERPRINT_WORDS],
-      data: bytesOf(fingerprints),
+      data: bytesOfWords(fingerprints),
     });
     if (rates === undefined) return;
     const words = rateWords(lexicons), data = new Uint8Array(4 * words * terms);
@@ -103,7 +104,8 @@ export function lexiconsFromTensors(
   };
   const columns = rateColumns({ types }), words = rateWords({ types });
   const lists = kinds.map((kind, i): LexiconList => {
-    const terms = take(`lexicons.${i}.terms`, FINGERPRINT_WORDS), fingerprints = wordsOf(terms);
+    const terms = take(`lexicons.${i}.terms`, FINGERPRINT_WORDS),
+      fingerprints = wordsOfTensor(terms);
     if (kind !== null) return { type: kind, fingerprints, rates: undefined };
     const { data } = take(`lexicons.${i}.rates`, words, terms.shape[0]);
     const rates = new Uint8Array(terms.shape[0]! * columns);

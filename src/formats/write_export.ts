@@ -19,6 +19,7 @@
 import { ModelError } from "../errors.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
+import { refuseTerms } from "./check.ts";
 import { hfConfigOf, tokenizerConfigOf } from "./hf/write_config.ts";
 import { crfToSafetensors } from "./hf/crf.ts";
 import { encoderToOnnx } from "./onnx/write_encoder.ts";
@@ -36,7 +37,7 @@ export interface WriteExportOptions {
  * The files of an export by name. Quantized weights are expanded for `f32`, others quantized for `int8`.
  *
  * @throws {ModelError} `onnx/size` if the ONNX file would have 2 GB or more, `model/weights` for
- * weights that cannot be quantized, `model/lexicon` for a model with lexicon features
+ * weights that cannot be quantized, `model/lexicon` for a model with lexicon features or terms of its owner's
  */
 export function writeExport(
   bundle: ModelBundle,
@@ -49,6 +50,7 @@ export function writeExport(
         "one; pack it (convert) or write a checkpoint instead.",
     );
   }
+  refuseTerms(bundle, "An export");
   const { crf, tokenizer } = bundle, int8 = options.dtype === "int8";
   const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
   const files = new Map<string, Uint8Array>([

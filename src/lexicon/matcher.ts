@@ -8,7 +8,7 @@
  * @module
  */
 import { finish, FIRST, SECOND, stepFirst, stepSecond } from "./fingerprint.ts";
-import { BLANK, fold, HALF, IN_WORD } from "./folded.ts";
+import { BLANK, fold, type Folded, HALF, IN_WORD } from "./folded.ts";
 
 /** Terms to be found. */
 export interface TermSource {
@@ -20,8 +20,10 @@ export interface TermSource {
 
 /** How terms are found. */
 export interface MatchRules {
-  /** Whether a term may end inside a word. */
-  readonly inflected: boolean;
+  /**
+   * Whether a term may end inside a word: anywhere (true), nowhere, or where one of these endings is left of the word.
+   */
+  readonly inflected: boolean | ReadonlySet<string>;
   /** Length of the longest term. */
   readonly longest: number;
 }
@@ -38,6 +40,9 @@ export interface Match {
   readonly end: number;
 }
 
+/** Shortest term that one of a set of endings may follow: less is more often chance than grammar. */
+const MIN_STEM = 3;
+
 /** Where a list's longest term from the beginning of a word ends. */
 interface Best {
   end: number;
@@ -52,6 +57,8 @@ export class Matcher {
   /** Open addressing by the first word: both words of a fingerprint, its source (from 1; 0: nothing) and its term. */
   readonly #slots: Int32Array;
   readonly #mask: number;
+  /** How far beyond the beginning of a word decides about what begins there. */
+  readonly #reach: number;
 
   constructor(sources: readonly TermSource[], rules: MatchRules) {
     this.#rules = rules;
@@ -61,6 +68,7 @@ export class Matcher {
     while (size < 2 * terms) size *= 2;
     this.#slots = new Int32Array(4 * size);
     this.#mask = size - 1;
+    this.#reach = rules.longest + longestOf(rules.inflected);
     sources.forEach(({ fingerprints }, source) => {
       for (let term = 0; term < fingerprints.length / 2; term++) {
         const a = fingerprints[2 * term]!, b = fingerprints[2 * term + 1]!;
@@ -94,12 +102,13 @@ export class Matcher {
     ended: boolean,
     all: boolean,
   ): { matches: Match[]; until: number } {
-    const { inflected, longest } = this.#rules, { length, units, kinds, starts, ends } = fold(text);
+    const { inflected, longest } = this.#rules, folded = fold(text);
+    const { length, units, kinds, starts, ends } = folded;
     const matches: Match[] = [];
     for (let i = 0; i < length; i++) {
       if (!(kinds[i]! & IN_WORD) || i > 0 && kinds[i - 1]! & IN_WORD) continue;
       // What stands behind decides whether a term ends there.
-      if (!ended && i + longest >= length) return { matches, until: starts[i]! };
+      if (!ended && i + this.#reach >= length) return { matches, until: starts[i]! };
       const best: (Best | undefined)[] = [], last = Math.min(length, i + longest);
       const keep = (list: number, { end, source, term }: Best): void => {
         matches.push({ list, source, term, start: starts[i]!, end: ends[end - 1]! });
@@ -108,13 +117,15 @@ export class Matcher {
         a = stepFirst(a, units[j]!);
         b = stepSecond(b, units[j]!);
         if (kinds[j]! & (HALF | BLANK)) continue;
-        if (!inflected && j + 1 < length && kinds[j]! & kinds[j + 1]! & IN_WORD) continue;
+        const inside = j + 1 < length && (kinds[j]! & kinds[j + 1]! & IN_WORD) !== 0;
+        if (inside && inflected === false) continue;
         const first = finish(a), second = finish(b);
         for (
           let slot = this.#next(first, second, first);
           slot >= 0;
           slot = this.#next(first, second, slot + 1)
         ) {
+          if (inside && inflected !== true && !mayEnd(folded, i, j + 1, inflected)) break;
           const source = this.#slots[4 * slot + 2]! - 1, { list } = this.#sources[source]!;
           const found = { end: j + 1, source, term: this.#slots[4 * slot + 3]! };
           if (all) keep(list, found);
@@ -138,4 +149,24 @@ export class Matcher {
     }
     return -1;
   }
+}
+
+/** Code units of a word's end, and one more that shows that it is one. */
+function longestOf(inflected: MatchRules["inflected"]): number {
+  if (typeof inflected === "boolean") return 0;
+  return 1 + Math.max(0, ...Array.from(inflected, ({ length }) => length));
+}
+
+/** Whether what is left of a word behind a term is one of some endings. */
+function mayEnd(
+  { units, kinds, length }: Folded,
+  start: number,
+  end: number,
+  endings: MatchRules["inflected"],
+): boolean {
+  if (typeof endings === "boolean" || end - start < MIN_STEM) return false;
+  const most = Math.min(length, end + longestOf(endings));
+  let last = end;
+  while (last < most && kinds[last]! & IN_WORD) last++;
+  return endings.has(String.fromCharCode(...units.subarray(end, last)));
 }

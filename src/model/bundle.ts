@@ -7,6 +7,7 @@
  * @module
  */
 import type { Lexicons } from "./lexicon.ts";
+import type { TermLists } from "./terms.ts";
 import type { CrfWeights, EncoderWeights } from "./weights.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 
@@ -20,4 +21,6 @@ export interface ModelBundle {
   readonly tokenizer: Tokenizer;
   /** What the encoder's features are found with; absent in a model without features. */
   readonly lexicons?: Lexicons | undefined;
+  /** Terms that are looked for beside the model; absent where there are none. */
+  readonly terms?: TermLists | undefined;
 }

@@ -12,6 +12,7 @@ import { InputError, RuntimeError } from "../errors.ts";
 import { type AdapterOptions, namesLabels, readAdapter } from "../formats/hf/adapter.ts";
 import { checkOptions, type Rules } from "./check_options.ts";
 import type { Parts } from "./parts.ts";
+import { TermFinder } from "./terms.ts";
 import { Queue } from "./turns.ts";
 
 const RULES: Rules<AdapterOptions> = {
@@ -58,6 +59,8 @@ export async function adapt(
   return {
     ...parts,
     backend: adapted,
+    // Evidence for a type that the adapter's labels have not says nothing.
+    terms: parts.terms && new TermFinder(parts.terms.terms, parseTags(adapter.labels)),
     crf,
     hasCrf: own ? adapter.crf !== undefined : parts.hasCrf,
   };

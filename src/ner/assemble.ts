@@ -11,7 +11,7 @@ import { MAX_THREADS } from "../kernels/contract.ts";
 import type { Threading } from "../kernels/threads.ts";
 import { WasmBackend, type WasmLimits } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
-import { parseTags } from "../crf/scheme.ts";
+import { parseTags, typesOf } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
 import { checkFeatures } from "../formats/check.ts";
 import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
@@ -23,6 +23,7 @@ import type { EncoderWeights } from "../model/weights.ts";
 import { quantizeEncoder } from "../quantize/encoder.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./parts.ts";
+import { compileTerms, joinTerms, TermFinder } from "./terms.ts";
 import { Queue } from "./turns.ts";
 
 /** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
@@ -82,6 +83,7 @@ function threadsFor(
  *
  * @param parts the model's matrices as they arrive, where they are not in the bundle yet
  * @throws {ModelError} if the model's parts do not fit together
+ * @throws {InputError} `input/option` for terms that cannot be
  * @throws {RuntimeError} if no kernel module can run here, or memory is refused
  */
 export async function assemble(
@@ -111,7 +113,9 @@ export async function assemble(
   const lanes = kind === "int8" && bundle.weights.lanes !== undefined;
   const chosen = await chooseKernels(options.kernels, { lanes });
   const threads = threadsFor(kind, chosen, threading);
-  const layer = await Crf.create(chosen, parseTags(config.labels), crf, constrained);
+  const tags = parseTags(config.labels);
+  const terms = joinTerms(bundle.terms, compileTerms(options, typesOf(tags), "options"));
+  const layer = await Crf.create(chosen, tags, crf, constrained);
   const limits = {
     threading: typeof threads === "object" ? threads : undefined,
     // What the decoder has taken is gone.
@@ -124,6 +128,7 @@ export async function assemble(
     hasCrf: crf !== undefined,
     tokenizer,
     finder: lexicons && new FeatureFinder(lexicons),
+    terms: terms && new TermFinder(terms, tags),
     encoderQueue: new Queue(),
     decoderQueue: new Queue(),
     kernels: chosen,

@@ -12,6 +12,7 @@ import type {
   ExtractOptions,
   KernelOptions,
   NerOptions,
+  TermOptions,
 } from "./options.ts";
 
 /** An option's values in words, and whether one is among them. */
@@ -41,6 +42,12 @@ export function integer(low: number, high: number): Rule {
   ];
 }
 
+/** A list; what is in it is looked at by who takes it. */
+const LIST: Rule = ["a list", (value) => Array.isArray(value)];
+
+/** Those of {@link TermOptions}. */
+export const TERM_RULES: Rules<TermOptions> = { lexicon: LIST, always: LIST, never: LIST };
+
 /** Those of {@link NerOptions} and {@link KernelOptions}. */
 export const MODEL_RULES: Rules<NerOptions & KernelOptions> = {
   backend: oneOf("int8", "fp32", "reference"),
@@ -51,6 +58,7 @@ export const MODEL_RULES: Rules<NerOptions & KernelOptions> = {
     "a number of bytes above 0",
     (value) => typeof value === "number" && value > 0,
   ],
+  ...TERM_RULES,
   kernels: ["a list of compiled WebAssembly.Module objects", (value) => Array.isArray(value)],
   threading: [
     "threads, or why there are none",
@@ -72,7 +80,7 @@ export const CALL_RULES: Rules<CallOptions> = {
 /** Those of {@link EntityOptions}. */
 const ENTITY_RULES: Rules<EntityOptions> = { boundary: oneOf(...BOUNDARIES), sentences: FLAG };
 
-const EXTRACT_RULES: Rules<ExtractOptions> = { ...CALL_RULES, ...ENTITY_RULES };
+const EXTRACT_RULES: Rules<ExtractOptions> = { ...CALL_RULES, ...ENTITY_RULES, ...TERM_RULES };
 
 /** Least number of letters inserted, left out or exchanged that makes one word another (Levenshtein). */
 function distance(a: string, b: string): number {
@@ -133,8 +141,9 @@ export function checkOptions<T extends object>(
 const RULES_OF: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   extract: EXTRACT_RULES,
   extractBatch: EXTRACT_RULES,
-  extractStream: { signal: CALL_RULES.signal, ...ENTITY_RULES },
-  extractDocument: { signal: CALL_RULES.signal, boundary: ENTITY_RULES.boundary },
+  extractStream: { signal: CALL_RULES.signal, ...ENTITY_RULES, ...TERM_RULES },
+  extractDocument: { signal: CALL_RULES.signal, boundary: ENTITY_RULES.boundary, ...TERM_RULES },
+  withLexicon: TERM_RULES,
 };
 
 /** Options of one call. Throws {@link InputError} `input/option`. */

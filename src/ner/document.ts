@@ -19,9 +19,12 @@ import type { Crf } from "../crf/crf.ts";
 import type { Tag } from "../crf/scheme.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
 import type { FeatureFinder } from "../lexicon/features.ts";
+import type { Match } from "../lexicon/matcher.ts";
+import { MatchStream } from "../lexicon/stream.ts";
 import type { Boundary } from "./boundaries.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import { type Job, type Passes, type Piece, runWindows, windowSize } from "./passes.ts";
+import type { TermFinder } from "./terms.ts";
 import { inTurns, type Queue } from "./turns.ts";
 import { stepOf } from "./windows.ts";
 
@@ -43,6 +46,8 @@ export interface DocumentParts {
   readonly tokenizer: Tokenizer;
   /** Of a model with lexicons. */
   readonly finder: FeatureFinder | undefined;
+  /** Of a caller's terms. */
+  readonly terms: TermFinder | undefined;
   readonly passes: Passes;
   /** The CRF's. */
   readonly decoder: Queue;
@@ -79,9 +84,11 @@ export class DocumentReader {
   #textStart = 0;
   /** Where tokenized text ends. */
   #read = 0;
-  /** Where the lexicons have looked at all words before, and where each list's next term may begin. */
-  #looked = 0;
-  readonly #free = new Map<number, number>();
+  /** What lexicons and a caller's terms have looked at. */
+  readonly #lexicons: MatchStream | undefined;
+  readonly #terms: MatchStream | undefined;
+  /** A caller's terms in the text that is needed; places count from the beginning of the document. */
+  #matches: Match[] = [];
   /** First token of the next window, and of those whose emissions it keeps. */
   #window = 0;
   #keep = 0;
@@ -92,6 +99,13 @@ export class DocumentReader {
   /** A document of which nothing is known yet. */
   constructor(parts: DocumentParts) {
     this.#parts = parts;
+    this.#lexicons = parts.finder && new MatchStream(parts.finder);
+    this.#terms = parts.terms?.stream();
+  }
+
+  /** Where a term that is still to come may begin. */
+  get #looked(): number {
+    return Math.min(this.#lexicons?.looked ?? this.#read, this.#terms?.looked ?? this.#read);
   }
 
   /** Takes the document's next piece. */
@@ -130,23 +144,20 @@ export class DocumentReader {
     this.#look(ended);
   }
 
-  /** What lexicons say of the tokens before {@link #looked}, which a term that is still to come cannot change. */
+  /** What lexicons and terms say of the text, as far as what is still to come cannot change it. */
   #look(ended: boolean): void {
-    const { finder } = this.#parts, tokens = this.#tokens, base = this.#looked;
+    const { finder } = this.#parts, tokens = this.#tokens;
+    const matches = (stream: MatchStream): Match[] =>
+      stream.look(
+        this.#text.slice(stream.looked - this.#textStart, this.#read - this.#textStart),
+        ended,
+      );
+    if (this.#terms) this.#matches.push(...matches(this.#terms));
     if (finder === undefined) return;
-    const text = this.#text.slice(base - this.#textStart, this.#read - this.#textStart);
-    const free = new Map([...this.#free].map(([list, place]) => [list, place - base]));
-    const { matches, until } = finder.part(text, free, ended);
     const features = new Float32Array(tokens.ids.length * finder.count);
     features.set(tokens.features);
-    finder.write(
-      features,
-      tokens,
-      matches.map((match) => ({ ...match, start: match.start + base, end: match.end + base })),
-    );
+    finder.write(features, tokens, matches(this.#lexicons!));
     tokens.features = features;
-    for (const [list, place] of free) this.#free.set(list, place + base);
-    this.#looked = base + until;
   }
 
   /** Where to cut; 0: not yet. */
@@ -175,11 +186,11 @@ export class DocumentReader {
     }
   }
 
-  /** Tokens whose features are settled. */
+  /** Tokens of which is settled what lexicons and terms say. */
   #settled(): number {
-    const { starts } = this.#tokens;
-    if (this.#parts.finder === undefined || this.#looked === this.#read) return starts.length;
-    const next = starts.findIndex((start) => start >= this.#looked);
+    const { starts } = this.#tokens, looked = this.#looked;
+    if (looked === this.#read) return starts.length;
+    const next = starts.findIndex((start) => start >= looked);
     return next < 0 ? starts.length : next;
   }
 
@@ -220,23 +231,23 @@ export class DocumentReader {
 
   /** Entities that begin in tokens `from .. to`, seen with those up to `seen`. */
   async #decode(from: number, to: number, seen: number, last: boolean): Promise<Entity[]> {
-    const { backend, crf, tags, decoder, pause, boundary } = this.#parts, tokens = this.#tokens;
+    const { backend, crf, tags, decoder, pause, boundary, terms } = this.#parts;
+    const tokens = this.#tokens;
     const { first, starts, ends, emissions } = tokens, labels = backend.config.labels.length;
     const begin = Math.max(first, from - CONTEXT) - first, base = this.#textStart;
-    const placed = (places: readonly number[]): Int32Array =>
-      Int32Array.from(places.slice(begin, seen - first), (place) => place - base);
+    const placed = (all: readonly number[]): Int32Array =>
+      Int32Array.from(all.slice(begin, seen - first), (place) => place - base);
+    const places = { starts: placed(starts), ends: placed(ends) }, text = this.#text;
+    const own = emissions.slice(begin * labels, (seen - first) * labels);
+    const matches = this.#matches.map((match) => ({
+      ...match,
+      start: match.start - base,
+      end: match.end - base,
+    }));
+    terms?.weigh(own, places, matches);
+    const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
     const found = await decoder.run(() =>
-      inTurns(
-        findingEntities(
-          this.#text,
-          { starts: placed(starts), ends: placed(ends) },
-          emissions.subarray(begin * labels, (seen - first) * labels),
-          crf,
-          tags,
-          boundary,
-        ),
-        pause,
-      )
+      inTurns(findingEntities(text, places, own, crf, tags, boundary, settle), pause)
     );
     const end = last ? Infinity : starts[to - first];
     return found.map((entity) => ({
@@ -257,8 +268,9 @@ export class DocumentReader {
     tokens.emissions = tokens.emissions.slice(count * labels);
     tokens.features = tokens.features.slice(count * (this.#parts.finder?.count ?? 0));
     const place = tokens.starts[0] ?? this.#read;
-    const start = this.#parts.finder ? Math.min(place, this.#looked) : place;
+    const start = Math.min(place, this.#looked);
     this.#text = this.#text.slice(start - this.#textStart);
     this.#textStart = start;
+    this.#matches = this.#matches.filter((match) => match.start >= start);
   }
 }

@@ -44,7 +44,10 @@ export function entitiesOf(
   return atOnce(findingEntities(text, places, emissions, crf, tags, boundary));
 }
 
-/** {@link entitiesOf} in pieces; nobody else may ask the CRF before the last. */
+/**
+ * {@link entitiesOf} in pieces; nobody else may ask the CRF before the last. What `settle` makes of the entities, by
+ * rules that know nothing of scores, is what is fitted to the boundary.
+ */
 export function* findingEntities(
   text: string,
   { starts, ends }: Pick<Encoding, "starts" | "ends">,
@@ -52,17 +55,17 @@ export function* findingEntities(
   crf: Crf,
   tags: readonly Tag[],
   boundary: Boundary,
+  settle = (entities: Entity[]): Entity[] => entities,
 ): Generator<void, Entity[]> {
   const path = (yield* crf.decoding(emissions)).labels, spans = spansOf(path, tags);
-  if (spans.length === 0) return [];
-  const lattice = yield* crf.summing(emissions);
+  const lattice = spans.length > 0 ? yield* crf.summing(emissions) : undefined;
   const entities = spans.flatMap((span): Entity[] => {
     const place = placeOf(span, starts, ends);
     if (!place) return [];
     const { type } = span, { start, end } = place;
     const inside = continuation(path[span.last], tags);
-    const score = crf.spanProbability(emissions, path, span, inside, lattice);
+    const score = crf.spanProbability(emissions, path, span, inside, lattice!);
     return [{ type, text: text.slice(start, end), start, end, score }];
   });
-  return yield* fitting(text, entities, boundary);
+  return yield* fitting(text, settle(entities), boundary);
 }

@@ -6,8 +6,31 @@
 import type { Boundary } from "./boundaries.ts";
 import type { Threading } from "../kernels/threads.ts";
 
+/** Terms of one type that a caller knows. */
+export interface LexiconTerms {
+  /** One of the model's types. */
+  readonly type: string;
+  /** The terms as they are written; case does not count. */
+  readonly terms: readonly string[];
+  /**
+   * How much they count: at each of a term's tokens the odds of the type's labels are multiplied by e^weight. From -40 to
+   * 40; below 0 it counts against the type. Default 3.
+   */
+  readonly weight?: number;
+}
+
+/** What a caller knows of names, beside what a model has learnt. `docs/lexicons.md` tells what each does to scores. */
+export interface TermOptions {
+  /** Terms that are probably of a type; the model still decides. */
+  lexicon?: readonly LexiconTerms[];
+  /** Terms that are entities wherever they stand, of any type, known to the model or not; their score is 1. */
+  always?: readonly Omit<LexiconTerms, "weight">[];
+  /** What no entity is: one whose text is among these is left out. */
+  never?: readonly string[];
+}
+
 /** How a model is run. */
-export interface NerOptions {
+export interface NerOptions extends TermOptions {
   /**
    * `int8` (default): int8 weights and activations. `fp32`: float32 throughout, four times the memory.
    * `reference`: plain TypeScript, slow, the oracle of the tests.
@@ -77,8 +100,11 @@ export interface EntityOptions {
   sentences?: boolean;
 }
 
-/** What a caller decides for a call that gives entities. */
-export interface ExtractOptions extends CallOptions, EntityOptions {}
+/**
+ * What a caller decides for a call that gives entities. Its terms come beside those that the recogniser was made with, and
+ * are prepared anew in each call; for many calls there is `withLexicon`.
+ */
+export interface ExtractOptions extends CallOptions, EntityOptions, TermOptions {}
 
 /** What a caller decides for a stream of texts. */
 export type StreamOptions = Omit<ExtractOptions, "onProgress">;

@@ -5,10 +5,11 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import type { Crf } from "../crf/crf.ts";
-import type { Tag } from "../crf/scheme.ts";
+import { type Tag, typesOf } from "../crf/scheme.ts";
 import type { FeatureFinder } from "../lexicon/features.ts";
 import type { ChosenKernels } from "../kernels/module.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
+import type { TermFinder } from "./terms.ts";
 import type { Queue } from "./turns.ts";
 
 /** What a recogniser is and takes. */
@@ -59,6 +60,8 @@ export interface Parts {
   readonly tokenizer: Tokenizer;
   /** Of a model with lexicons. */
   readonly finder: FeatureFinder | undefined;
+  /** Of a caller's terms, and those that the model was packed with. */
+  readonly terms: TermFinder | undefined;
   /** The encoder and the CRF each do one thing at a time, for all who share them. */
   readonly encoderQueue: Queue;
   readonly decoderQueue: Queue;
@@ -77,12 +80,11 @@ export function infoOf(
 ): NerInfo {
   const { config, adapterBytes } = backend,
     { threads, chunks, reason = threadsReason } = backend.threads;
-  const types = tags.filter(({ role }) => role !== "outside").map(({ type }) => type);
   return {
     backend: backend.name,
     kernel: kernels.kind,
     labels: config.labels,
-    types: [...new Set(types)],
+    types: typesOf(tags),
     crf: hasCrf,
     memoryBytes: backend.memoryBytes + crf.memoryBytes,
     ...(adapterBytes !== undefined && { adapterBytes }),

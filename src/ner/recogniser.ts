@@ -7,19 +7,27 @@
  * @module
  */
 import type { Pause } from "../backend/backend.ts";
-import { parseTags, type Tag } from "../crf/scheme.ts";
+import { parseTags, type Tag, typesOf } from "../crf/scheme.ts";
 import { InputError, show } from "../errors.ts";
 import type { AdapterOptions } from "../formats/hf/adapter.ts";
+import type { Match } from "../lexicon/matcher.ts";
 import { sentencesOf } from "../segment/sentences.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { adapt } from "./adapt.ts";
-import { checkCall } from "./check_options.ts";
+import { checkCall, checkOptions, TERM_RULES } from "./check_options.ts";
 import { type DocumentParts, DocumentReader } from "./document.ts";
 import { type Entity, findingEntities } from "./entities.ts";
-import type { CallOptions, DocumentOptions, ExtractOptions, StreamOptions } from "./options.ts";
+import type {
+  CallOptions,
+  DocumentOptions,
+  ExtractOptions,
+  StreamOptions,
+  TermOptions,
+} from "./options.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
+import { compileTerms, joinTerms, TermFinder } from "./terms.ts";
 import { eventLoop, inTurns } from "./turns.ts";
 
 /** A token of a text. */
@@ -64,7 +72,7 @@ export interface Vocabulary {
   spell(pieces: readonly string[]): string;
 }
 
-/** A text on its way, and what lets others have their turn. */
+/** A text on its way. */
 interface Run {
   readonly text: string;
   readonly encoding: Encoding;
@@ -119,9 +127,9 @@ export class Recogniser {
     options: StreamOptions = {},
   ): AsyncGenerator<Entity[], void, undefined> {
     const method = "extractStream";
-    checkCall(options, method);
+    const terms = this.#finderOf(checkCall(options, method), method);
     for await (const text of stringsOf(texts, method)) {
-      yield (await this.#extract([text], options, method))[0];
+      yield (await this.#extract([text], options, method, terms))[0];
     }
   }
 
@@ -145,6 +153,7 @@ export class Recogniser {
       tokenizer,
       tags: this.#tags,
       finder: this.#parts.finder,
+      terms: this.#finderOf(options, method),
       decoder: this.#parts.decoderQueue,
       pause,
       boundary: options.boundary ?? "model",
@@ -166,7 +175,7 @@ export class Recogniser {
     return this.#tokens(this.#parts.tokenizer.encode(text));
   }
 
-  /** What the encoder says of each token of a text, before the CRF. Throws as {@link extract}. */
+  /** What the encoder says of each token of a text, before terms and the CRF. Throws as {@link extract}. */
   async emissions(text: string, options: CallOptions = {}): Promise<Emissions> {
     return (await this.#emissions([text], options, "emissions"))[0];
   }
@@ -199,8 +208,24 @@ export class Recogniser {
   }
 
   /**
-   * How probable each label is at each token of several texts: the CRF's marginals, which know the whole text; without
-   * a CRF, the softmax of the emissions. Throws as {@link extract}.
+   * A recogniser that knows a caller's terms beside this one's, and shares all else with it: for terms that many calls
+   * have in common. Each is closed by itself, in any order.
+   *
+   * @throws {InputError} `input/option` for terms that cannot be, `input/closed`
+   */
+  withLexicon(options: TermOptions): Promise<Recogniser> {
+    const method = "withLexicon";
+    return Promise.resolve().then(() => {
+      checkOptions(options, method, TERM_RULES);
+      this.#checkOpen(method);
+      const terms = this.#finderOf(options, method), backend = this.#parts.backend.share();
+      return new Recogniser({ ...this.#parts, backend, terms });
+    });
+  }
+
+  /**
+   * How probable each label is at each token of several texts, a lexicon's evidence included: the CRF's marginals, which
+   * know the whole text; without a CRF, the softmax of the emissions. Throws as {@link extract}.
    */
   async probabilitiesBatch(
     texts: readonly string[],
@@ -271,10 +296,13 @@ export class Recogniser {
     options: CallOptions,
     method: string,
   ): Promise<Probabilities[]> {
+    const { backend, crf, hasCrf, decoderQueue, terms } = this.#parts;
+    const { labels } = backend.config;
     const runs = await this.#encode(texts, options, method);
-    const { backend, crf, hasCrf, decoderQueue } = this.#parts, { labels } = backend.config;
     const pause = pauseOf(options), found: Probabilities[] = [];
-    for (const { encoding, emissions } of runs) {
+    for (const run of runs) {
+      const { encoding, emissions } = run;
+      await weigh(run, terms, pause);
       const data = hasCrf
         ? await decoderQueue.run(() => inTurns(crf.marginals(emissions), pause))
         : softmax(emissions, labels.length);
@@ -288,18 +316,23 @@ export class Recogniser {
     texts: readonly string[],
     options: ExtractOptions,
     method: string,
+    terms = this.#finderOf(checkCall(options, method), method),
   ): Promise<Entity[][]> {
-    checkCall(options, method);
     if (options.sentences && Array.isArray(texts)) {
-      return await this.#extractSentences(Array.from(texts) as string[], options, method);
+      return await this.#extractSentences(Array.from(texts) as string[], options, method, terms);
     }
     const runs = await this.#encode(texts, options, method);
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
     const { boundary = "model" } = options;
-    for (const { text, encoding, emissions } of runs) {
+    for (const run of runs) {
+      const { text, encoding, emissions } = run, matches = await weigh(run, terms, pause);
+      const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
       found.push(
         await this.#parts.decoderQueue.run(() =>
-          inTurns(findingEntities(text, encoding, emissions, crf, this.#tags, boundary), pause)
+          inTurns(
+            findingEntities(text, encoding, emissions, crf, this.#tags, boundary, settle),
+            pause,
+          )
         ),
       );
       await pause();
@@ -312,6 +345,7 @@ export class Recogniser {
     texts: readonly string[],
     options: ExtractOptions,
     method: string,
+    terms: TermFinder | undefined,
   ): Promise<Entity[][]> {
     const pause = pauseOf(options),
       places: { readonly text: number; readonly start: number }[] = [];
@@ -324,7 +358,7 @@ export class Recogniser {
         await pause();
       }
     }
-    const found = await this.#extract(sentences, { ...options, sentences: false }, method);
+    const found = await this.#extract(sentences, { ...options, sentences: false }, method, terms);
     const entities = texts.map((): Entity[] => []);
     places.forEach(({ text, start }, i) => {
       for (const entity of found[i]) {
@@ -332,6 +366,12 @@ export class Recogniser {
       }
     });
     return entities;
+  }
+
+  /** What finds the terms of a call, beside those that this recogniser has. */
+  #finderOf(options: TermOptions, method: string): TermFinder | undefined {
+    const { terms: own } = this.#parts, more = compileTerms(options, typesOf(this.#tags), method);
+    return more ? new TermFinder(joinTerms(own?.terms, more)!, this.#tags) : own;
   }
 
   /** Texts with their tokens and these tokens' emissions. */
@@ -380,6 +420,18 @@ export class Recogniser {
       end: ends[i],
     }));
   }
+}
+
+/** Finds terms in a text, and adds their evidence to its emissions. */
+async function weigh(
+  { text, encoding, emissions }: Run,
+  terms: TermFinder | undefined,
+  pause: Pause,
+): Promise<readonly Match[]> {
+  if (terms === undefined) return [];
+  const matches = await inTurns(terms.matching(text), pause);
+  terms.weigh(emissions, encoding, matches);
+  return matches;
 }
 
 /** Each row's softmax, in float64, rounded once. */

@@ -240,5 +240,9 @@ export class ReferenceBackend implements Backend {
     return new ReferenceBackend(weights, this.maxTokens);
   }
 
+  share(): ReferenceBackend {
+    return this;
+  }
+
   close(): void {}
 }

@@ -177,6 +177,13 @@ export class WasmBackend implements Backend {
     return new WasmBackend(encoder, { ...config, labels: adapter.labels }, placed);
   }
 
+  /** See {@link Backend.share}. */
+  share(): WasmBackend {
+    this.#open;
+    this.#encoder.machine.share();
+    return new WasmBackend(this.#encoder, this.config, this.#adapter);
+  }
+
   get memoryBytes(): number {
     return this.#machine.memoryBytes + (this.adapterBytes ?? 0);
   }

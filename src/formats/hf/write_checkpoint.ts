@@ -23,6 +23,7 @@
 import type { ModelBundle } from "../../model/bundle.ts";
 import { hasProjection, type ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights, LinearWeights, NormWeights } from "../../model/weights.ts";
+import { refuseTerms } from "../check.ts";
 import { dequantizeMatrix } from "../../quantize/matrix.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
@@ -37,8 +38,13 @@ export function architectureOf(config: ModelConfig): "bert" | "electra" | "alber
   return config.embeddingSize === config.hiddenSize ? "albert" : "electra";
 }
 
-/** The files of a checkpoint by name; the weights come last. Quantized weights are expanded. */
+/**
+ * The files of a checkpoint by name; the weights come last. Quantized weights are expanded.
+ *
+ * @throws {ModelError} `model/lexicon` for a model with terms of its owner's
+ */
 export function writeCheckpoint(bundle: ModelBundle): Map<string, Uint8Array> {
+  refuseTerms(bundle, "A checkpoint");
   const { weights, crf, tokenizer } = bundle, features = featuresFile(bundle);
   const { config } = weights, architecture = architectureOf(config);
   const typed = { ...config, typeVocabSize: Math.max(1, config.typeVocabSize) };

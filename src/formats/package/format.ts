@@ -13,6 +13,7 @@
  * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
  * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
  * | `lexicons`  | JSON of `formats/lexicons.ts`; only with features |
+ * | `terms`     | JSON of `formats/terms.ts`; only with terms of its owner's |
  * | `xxh32`     | JSON of checksums (checksums.ts); packages of before have none |
  *
  * @module

@@ -17,6 +17,7 @@ import { checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check
 import { crfFromTensors } from "../hf/crf.ts";
 import { lexiconsFromTensors } from "../lexicons.ts";
 import { parseJsonObject } from "../json.ts";
+import { termsFromTensors } from "../terms.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
@@ -199,6 +200,9 @@ export function assemblePackage(
     unread.delete(`crf.${name}`);
   }
   const lexicons = takeLexicons(file, config, unread);
+  const described = file.metadata.get("terms");
+  const terms = described === undefined ? undefined : termsFromTensors(tensors, described);
+  for (const i of terms?.lists.keys() ?? []) unread.delete(`terms.${i}`);
   const [extra] = unread;
   if (extra !== undefined) {
     throw new FormatError(
@@ -210,7 +214,7 @@ export function assemblePackage(
   }
   const tokenizer = tokenizerFromJson(head.tokenizer, options);
   checkVocabulary(tokenizer.vocabSize, config);
-  return { weights, crf, tokenizer, ...(lexicons && { lexicons }) };
+  return { weights, crf, tokenizer, ...(lexicons && { lexicons }), ...(terms && { terms }) };
 }
 
 /** The lexicons that a configuration asks for. */

@@ -19,6 +19,7 @@ import {
   checkVocabulary,
 } from "../check.ts";
 import { lexiconTensors } from "../lexicons.ts";
+import { termTensors } from "../terms.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
@@ -64,6 +65,14 @@ function lexiconsOf(
   const { tensors, description } = lexiconTensors(lexicons!, features);
   for (const [name, tensor] of tensors) all.set(name, tensor);
   return { lexicons: description };
+}
+
+/** Adds the tensors of its owner's terms, and describes them. */
+function termsOf({ terms }: ModelBundle, all: Map<string, SafeTensor>): Record<string, string> {
+  if (terms === undefined) return {};
+  const { tensors, description } = termTensors(terms);
+  for (const [name, tensor] of tensors) all.set(name, tensor);
+  return { terms: description };
 }
 
 /**
@@ -119,7 +128,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     add("crf.end_transitions", [labels], crf.end);
     add("crf.transitions", [labels, labels], crf.transitions);
   }
-  const described = lexiconsOf(bundle, tensors);
+  const described = lexiconsOf(bundle, tensors), termed = termsOf(bundle, tensors);
   const metadata = {
     format: PACKAGE_FORMAT,
     version: PACKAGE_VERSION,
@@ -127,6 +136,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     ...(lanes && { lanes: JSON.stringify({ levels: lanes.levels, depth: lanes.depth }) }),
     ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
     ...described,
+    ...termed,
   };
   return writeSafetensors(tensors, withChecksums(tensors, metadata));
 }

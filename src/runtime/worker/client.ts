@@ -15,6 +15,7 @@ import type {
   EntityOptions,
   ExtractOptions,
   StreamOptions,
+  TermOptions,
 } from "../../ner/options.ts";
 import type { NerInfo } from "../../ner/parts.ts";
 import type { Emissions, Token } from "../../ner/recogniser.ts";
@@ -237,6 +238,8 @@ export class RemoteNer {
 }
 
 /** What can be cloned of the options of a call. */
-function plain({ boundary, sentences }: ExtractOptions): EntityOptions {
-  return { ...(boundary !== undefined && { boundary }), ...(sentences && { sentences }) };
+function plain(
+  { signal: _, onProgress: __, ...options }: ExtractOptions,
+): EntityOptions & TermOptions {
+  return options;
 }

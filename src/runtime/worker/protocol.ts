@@ -16,7 +16,7 @@ import {
   RuntimeError,
   TokenizerError,
 } from "../../errors.ts";
-import type { EntityOptions, Progress } from "../../ner/options.ts";
+import type { EntityOptions, Progress, TermOptions } from "../../ner/options.ts";
 
 /** Methods that are called across. */
 export type Method =
@@ -40,13 +40,13 @@ export type Request =
     readonly args: readonly unknown[];
     /** Whether the caller wants to be told of progress. */
     readonly progress: boolean;
-    readonly options: EntityOptions;
+    readonly options: EntityOptions & TermOptions;
   }
   | {
     readonly kind: "stream";
     readonly id: number;
     readonly method: StreamMethod;
-    readonly options: EntityOptions;
+    readonly options: EntityOptions & TermOptions;
   }
   | { readonly kind: "next"; readonly id: number }
   | { readonly kind: "piece"; readonly id: number; readonly done: boolean; readonly piece: string }

@@ -17,7 +17,7 @@ import { readTexts } from "../train.ts";
 const { values } = parseArgs({
   options: {
     data: { type: "string" },
-    model: { type: "string", default: "models/meder-int8.safetensors" },
+    model: { type: "string", default: "models/meder/meder-int8.safetensors" },
     weights: { type: "string", default: "1,2,3,4,6,12" },
     draws: { type: "string", default: "5" },
     texts: { type: "string", default: "1000000" },

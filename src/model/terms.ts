@@ -24,6 +24,7 @@ export type TermRule =
 
 /** Terms from which the same follows. */
 export interface TermList {
+  /** What follows. */
   readonly rule: TermRule;
   /** `[terms, 2]`, one fingerprint a row. */
   readonly fingerprints: Int32Array;
@@ -33,6 +34,7 @@ export interface TermList {
 export interface TermLists {
   /** Length of the longest term, normalized, in UTF-16 code units. */
   readonly longest: number;
+  /** The lists. */
   readonly lists: readonly TermList[];
 }
 

@@ -20,7 +20,9 @@ export {
   defaultKernels,
   loadBundle,
   type LoadOptions,
+  type ModelFiles,
   Ner,
+  openModel,
   sampleInputs,
   type WorkerOptions,
 } from "./src/runtime/ner.ts";
@@ -28,6 +30,7 @@ export { type Samples } from "./src/ner/sample.ts";
 export { type Moments } from "./src/quantize/moments.ts";
 export type { RemoteNer } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
+export type { Fetch, LoadProgress, SourceOptions } from "./src/runtime/source_options.ts";
 export type { Entity } from "./src/ner/entities.ts";
 export { BOUNDARIES, type Boundary } from "./src/ner/boundaries.ts";
 export type {
@@ -119,6 +122,9 @@ export {
   bundleFromFolder,
   type Folder,
   type FolderContent,
+  type GraphChoice,
+  GRAPHS,
+  type GraphType,
   readFolder,
 } from "./src/formats/folder.ts";
 export { readPackage } from "./src/formats/package/read.ts";

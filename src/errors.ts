@@ -93,10 +93,12 @@ export type InputErrorCode =
 /** Codes of {@link RuntimeError}: what the runtime cannot do. */
 export type RuntimeErrorCode =
   | "label/endpoint"
+  | "runtime/cache"
   | "runtime/fetch"
   | "runtime/folder"
   | "runtime/http-body"
   | "runtime/http-status"
+  | "runtime/integrity"
   | "runtime/internal"
   | "runtime/kernels"
   | "runtime/memory"
@@ -106,6 +108,8 @@ export type RuntimeErrorCode =
   | "runtime/permission"
   | "runtime/read"
   | "runtime/source"
+  | "runtime/timeout"
+  | "runtime/too-large"
   | "runtime/unsupported"
   | "runtime/wasm-blocked"
   | "runtime/worker";

@@ -56,7 +56,8 @@ interface ConvertOptions extends ShrinkOptions, TermArguments {
 const HELP = `
 The folder holds what "torch.onnx.export" and Hugging Face's save_pretrained write: model.onnx (and its
 external data), config.json, tokenizer.json or vocab.txt with tokenizer_config.json, and crf.safetensors
-if the model has a CRF. An .onnx file may be named instead; the others are looked for beside it. A
+if the model has a CRF. An .onnx file may be named instead; the others are looked for beside and above it. So
+may a URL of either, or hf:OWNER/NAME, a model of the Hugging Face hub, whose files are kept in the user's cache. A
 package may be given, too, to make a smaller one of it.
 
 Lane budgets. --lanes 181 makes weights that processors without an exact dot product of bytes multiply in 0.55 of the
@@ -68,6 +69,7 @@ Own terms. --lexicon, --always and --never pack lists with the model, as fingerp
 
 Examples:
   edge-ner convert ./my-export -o my-model.safetensors
+  edge-ner convert hf:OWNER/NAME -o my-model.safetensors
   edge-ner convert ./my-export -o my-model-f32.safetensors --dtype f32
   edge-ner convert my-model-f32.safetensors -o my-model.safetensors --force
   edge-ner convert ./my-export -o tiny.safetensors --embeddings int4 --trim-script Bengali

@@ -1,21 +1,13 @@
 /**
- * A model's files from disk: a package, an export or a checkpoint, and how large they are.
+ * A model's files: a package, an export or a checkpoint, and how large they are.
  *
  * `Ner.load` reads these, too, but hands out a recogniser; `convert`, `inspect` and `verify` need the model
- * itself and its files, and take the path of a graph as well as of its folder.
+ * itself and its files.
  *
  * @module
  */
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { type FolderContent, readFolder } from "../../mod.ts";
-
-/** A model's files by role. */
-export interface ModelFiles {
-  readonly content: FolderContent;
-  /** Sizes in bytes of all files that were read, by name. */
-  readonly sizes: Readonly<Record<string, number>>;
-}
+import { readFile } from "node:fs/promises";
+import { type ModelFiles, openModel, type SourceOptions } from "../../mod.ts";
 
 /** Reads a whole file as a plain view, without the surprises of Node's Buffer. */
 export async function readBytes(path: string): Promise<Uint8Array> {
@@ -23,24 +15,12 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
+/** How a command opens a model: what comes from the hub is kept, as the hub's own tools do. */
+export function sourceOptions(path: string): SourceOptions {
+  return /^hf:/i.test(path) ? { cache: true } : {};
+}
+
 /** Reads a package, an ONNX file with what lies beside it, or a folder that `readFolder` understands. */
 export async function readModelFiles(path: string): Promise<ModelFiles> {
-  const file = (await stat(path)).isDirectory() ? undefined : basename(path);
-  if (file !== undefined && !/\.onnx$/i.test(file)) {
-    const bytes = await readBytes(path);
-    return { content: { kind: "package", bytes }, sizes: { [file]: bytes.length } };
-  }
-  const location = file === undefined ? path : dirname(path);
-  const sizes: Record<string, number> = {};
-  const content = await readFolder({
-    location,
-    names: (await readdir(location, { withFileTypes: true }))
-      .filter((entry) => !entry.isDirectory()).map((entry) => entry.name).sort(),
-    async read(name): Promise<Uint8Array> {
-      const bytes = await readBytes(join(location, name));
-      sizes[name] = bytes.length;
-      return bytes;
-    },
-  }, { graph: file });
-  return { content, sizes };
+  return await openModel(path, sourceOptions(path));
 }

@@ -12,6 +12,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { Ner } from "../../mod.ts";
 import { UsageError } from "./errors.ts";
+import { sourceOptions } from "./files.ts";
 
 /** Which kernels run. */
 export type BackendName = "int8" | "fp32" | "reference";
@@ -50,7 +51,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-m, --model <path>",
-      "packed model, export folder or URL (default: edge-ner-meder)",
+      "packed model, folder, URL or hf:OWNER/NAME (default: edge-ner-meder)",
     )
     .addOption(
       new Option("-b, --backend <name>", "kernels to run (default: int8)")
@@ -89,7 +90,9 @@ export function modelSource(model: string | undefined): string {
 
 /** Loads the model that the options name. */
 export function loadModel(options: ModelOptions): Promise<Ner> {
-  return Ner.load(modelSource(options.model), {
+  const source = modelSource(options.model);
+  return Ner.load(source, {
+    ...sourceOptions(source),
     ...(options.backend && { backend: options.backend }),
     ...(options.threads !== undefined && { threads: options.threads }),
     ...(options.unconstrained && { constrained: false }),

@@ -3,14 +3,19 @@
  *
  * | found in it                                              | read as                                  |
  * | -------------------------------------------------------- | ---------------------------------------- |
- * | `model.onnx`, or one `.onnx` of another name beside `config.json` | an export                       |
+ * | `model.onnx`, or one `.onnx` of another name beside `config.json`; `onnx/model.onnx` | an export    |
  * | `model.safetensors.index.json` or `model.safetensors`, beside `config.json` | a checkpoint          |
+ * | beside `config.json` or in `onnx/`: `model_fp16.onnx`, `model_quantized.onnx` or another of {@link GRAPHS} | an export |
  * | one `.safetensors` or `.ner`                             | a package                                |
  *
- * The first that fits counts, and a package counts as one under whatever name. Whoever lists and reads the folder
- * hands both in; nothing here opens a file. Only names that the folder itself listed are ever asked for: the names
- * of external data that an ONNX file contains, and of shards that an index contains, are looked up in that list, so
- * `../../etc/passwd` is a missing file and not a path.
+ * The first that fits counts, and a package counts as one under whatever name. So it is the float32 weights that are
+ * taken where there are some, which are quantized here better than twice over; `dtype` asks for others. The files that
+ * go with a graph in `onnx/` lie above it, as on the Hugging Face hub, or beside it. Of a folder of
+ * sentence-transformers' older layout, `0_Transformer/` is read.
+ *
+ * Whoever lists and reads the folder hands both in; nothing here opens a file. Only names that the folder itself listed
+ * are ever asked for: the names of external data that an ONNX file contains, and of shards that an index contains, are
+ * looked up in that list, so `../../etc/passwd` is a missing file and not a path.
  *
  * @module
  */
@@ -28,7 +33,7 @@ import { readSafetensors } from "./safetensors/read.ts";
 export interface Folder {
   /** Where it is, for messages. */
   readonly location: string;
-  /** Names of the files that lie directly in it. */
+  /** Names of the files in it; of those in a folder within it ({@link SUBFOLDERS}), `onnx/model.onnx`. */
   readonly names: readonly string[];
   /** Reads one of `names`; anything else is refused. */
   read(name: string): Promise<Uint8Array>;
@@ -40,7 +45,43 @@ export type FolderContent =
   | { readonly kind: "export"; readonly files: ExportFiles }
   | { readonly kind: "checkpoint"; readonly files: CheckpointFiles };
 
-const GRAPH = "model.onnx";
+/** Types of the weights that a graph may have, as transformers.js names them, and their files' names on the hub. */
+export const GRAPHS = {
+  fp32: "model.onnx",
+  fp16: "model_fp16.onnx",
+  q8: "model_quantized.onnx",
+  int8: "model_int8.onnx",
+  uint8: "model_uint8.onnx",
+  q4f16: "model_q4f16.onnx",
+  q4: "model_q4.onnx",
+  bnb4: "model_bnb4.onnx",
+} as const;
+
+/** Type of a graph's weights. */
+export type GraphType = keyof typeof GRAPHS;
+
+/** Where the hub keeps graphs. */
+const ONNX = "onnx/";
+
+/** The folder of the encoder in sentence-transformers' older layout. */
+const TRANSFORMER = "0_Transformer/";
+
+/** Folders within a folder that belong to a model. */
+export const SUBFOLDERS: readonly string[] = [ONNX, TRANSFORMER];
+
+/** Where a graph of a type may lie, the first place first. */
+export function placesOf(type: GraphType): readonly string[] {
+  return [GRAPHS[type], ONNX + GRAPHS[type]];
+}
+
+/** What a caller may ask for of a folder that holds several graphs. */
+export interface GraphChoice {
+  /** The ONNX file to take, one of the folder's names, whatever else it holds. */
+  readonly graph?: string | undefined;
+  /** The type that its weights have, by which it is named ({@link GRAPHS}). */
+  readonly dtype?: GraphType | undefined;
+}
+
 const CHECKPOINT = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const CONFIG = "config.json";
@@ -70,25 +111,60 @@ async function readListed(
   return found;
 }
 
-/** The files that an export and a checkpoint have in common; `model` is the one that they go with. */
+/**
+ * The files that an export and a checkpoint have in common; `model` is the one that they go with, above which they lie or
+ * beside it.
+ */
 async function readBeside(folder: Folder, model: string): Promise<Beside> {
-  if (!folder.names.includes(CONFIG)) {
+  const place = (name: string): string =>
+    folder.names.includes(name) ? name : folderOf(model) + name;
+  if (!folder.names.includes(place(CONFIG))) {
     throw new RuntimeError(
       "runtime/folder",
       `${folder.location} has ${model} but no config.json, which holds the names of the labels; it is saved ` +
         "with the model that was exported.",
     );
   }
-  const found = await readListed(folder, [CONFIG, ...Object.values(BESIDE)]);
-  const roles = Object.entries(BESIDE).map(([role, name]) => [role, found.get(name)]);
-  return { config: found.get(CONFIG)!, ...Object.fromEntries(roles) };
+  const found = await readListed(folder, [CONFIG, ...Object.values(BESIDE)].map(place));
+  const roles = Object.entries(BESIDE).map(([role, name]) => [role, found.get(place(name))]);
+  return { config: found.get(place(CONFIG))!, ...Object.fromEntries(roles) };
+}
+
+/** The folder within the folder that a name is of, with its slash; empty for one directly in it. */
+function folderOf(name: string): string {
+  return name.slice(0, name.lastIndexOf("/") + 1);
 }
 
 async function readExport(folder: Folder, graph: string): Promise<FolderContent> {
   const beside = await readBeside(folder, graph), model = await folder.read(graph);
   // A missing file is the ONNX reader's to complain about: it knows the tensor.
-  const external = await readListed(folder, externalNames(model));
+  const at = folderOf(graph), names = [...externalNames(model)];
+  const found = await readListed(folder, names.map((name) => at + name));
+  const external = new Map([...found].map(([name, data]) => [name.slice(at.length), data]));
   return { kind: "export", files: { model, external, ...beside } };
+}
+
+/** The graph of a type; throws {@link RuntimeError} `runtime/folder` where there is none. */
+function graphOf({ location, names }: Folder, dtype: GraphType): string {
+  const found = placesOf(dtype).find((name) => names.includes(name));
+  if (found !== undefined) return found;
+  const graphs = names.filter((name) => /\.onnx$/i.test(name));
+  throw new RuntimeError(
+    "runtime/folder",
+    `${location} has no graph of dtype ${JSON.stringify(dtype)} (${
+      GRAPHS[dtype]
+    }, in it or in onnx/); ` +
+      (graphs.length === 0 ? "it has no ONNX file." : `it has ${graphs.slice(0, 8).join(", ")}.`),
+  );
+}
+
+/** A folder within a folder. */
+function within({ location, names, read }: Folder, name: string): Folder {
+  return {
+    location: `${location.replace(/\/$/, "")}/${name.slice(0, -1)}`,
+    names: names.filter((own) => own.startsWith(name)).map((own) => own.slice(name.length)),
+    read: (own) => read(name + own),
+  };
 }
 
 async function readFeatures({ names, read }: Folder): Promise<{ features?: Uint8Array }> {
@@ -105,18 +181,23 @@ async function readShards(folder: Folder): Promise<FolderContent> {
 /**
  * Reads a folder.
  *
- * @param graph the ONNX file to take, one of the folder's names, whatever else it holds
  * @throws {RuntimeError} `runtime/folder` when it holds nothing of the table above
  * @throws {FormatError} `safetensors/...` and `onnx/...` when what it holds is damaged
  */
 export async function readFolder(
   folder: Folder,
-  { graph }: { readonly graph?: string } = {},
+  { graph, dtype }: GraphChoice = {},
 ): Promise<FolderContent> {
   const { location, names } = folder, has = (name: string): boolean => names.includes(name);
-  const graphs = names.filter((name) => /\.onnx$/i.test(name));
+  if (!has(CONFIG) && has(TRANSFORMER + CONFIG) && graph === undefined) {
+    return await readFolder(within(folder, TRANSFORMER), { dtype });
+  }
+  const graphs = names.filter((name) => /^[^/]*\.onnx$/i.test(name));
   const only = graphs.length === 1 && has(CONFIG) ? graphs[0] : undefined;
-  const taken = graph ?? (has(GRAPH) ? GRAPH : only);
+  const first = (...types: readonly GraphType[]): string | undefined =>
+    types.flatMap(placesOf).find(has);
+  const asked = graph ?? (dtype && graphOf(folder, dtype));
+  const taken = asked ?? (has(GRAPHS.fp32) ? GRAPHS.fp32 : only ?? first("fp32"));
   if (taken !== undefined) return await readExport(folder, taken);
   if (has(INDEX) && has(CONFIG)) return await readShards(folder);
   if (has(CHECKPOINT) && has(CONFIG)) {
@@ -128,7 +209,13 @@ export async function readFolder(
     const beside = { ...await readBeside(folder, CHECKPOINT), ...await readFeatures(folder) };
     return { kind: "checkpoint", files: { model, ...beside } };
   }
-  const packages = names.filter((name) => /\.(safetensors|ner)$/i.test(name) && !SHARD.test(name));
+  const [, ...smaller] = Object.keys(GRAPHS) as GraphType[], other = first(...smaller);
+  if (other !== undefined && (has(CONFIG) || has(folderOf(other) + CONFIG))) {
+    return await readExport(folder, other);
+  }
+  const packages = names.filter((name) =>
+    /^[^/]*\.(safetensors|ner)$/i.test(name) && !SHARD.test(name)
+  );
   if (packages.length === 1) return { kind: "package", bytes: await folder.read(packages[0]!) };
   const count = (files: readonly string[], what: string): string =>
     files.length === 0

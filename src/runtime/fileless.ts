@@ -7,10 +7,13 @@
  * @module
  */
 import { RuntimeError } from "../errors.ts";
+import { cacheStorage } from "./cache_storage.ts";
+import { openUrl } from "./remote.ts";
+import type { SourceOptions } from "./source_options.ts";
 import {
   asUrl,
-  fetchModel,
   isFetchable,
+  type ModelCache,
   type ModelSource,
   type Opened,
   type Platform,
@@ -21,11 +24,16 @@ export const filelessPlatform = (modules: readonly WebAssembly.Module[]): Platfo
   kernels: () => Promise.resolve(modules),
   threads: "this runtime has no threads",
   workers: "this runtime has no workers of a program's own",
+  cache: (where) => cacheStorage(where === true ? "edge-ner" : where),
   open,
 });
 
 /** Fetches an absolute URL. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Opened> {
+async function open(
+  source: ModelSource,
+  options: SourceOptions,
+  cache?: ModelCache,
+): Promise<Opened> {
   const url = asUrl(source);
   if (url === undefined || !isFetchable(url)) {
     throw new RuntimeError(
@@ -37,5 +45,5 @@ async function open(source: ModelSource): Promise<Opened> {
         "Ner.fromBytes.",
     );
   }
-  return await fetchModel(url);
+  return await openUrl(url, options, cache);
 }

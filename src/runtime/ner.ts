@@ -9,8 +9,13 @@
  * @module
  */
 import { platform } from "./platform.ts";
-import { InputError, isBytes, RuntimeError, show } from "../errors.ts";
-import { bundleFromFolder, readFolder } from "../formats/folder.ts";
+import { FormatError, InputError, isBytes, RuntimeError, show } from "../errors.ts";
+import {
+  bundleFromFolder,
+  type Folder,
+  type FolderContent,
+  readFolder,
+} from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { readPackage } from "../formats/package/read.ts";
 import { type ByteSource, collectModel, streamPackage } from "../formats/package/stream.ts";
@@ -21,7 +26,10 @@ import type { KernelOptions, NerOptions } from "../ner/options.ts";
 import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
 import { type Samples, samplesOf } from "../ner/sample.ts";
-import type { ModelSource, Opened } from "./source.ts";
+import { collect } from "./download.ts";
+import { verified } from "./integrity.ts";
+import type { ModelSource } from "./source.ts";
+import { SOURCE_RULES, type SourceOptions } from "./source_options.ts";
 import { threadsOf } from "./threading.ts";
 import { RemoteNer } from "./worker/client.ts";
 
@@ -36,7 +44,8 @@ export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
 }
 
 /** Options of {@link Ner.inWorker}. */
-export interface WorkerOptions extends Omit<LoadOptions, "threading"> {
+export interface WorkerOptions
+  extends Omit<LoadOptions, "threading">, Omit<SourceOptions, "fetch"> {
   /**
    * Starts the worker, a `Worker` of the page or of `node:worker_threads`, whose program is `edge-ner/worker`: for
    * bundlers that do not follow `new URL("...", import.meta.url)`. Default: the package's own file.
@@ -46,32 +55,98 @@ export interface WorkerOptions extends Omit<LoadOptions, "threading"> {
 
 const LOAD_RULES: Rules<LoadOptions> = { ...MODEL_RULES, threads: integer(1, MAX_THREADS) };
 
-/** Opens a source, and says what is wrong with a lone ONNX file. */
-async function open(source: ModelSource): Promise<Opened> {
-  if (/\.onnx$/i.test(String(source))) {
-    throw new RuntimeError(
-      "runtime/source",
-      `${source} is an ONNX file alone, without labels and tokenizer; expected the folder that holds it ` +
-        "together with config.json and tokenizer.json.",
-    );
-  }
-  return await platform.open(source);
+/** A model's files by role. */
+export interface ModelFiles {
+  /** The package, or the files of the export or of the checkpoint. */
+  readonly content: FolderContent;
+  /** Sizes in bytes of all files that were read, by name. */
+  readonly sizes: Readonly<Record<string, number>>;
 }
 
-/** The model in what was opened. */
-async function modelIn(
-  opened: Opened,
-  { allowStripAccents }: Pick<NerOptions, "allowStripAccents">,
-): Promise<ModelBundle> {
-  const options = { allowStripAccents };
-  if (isBytes(opened)) return readPackage(opened, options);
-  if ("names" in opened) return bundleFromFolder(await readFolder(opened), options);
-  const model = await streamPackage(opened, options);
-  try {
-    return await collectModel(model);
-  } finally {
-    await model.close();
+/** A folder, of which one graph may have been named. */
+type Chosen = Folder & { readonly graph?: string };
+
+/** Options that say where a model comes from, apart from those that say how it runs. */
+function split(options: LoadOptions & SourceOptions): [SourceOptions, LoadOptions] {
+  const entries = Object.entries(options);
+  const of = (own: boolean) =>
+    Object.fromEntries(entries.filter(([name]) => Object.hasOwn(SOURCE_RULES, name) === own));
+  return [of(true), of(false)];
+}
+
+/** Refuses options of what is not named: of a hub's model, of a folder. */
+function checkSource(
+  source: ModelSource,
+  { dtype, revision }: SourceOptions,
+  method: string,
+): void {
+  const fail = (message: string): never => {
+    throw new InputError("input/option", `${method}: ${message}`);
+  };
+  const name = String(source);
+  if (revision !== undefined && !/^hf:/i.test(name)) {
+    fail("revision is of models of the Hugging Face hub, hf:OWNER/NAME.");
   }
+  if (dtype !== undefined && /\.(onnx|safetensors|ner)$/i.test(name)) {
+    fail("dtype chooses among the graphs of a folder, but the source is one file.");
+  }
+}
+
+/** Opens a source, hands it to `read`, and keeps in the cache only what could be read. */
+async function reading<T>(
+  source: ModelSource,
+  options: SourceOptions,
+  method: string,
+  read: (opened: ByteSource | Chosen) => Promise<T>,
+): Promise<T> {
+  const { cache, integrity, signal } = options;
+  checkSource(source, options, method);
+  signal?.throwIfAborted();
+  const kept = cache === undefined || cache === false ? undefined : await platform.cache(cache);
+  const opened = await platform.open(source, options, kept);
+  try {
+    return await read(integrity === undefined ? opened : verified(opened, integrity));
+  } catch (error) {
+    const damaged = error instanceof FormatError ||
+      error instanceof RuntimeError && error.code === "runtime/integrity";
+    if (damaged) await opened.forget?.();
+    throw error;
+  }
+}
+
+/** A package's bytes, or the files of a folder. */
+async function contentOf(
+  opened: ByteSource | Chosen,
+  { dtype }: SourceOptions,
+): Promise<FolderContent> {
+  return "chunks" in opened
+    ? { kind: "package", bytes: await collect(opened) }
+    : await readFolder(opened, { graph: opened.graph, dtype });
+}
+
+/**
+ * Reads a model's files, from wherever {@link Ner.load} does, and says which is which.
+ *
+ * @throws what {@link Ner.load} throws while it reads
+ */
+export async function openModel(
+  source: ModelSource,
+  options: SourceOptions = {},
+): Promise<ModelFiles> {
+  checkOptions(options, "openModel", SOURCE_RULES);
+  const sizes: Record<string, number> = {};
+  return await reading(source, options, "openModel", async (opened) => {
+    if ("chunks" in opened) {
+      const bytes = await collect(opened), name = String(source).split(/[/\\]/).at(-1)!;
+      return { content: { kind: "package", bytes }, sizes: { [name]: bytes.length } };
+    }
+    const read = async (name: string): Promise<Uint8Array> => {
+      const bytes = await opened.read(name);
+      sizes[name] = bytes.length;
+      return bytes;
+    };
+    return { content: await contentOf({ ...opened, read }, options), sizes };
+  });
 }
 
 /**
@@ -82,11 +157,20 @@ async function modelIn(
  */
 export async function loadBundle(
   source: ModelSource,
-  options: Pick<NerOptions, "allowStripAccents"> = {},
+  options: Pick<NerOptions, "allowStripAccents"> & SourceOptions = {},
 ): Promise<ModelBundle> {
   const { allowStripAccents } = MODEL_RULES;
-  checkOptions(options, "loadBundle", { allowStripAccents });
-  return await modelIn(await open(source), options);
+  checkOptions(options, "loadBundle", { allowStripAccents, ...SOURCE_RULES });
+  const [from, own] = split(options);
+  return await reading(source, from, "loadBundle", async (opened) => {
+    if (!("chunks" in opened)) return bundleFromFolder(await contentOf(opened, from), own);
+    const model = await streamPackage(opened, own);
+    try {
+      return await collectModel(model);
+    } finally {
+      await model.close();
+    }
+  });
 }
 
 /** Named-entity recogniser. Made by {@link Ner.load}, or from bytes by {@link Ner.fromBytes}. */
@@ -94,24 +178,37 @@ export class Ner extends Recogniser {
   /**
    * Loads a model.
    *
-   * @param source a packed model's path (Deno, Bun, Node) or URL; or the path of a folder that holds
-   * exactly one packed model, or an export: `model.onnx` (or one ONNX file of another name) with any external
-   * data, `config.json`, `tokenizer.json` or `vocab.txt`, `tokenizer_config.json`, `crf.safetensors`; or a
-   * Hugging Face checkpoint: `model.safetensors` in the place of `model.onnx`. In a browser a relative URL counts from
-   * the page.
+   * @param source a packed model's path (Deno, Bun, Node) or URL; or a folder, by its path or by a URL that ends in a
+   * slash, which holds exactly one packed model (only on a disk, where it can be listed; or by the name
+   * `model.safetensors`), or an export: `model.onnx` (or one ONNX file of another name, or the hub's `onnx/model.onnx`,
+   * `onnx/model_quantized.onnx` and so on) with any external data, `config.json`, `tokenizer.json` or `vocab.txt`,
+   * `tokenizer_config.json`, `crf.safetensors`; or a Hugging Face checkpoint: `model.safetensors` in the place of
+   * `model.onnx`; or one of a folder's ONNX files itself; or `hf:OWNER/NAME`, a model of the Hugging Face hub. In a browser
+   * a relative URL counts from the page.
    * @throws {RuntimeError} when it cannot be read: `runtime/not-found`, `runtime/permission`,
-   * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/read`, `runtime/folder`,
-   * `runtime/source`, or `runtime/unsupported` for what this runtime has no way to do; and when no kernel
+   * `runtime/http-status`, `runtime/http-body`, `runtime/fetch`, `runtime/too-large`, `runtime/timeout`,
+   * `runtime/integrity`, `runtime/cache`, `runtime/read`, `runtime/folder`, `runtime/source`, or `runtime/unsupported` for
+   * what this runtime has no way to do; and when no kernel
    * can run: `runtime/no-wasm`, `runtime/no-simd`, `runtime/wasm-blocked`, `runtime/kernels`; and when memory is
    * refused: `runtime/memory`.
    * @throws {FormatError}, {ModelError} or {TokenizerError} when what was read is no model that can run.
    */
-  static async load(source: ModelSource, options: LoadOptions = {}): Promise<Ner> {
+  static async load(
+    source: ModelSource,
+    options: LoadOptions & SourceOptions = {},
+  ): Promise<Ner> {
+    checkOptions(options, "Ner.load", { ...LOAD_RULES, ...SOURCE_RULES });
     // Kernels first, which takes a millisecond: where they cannot run, nothing is downloaded in vain.
-    const ready = await withKernels(options, "Ner.load"), opened = await open(source);
-    return "chunks" in opened
-      ? await this.#assembled(opened, ready)
-      : new this(await assemble(await modelIn(opened, options), ready));
+    const [from, own] = split(options), ready = await withKernels(own, "Ner.load");
+    return await reading(
+      source,
+      from,
+      "Ner.load",
+      async (opened) =>
+        "chunks" in opened
+          ? await this.#assembled(opened, ready)
+          : new this(await assemble(bundleFromFolder(await contentOf(opened, from), ready), ready)),
+    );
   }
 
   /**
@@ -126,7 +223,9 @@ export class Ner extends Recogniser {
     source: ModelSource | Uint8Array,
     { worker, ...options }: WorkerOptions = {},
   ): Promise<RemoteNer> {
-    const { threading: _, ...rules } = LOAD_RULES;
+    // A function cannot be sent; those that are only told something are told from here.
+    const own = { ...LOAD_RULES, ...(isBytes(source) ? {} : SOURCE_RULES) };
+    const { threading: _, fetch: __, ...rules } = own as Rules<LoadOptions & SourceOptions>;
     checkOptions(options, "Ner.inWorker", rules);
     const { workers } = platform;
     if (typeof workers === "string") {
@@ -210,7 +309,7 @@ export class Ner extends Recogniser {
 export async function loadAny(source: unknown, options: unknown): Promise<Ner> {
   return isBytes(source)
     ? await Ner.fromBytes(source, options as LoadOptions)
-    : await Ner.load(source as ModelSource, options as LoadOptions);
+    : await Ner.load(source as ModelSource, options as LoadOptions & SourceOptions);
 }
 
 /**

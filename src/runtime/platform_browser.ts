@@ -5,11 +5,14 @@
  */
 import { RuntimeError } from "../errors.ts";
 import type { Thread, ThreadTask } from "../kernels/threads.ts";
+import { cacheStorage } from "./cache_storage.ts";
 import { embeddedKernels } from "./kernels.ts";
+import { openUrl } from "./remote.ts";
+import type { SourceOptions } from "./source_options.ts";
 import {
   asUrl,
-  fetchModel,
   isFetchable,
+  type ModelCache,
   type ModelSource,
   type Opened,
   type Platform,
@@ -27,6 +30,7 @@ export const platform: Platform = {
     start: startWorker,
     locate: (source) => (asUrl(source) ?? relative(source as string)).href,
   },
+  cache: (where) => cacheStorage(where === true ? "edge-ner" : where),
   open,
 };
 
@@ -85,7 +89,11 @@ function startWorker(own?: () => unknown): WorkerPort {
 }
 
 /** Fetches a URL. See {@link Platform.open}. */
-async function open(source: ModelSource): Promise<Opened> {
+async function open(
+  source: ModelSource,
+  options: SourceOptions,
+  cache?: ModelCache,
+): Promise<Opened> {
   const url = asUrl(source) ?? relative(source as string);
   if (!isFetchable(url)) {
     throw new RuntimeError(
@@ -96,7 +104,7 @@ async function open(source: ModelSource): Promise<Opened> {
         "a chosen File with file.arrayBuffer() and call Ner.fromBytes.",
     );
   }
-  return await fetchModel(url);
+  return await openUrl(url, options, cache);
 }
 
 function relative(path: string): URL {

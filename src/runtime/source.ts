@@ -1,9 +1,9 @@
 /**
- * What a caller names as a model, and the part of fetching it that is the same on every runtime.
+ * What a caller names as a model, and what a runtime makes of it.
  *
- * A platform (`platform_*.ts`) turns a {@link ModelSource} into bytes, or into a {@link Folder} where the
- * runtime has folders. A folder can only be asked for names that it listed itself, so a name that was read
- * in a file never becomes a path.
+ * A platform (`platform_*.ts`) turns a {@link ModelSource} into bytes or into a {@link Folder}: of a disk (`files.ts`), or
+ * of a server (`remote.ts`). A folder can only be asked for names that it listed itself, so a name that was read in a
+ * file never becomes a path.
  *
  * @module
  */
@@ -11,13 +11,27 @@ import { RuntimeError } from "../errors.ts";
 import type { Folder } from "../formats/folder.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
 import type { Threading } from "../kernels/threads.ts";
+import type { SourceOptions } from "./source_options.ts";
 import type { WorkerPort } from "./worker/client.ts";
 
-/** A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`. */
+/**
+ * A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`; or `hf:OWNER/NAME`, a model of the Hugging Face hub.
+ */
 export type ModelSource = string | URL;
 
-/** What a source turned out to be: bytes, bytes that are still to come, or a folder. */
-export type Opened = Uint8Array | ByteSource | Folder;
+/** What a source turned out to be: bytes that are still to come, or a folder, of which one graph may have been named. */
+export type Opened = (ByteSource | Folder & { readonly graph?: string }) & {
+  /** Drops from the cache what was read: it was no model. */
+  forget?(): Promise<void>;
+};
+
+/** Where downloads are kept, by their URLs. */
+export interface ModelCache {
+  get(url: string): Promise<ByteSource | undefined>;
+  /** Keeps all of a source, and opens what was kept. */
+  put(url: string, source: ByteSource): Promise<ByteSource>;
+  delete(url: string): Promise<void>;
+}
 
 /** A runtime's way to have threads. */
 export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
@@ -43,8 +57,10 @@ export interface Platform {
   readonly threads: PlatformThreads | string;
   /** How to start workers; or why there are none. */
   readonly workers: PlatformWorkers | string;
+  /** The cache of the runtime's own, or one by its name. */
+  cache(where: true | string): Promise<ModelCache>;
   /** Opens a model's bytes, or a folder. */
-  open(source: ModelSource): Promise<Opened>;
+  open(source: ModelSource, options: SourceOptions, cache?: ModelCache): Promise<Opened>;
 }
 
 /**
@@ -79,103 +95,14 @@ function describe(value: unknown): string {
   return `a value of type ${typeof value}`;
 }
 
-/** Whether `fetch` may be asked for this URL. */
+/** Whether `fetch` may be asked for this URL, or for one that it stands for. */
 export function isFetchable(url: URL): boolean {
-  return ["http:", "https:", "data:", "blob:"].includes(url.protocol);
+  return ["http:", "https:", "data:", "blob:", "hf:"].includes(url.protocol);
 }
 
 /** A URL short enough for a message: a `data:` URL can be the whole model. */
 export function shortUrl(url: URL): string {
   return url.href.length > 200 ? `${url.href.slice(0, 200)}...` : url.href;
-}
-
-/**
- * Downloads a model; as a stream where its size is known beforehand.
- *
- * @throws RuntimeError `runtime/http-status` for an answer other than 2xx, `runtime/http-body` for an HTML
- * page (what a development server answers for a file that it does not have), `runtime/permission` where
- * Deno lacks `--allow-net`, `runtime/fetch` when no answer came or it broke off.
- */
-export async function fetchModel(url: URL): Promise<Uint8Array | ByteSource> {
-  if (url.pathname.endsWith("/") && url.protocol.startsWith("http")) {
-    throw new RuntimeError(
-      "runtime/unsupported",
-      `${
-        shortUrl(url)
-      } names a folder, and HTTP cannot list one. Give the URL of a packed model, ` +
-        "or fetch the export's files and hand them to Ner.fromExport(files).",
-    );
-  }
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw ioError("fetch", shortUrl(url), cause);
-  }
-  if (!response.ok) {
-    // An unread body keeps its connection open.
-    await response.body?.cancel();
-    throw new RuntimeError(
-      "runtime/http-status",
-      `${shortUrl(url)} answered ${response.status} ${response.statusText}`.trimEnd() +
-        "; expected 200 and a packed model.",
-    );
-  }
-  const type = response.headers.get("content-type") ?? "";
-  if (type.startsWith("text/html")) {
-    await response.body?.cancel();
-    throw new RuntimeError(
-      "runtime/http-body",
-      `${shortUrl(url)} answered an HTML page; expected a packed model. ` +
-        "Servers of single-page applications answer so for a file that is not there.",
-    );
-  }
-  const size = streamSize(response);
-  if (size !== undefined && response.body) {
-    return { size, chunks: bodyChunks(response.body, shortUrl(url)) };
-  }
-  try {
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (cause) {
-    throw ioError("fetch", shortUrl(url), cause);
-  }
-}
-
-/**
- * Bytes that a body will have, if that can be known: a compressed answer states its compressed length, and
- * an answer from another origin does not say whether it was compressed.
- */
-function streamSize({ headers, type }: Response): number | undefined {
-  const length = headers.get("content-length") ?? "";
-  if (!/^[0-9]+$/.test(length) || headers.has("content-encoding") || type === "cors") {
-    return undefined;
-  }
-  return Number(length);
-}
-
-/** A body's pieces. (Not every engine lets a stream be iterated.) */
-async function* bodyChunks(
-  body: ReadableStream<Uint8Array>,
-  location: string,
-): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  let ended = false;
-  try {
-    for (;;) {
-      let result;
-      try {
-        result = await reader.read();
-      } catch (cause) {
-        ended = true;
-        throw ioError("fetch", location, cause);
-      }
-      ended = result.done;
-      if (result.done) return;
-      yield result.value;
-    }
-  } finally {
-    if (!ended) await reader.cancel();
-  }
 }
 
 const EXPECTED = "expected a packed model (.safetensors or .ner), or a folder with an exported one";
@@ -188,7 +115,10 @@ export function ioError(action: "read" | "fetch", location: string, cause: unkno
   const is = (...names: string[]): boolean =>
     names.includes(String(error?.name)) || names.includes(String(error?.code));
   if (is("NotFound", "ENOENT", "ENOTDIR")) {
-    return new RuntimeError("runtime/not-found", `Nothing is at ${location}; ${EXPECTED}.`, {
+    const hub = /^[\w-][\w.-]*\/[\w.-]+$/.test(location)
+      ? ` For a model of the Hugging Face hub write hf:${location}.`
+      : "";
+    return new RuntimeError("runtime/not-found", `Nothing is at ${location}; ${EXPECTED}.${hub}`, {
       cause,
     });
   }

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -74,6 +74,14 @@ const index = text(JSON.stringify({
 }));
 const junk = text("junk");
 
+/** The files in a folder within the folder. */
+function prefixed(place: string, files: Files): Files {
+  return Object.fromEntries(Object.entries(files).map(([name, bytes]) => [place + name, bytes]));
+}
+
+const tokenizer = (place: string): Files =>
+  prefixed(place, { "tokenizer.json": beside["tokenizer.json"] });
+
 /** What a folder is read as, or a part of the message with which it is refused. */
 const FOLDERS: readonly (readonly [Files, "export" | "checkpoint" | "package" | RegExp])[] = [
   [{ "model.onnx": graph, ...beside, "README.md": junk, "pytorch_model.bin": junk }, "export"],
@@ -103,6 +111,33 @@ const FOLDERS: readonly (readonly [Files, "export" | "checkpoint" | "package" | 
   [{ "graph.onnx": junk, "small.ner": packed }, "package"],
   [{ "a.onnx": junk, "b.onnx": junk, "small.ner": packed }, "package"],
   [{ "model.safetensors.index.json": index, "small.ner": packed }, "package"],
+  // The hub's layout: graphs in onnx/, what goes with them above it, or beside.
+  [{ "onnx/model.onnx": graph, "onnx/model_q4.onnx": junk, ...beside }, "export"],
+  [{ "onnx/model.onnx": graph, "model.safetensors": junk, ...beside }, "export"],
+  [{ "onnx/model_quantized.onnx": graph, "onnx/model_q4.onnx": junk, ...beside }, "export"],
+  [{ "model_fp16.onnx": graph, "model_q4.onnx": junk, ...beside }, "export"],
+  [{ "model_quantized.onnx": graph, ...beside }, "export"],
+  [
+    { "onnx/model.onnx": graph, "onnx/config.json": beside["config.json"], ...tokenizer("onnx/") },
+    "export",
+  ],
+  [{ "onnx/model.onnx": outside, "onnx/weights.data": data, ...beside }, "export"],
+  [
+    { "onnx/model_q4.onnx": junk, "model.safetensors": checkpoint, ...besideCheckpoint },
+    "checkpoint",
+  ],
+  // sentence-transformers', of before and of now.
+  [
+    {
+      "modules.json": junk,
+      "0_Transformer/model.safetensors": checkpoint,
+      ...prefixed("0_Transformer/", besideCheckpoint),
+    },
+    "checkpoint",
+  ],
+  [{ "modules.json": junk, "onnx/model.onnx": graph, ...beside }, "export"],
+  [{ "onnx/model_q4.onnx": junk, "small.ner": packed }, "package"],
+  [{ "onnx/model.onnx": graph }, /has onnx\/model\.onnx but no config\.json/],
   [{}, /no other ONNX file, no packed model and no config\.json/],
   [{ "README.md": junk }, /holds no model\.onnx/],
   [{ "model.onnx": graph }, /has model\.onnx but no config\.json/],
@@ -128,7 +163,10 @@ test("both ways in read and refuse the same folders, as the same models", async 
   for (const [i, [files, expected]] of FOLDERS.entries()) {
     const path = join(scratch, String(i)), names = Object.keys(files).join(" ");
     mkdirSync(path);
-    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(path, name), bytes);
+    for (const [name, bytes] of Object.entries(files)) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      writeFileSync(join(path, name), bytes);
+    }
     const loaded = await outcome(() => loadBundle(path));
     const read = await outcome(async () => bundleFromFolder((await readModelFiles(path)).content));
     if (expected instanceof RegExp) {
@@ -165,6 +203,41 @@ test("a graph that is asked for is taken, whatever else there is", async () => {
   assert.is(content.kind, "export");
   sameBits(floatsOf(bundleFromFolder(content).weights), floatsOf(weights));
   assert.not(folder.asked.includes("model.onnx"));
+});
+
+test("a graph of a type is taken where there are several, or its absence said", async () => {
+  const files = { "model.onnx": junk, "onnx/model_quantized.onnx": graph, ...beside };
+  const folder = folderOf(files), content = await readFolder(folder, { dtype: "q8" });
+  sameBits(floatsOf(bundleFromFolder(content).weights), floatsOf(weights));
+  assert.not(folder.asked.includes("model.onnx"));
+  try {
+    await readFolder(folder, { dtype: "fp16" });
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as RuntimeError).code, "runtime/folder");
+    assert.match(
+      String(error),
+      /model_fp16\.onnx.*it has model\.onnx, onnx\/model_quantized\.onnx/,
+    );
+  }
+});
+
+test("a path may be that of a graph or of onnx/: what goes with it lies beside or above", async () => {
+  const path = join(scratch, "hub"), files = { "onnx/model_q4.onnx": graph, ...beside };
+  mkdirSync(join(path, "onnx"), { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(path, name), bytes);
+  for (const source of ["onnx/model_q4.onnx", "onnx", "onnx/", ""]) {
+    const bundle = await outcome(() => loadBundle(join(path, source)));
+    sameBits(floatsOf((bundle as ModelBundle).weights), floatsOf(weights));
+  }
+  // A folder that only happens to be called so, with all that it needs.
+  const own = join(scratch, "alone", "onnx");
+  mkdirSync(own, { recursive: true });
+  writeFileSync(join(own, "..", "config.json"), "{}");
+  writeFileSync(join(own, "model.onnx"), graph);
+  for (const [name, bytes] of Object.entries(beside)) writeFileSync(join(own, name), bytes);
+  const bundle = await outcome(() => loadBundle(own));
+  sameBits(floatsOf((bundle as ModelBundle).weights), floatsOf(weights));
 });
 
 test("external data are looked up among the folder's names, and never followed", async () => {

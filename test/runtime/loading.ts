@@ -52,7 +52,7 @@ function fetchCases({ server, relative }: Places): Case[] {
       async run(s): Promise<void> {
         await fails(s, `${server}missing`, "runtime/http-status");
         await fails(s, `${server}page`, "runtime/http-body");
-        await fails(s, `${server}folder/`, "runtime/unsupported");
+        await fails(s, `${server}folder/`, "runtime/folder");
         await fails(s, `${server}broken`, "runtime/fetch");
         // Nobody listens on port 2, and fetch does not block it as it does port 1.
         await fails(s, "http://127.0.0.1:2/model", "runtime/fetch");
@@ -66,7 +66,7 @@ function fetchCases({ server, relative }: Places): Case[] {
         await fails(s, s.model.subarray(0, 10), "runtime/source");
         await fails(s, "http://[", "runtime/source");
         await fails(s, "ftp://example.org/model", "runtime/unsupported");
-        await fails(s, "export/model.onnx", "runtime/source");
+        await fails(s, "hf:../model", "runtime/source");
       },
     },
   ];

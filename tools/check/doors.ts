@@ -103,7 +103,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/runtime/": {
     imports: ["wasm/", "src/errors.ts", "src/kernels/", "src/formats/", "src/ner/"],
     types: ["src/model/"],
-    packages: ["node:"],
+    packages: ["node:", "npm:@noble/hashes"],
   },
   "src/runtime/trainer.ts": {
     imports: ["wasm/", "src/errors.ts", "src/train/", "src/runtime/"],

@@ -14,12 +14,14 @@ import type {
   DocumentOptions,
   EntityOptions,
   ExtractOptions,
+  Progress,
   StreamOptions,
   TermOptions,
 } from "../../ner/options.ts";
 import type { NerInfo } from "../../ner/parts.ts";
 import type { Emissions, Token } from "../../ner/recogniser.ts";
 import { stringsOf, type TextSource } from "../../ner/stream.ts";
+import type { SourceOptions } from "../source_options.ts";
 import {
   errorOf,
   type Method,
@@ -65,8 +67,9 @@ export class RemoteNer {
   }
 
   /** Has the worker load a model; for `Ner.inWorker`. */
-  async load(source: unknown, options: object): Promise<void> {
-    await this.#call("load", [source, options], {});
+  async load(source: unknown, options: SourceOptions): Promise<void> {
+    const { signal, onProgress, ...sent } = options;
+    await this.#call("load", [source, sent], { signal, onProgress } as CallOptions);
   }
 
   /** See {@link Recogniser.extract}. */
@@ -156,7 +159,8 @@ export class RemoteNer {
         return waiting.want?.();
       case "progress":
         try {
-          waiting.onProgress?.(reply.progress);
+          // What is told is told of what this call asked for.
+          waiting.onProgress?.(reply.progress as Progress);
         } catch (error) {
           this.#port.post({ kind: "abort", id: reply.id });
           waiting.reject(error);

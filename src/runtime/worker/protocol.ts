@@ -17,6 +17,7 @@ import {
   TokenizerError,
 } from "../../errors.ts";
 import type { EntityOptions, Progress, TermOptions } from "../../ner/options.ts";
+import type { LoadProgress } from "../source_options.ts";
 
 /** Methods that are called across. */
 export type Method =
@@ -56,7 +57,7 @@ export type Request =
 export type Reply =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failed"; readonly id: number; readonly error: Failure }
-  | { readonly kind: "progress"; readonly id: number; readonly progress: Progress }
+  | { readonly kind: "progress"; readonly id: number; readonly progress: Progress | LoadProgress }
   | { readonly kind: "want"; readonly id: number };
 
 /** An error in transit: a clone of one would lose its class and its code. */

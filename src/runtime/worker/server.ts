@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { RuntimeError } from "../../errors.ts";
+import { isBytes, RuntimeError } from "../../errors.ts";
+import type { Progress } from "../../ner/options.ts";
 import type { Emissions, Recogniser } from "../../ner/recogniser.ts";
+import type { LoadProgress } from "../source_options.ts";
 import { failureOf, type Port, type Reply, type Request } from "./protocol.ts";
 
 /** Loads what the client names, with its options. */
@@ -57,7 +59,7 @@ export function serve(port: Port<Reply>, load: Load): (request: Request) => void
     return {
       signal: controller.signal,
       ...(progress && {
-        onProgress: (now: { done: number; total: number }) =>
+        onProgress: (now: Progress | LoadProgress) =>
           port.post({ kind: "progress", id, progress: now }),
       }),
     };
@@ -70,7 +72,12 @@ export function serve(port: Port<Reply>, load: Load): (request: Request) => void
         const { method, args, progress } = request;
         return void answer(id, async () => {
           if (method === "load") {
-            ner = await load(args[0], args[1]);
+            const sent = args[1] as object;
+            ner = await load(args[0], {
+              ...sent,
+              ...(isBytes(args[0]) ? {} : optionsOf(id, progress)),
+            });
+            aborts.delete(id);
             return ner.info();
           }
           if (method === "info") return loaded().info();

@@ -93,6 +93,7 @@ export {
 export type { HeadConfig, ModelConfig } from "./src/model/config.ts";
 export type { LexiconList, Lexicons } from "./src/model/lexicon.ts";
 export { addTerms } from "./src/ner/terms.ts";
+export { shiftTypes } from "./src/ner/shift.ts";
 export type { TermList, TermLists, TermRule } from "./src/model/terms.ts";
 export type {
   CrfWeights,

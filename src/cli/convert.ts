@@ -20,6 +20,7 @@ import {
   readAdapter,
   readPackage,
   sampleInputs,
+  shiftTypes,
   writePackage,
 } from "../../mod.ts";
 import type { EncoderWeights, Matrix, ModelBundle, QuantizeReport, Tokenizer } from "../../mod.ts";
@@ -49,6 +50,7 @@ interface ConvertOptions extends ShrinkOptions, TermArguments {
   readonly lanes?: number;
   readonly sample?: readonly string[];
   readonly adapter?: string;
+  readonly shift?: Readonly<Record<string, number>>;
   readonly force?: boolean;
   readonly allowStripAccents?: boolean;
 }
@@ -64,6 +66,8 @@ Lane budgets. --lanes 181 makes weights that processors without an exact dot pro
 time, for a somewhat larger error (docs/lane_budget.md); --sample, with a text file like those that the model will read, wins
 part of it back, without --lanes too. The report says what both came to.
 ${SHRINK_HELP}
+
+Recall. --shift MED=0.7 makes a model find more of a type, less surely; choose x on validation data, with "eval".
 
 Own terms. --lexicon, --always and --never pack lists with the model, as fingerprints; whoever loads it finds them.
 
@@ -104,12 +108,29 @@ export function convertCommand(program: Command): void {
       (path: string, paths: readonly string[] = []) => [...paths, path],
     );
   command.option("--adapter <path>", "merge this adapter (LoRA, as PEFT saves it) into the model");
+  command.option(
+    "--shift <type=x>",
+    "find more of a type (or less, below 0): odds times e^x at each token; repeatable",
+    parseShift,
+  );
   addTermOptions(command);
   addShrinkOptions(command)
     .option("--force", "overwrite the output, and keep one that differs too much from its source")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")
     .addHelpText("after", HELP)
     .action(convert);
+}
+
+/** `TYPE=X`, added to those before. */
+function parseShift(
+  value: string,
+  before: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  const at = value.lastIndexOf("="), type = value.slice(0, at), x = value.slice(at + 1);
+  if (at < 1 || !/^[+-]?\d+(\.\d+)?$/.test(x)) {
+    throw new InvalidArgumentError("Expected TYPE=X with a number X, like MED=0.7.");
+  }
+  return { ...before, [type]: Number(x) };
 }
 
 /** The largest quantized activation, for a lane budget. */
@@ -205,7 +226,8 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
   const adapted = options.adapter === undefined
     ? loaded
     : await withAdapter(loaded, options.adapter);
-  const terms = readTermOptions(options), original = terms ? addTerms(adapted, terms) : adapted;
+  const shifted = options.shift ? shiftTypes(adapted, options.shift) : adapted;
+  const terms = readTermOptions(options), original = terms ? addTerms(shifted, terms) : shifted;
   checkTypes(source, original.weights, options);
   const before = writePackage(original);
   const shrunk = await shrink(original, options);

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { loadBundle, readPackage, writePackage } from "../../mod.ts";
+import { type Emissions, loadBundle, Ner, readPackage, writePackage } from "../../mod.ts";
 import { replaceFile } from "../../src/cli/replace.ts";
 import { cli, fixture, scratch } from "./run.ts";
 import type { Run } from "./run.ts";
@@ -95,6 +95,31 @@ test("--lanes makes weights that keep a budget, --sample rounds them by text, an
     /--dtype int8/,
   );
   refused(await cli(["convert", TINY, "-o", path("x"), "--lanes", "0"]), /from 1 to 255/);
+});
+
+test("--shift raises the emissions of a type's labels, and of no other", async () => {
+  const [plain, shifted] = [path("plain.safetensors"), path("shifted.safetensors")];
+  await ok(["convert", TINY, "-o", plain]);
+  await ok(["convert", TINY, "-o", shifted, "--shift", "MED=-0.5", "--shift", "DIS=1.25"]);
+  const emissions = async (file: string): Promise<Emissions> => {
+    const ner = await Ner.load(file);
+    try {
+      return await ner.emissions(TEXT);
+    } finally {
+      ner.close();
+    }
+  };
+  const before = await emissions(plain), after = await emissions(shifted), { labels } = before;
+  const want = (label: string): number => ({ MED: -0.5, DIS: 1.25 })[label.slice(2)] ?? 0;
+  before.data.forEach((x, i) =>
+    // Two additions in float32 for one: a rounding each of numbers below 8.
+    assert.ok(Math.abs(after.data[i] - x - want(labels[i % labels.length])) < 1e-6)
+  );
+  for (const value of ["MED", "MED=", "=1", "MED=more"]) {
+    refused(await cli(["convert", TINY, "-o", path("no"), "--shift", value]), /Expected TYPE=X/);
+  }
+  const unknown = await cli(["convert", TINY, "-o", path("no"), "--shift", "XYZ=1"]);
+  refused(unknown, /no type "XYZ"; it has MED, /);
 });
 
 test("--dtype f32 keeps every bit, and can be packed to int8 later", async () => {

@@ -167,6 +167,18 @@ export { writeExport, type WriteExportOptions } from "./src/formats/write_export
 // Judging a model: strict span scores, seqeval's scores of tag sequences, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
 export { decodeSpans } from "./src/eval/decode.ts";
+export {
+  CALIBRATION_BINS,
+  calibrationOf,
+  fitTemperature,
+  judgeEntities,
+} from "./src/eval/calibration.ts";
+export type {
+  Calibration,
+  CalibrationBin,
+  CalibrationText,
+  Judged,
+} from "./src/eval/calibration.ts";
 export { type GoldDocument, parseGold } from "./src/eval/gold.ts";
 export { placeOf } from "./src/ner/places.ts";
 export type { TokenSpan } from "./src/crf/scheme.ts";

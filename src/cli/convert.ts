@@ -214,7 +214,9 @@ async function withAdapter(model: ModelBundle, path: string): Promise<ModelBundl
   const { labels } = model.weights.config;
   const adapter = readAdapter(bytes, { ...files, ...(!own && { labels }) });
   const weights = mergeAdapter(dequantizeEncoder(model.weights), adapter);
-  return { ...model, weights, crf: own ? adapter.crf : model.crf };
+  // As beside the model: a head of its own is not calibrated.
+  const head = own ? { crf: adapter.crf, temperature: undefined } : {};
+  return { ...model, weights, ...head };
 }
 
 async function convert(source: string, options: ConvertOptions): Promise<void> {

@@ -6,8 +6,15 @@
  */
 import { createReadStream, statSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { confusionMatrix, parseGold, scoreSpans, TAG_SCHEMES } from "../../mod.ts";
-import type { Span } from "../../mod.ts";
+import {
+  calibrationOf,
+  confusionMatrix,
+  judgeEntities,
+  parseGold,
+  scoreSpans,
+  TAG_SCHEMES,
+} from "../../mod.ts";
+import type { Entity, Span } from "../../mod.ts";
 import { dataFormatOf } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { addRecordOptions, record, type RecordOptions } from "./eval_record.ts";
@@ -109,7 +116,7 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
   const known = ner.info().types;
   const progress = new Progress(size);
   const gold: (readonly Span[])[] = [];
-  const predicted: (readonly Span[])[] = [];
+  const predicted: (readonly Entity[])[] = [];
   const texts: string[] = [];
   let bytes = 0;
   let elapsed = 0;
@@ -147,11 +154,12 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
     complain(`warning: the model has no type ${unknown.join(", ")}; it knows ${known.join(", ")}`);
   }
   const confusion = confusionMatrix(gold, predicted);
+  const calibration = calibrationOf(judgeEntities(gold, predicted));
   if (options.record !== undefined) {
     await record(options, { texts, gold, predicted, scores, confusion });
   }
   if (options.json) {
-    await print(JSON.stringify({ ...scores, confusion }) + "\n");
+    await print(JSON.stringify({ ...scores, confusion, calibration }) + "\n");
     return;
   }
   await print(scoreTable(scores));
@@ -159,6 +167,7 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
   const perSecond = (gold.length / (elapsed / 1000)).toFixed(1);
   await print(
     `\n${gold.length} documents, ${perSecond} a second; ` +
-      `${confusion.boundaryErrors} gold entities found with wrong boundaries\n`,
+      `${confusion.boundaryErrors} gold entities found with wrong boundaries\n` +
+      `expected calibration error of the scores: ${(100 * calibration.error).toFixed(2)} %\n`,
   );
 }

@@ -9,6 +9,7 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { annotateCommand } from "./annotate.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { convertCommand } from "./convert.ts";
 import { distillCommand } from "./distill.ts";
 import { debugging, endingOf, oneLine } from "./errors.ts";
@@ -64,6 +65,7 @@ function buildProgram(): Command {
   verifyCommand(program);
   inspectCommand(program);
   evalCommand(program);
+  calibrateCommand(program);
   vocabCommand(program);
   pretrainCommand(program);
   trainCommand(program);

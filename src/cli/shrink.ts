@@ -133,7 +133,7 @@ export async function shrink(
   const { layers, trimVocab, trimScript, trimSingles } = options;
   const kept = layers === undefined
     ? bundle
-    : { ...bundle, weights: chooseLayers(bundle.weights, layers) };
+    : { ...bundle, weights: chooseLayers(bundle.weights, layers), temperature: undefined };
   if (trimVocab || trimScript) return await trim(kept, options);
   if (!trimSingles) {
     throw new UsageError("--no-trim-singles needs --trim-vocab or --trim-script");

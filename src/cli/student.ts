@@ -44,7 +44,9 @@ async function student(options: StudentOptions): Promise<void> {
   const { base, layers, output, force = false, allowStripAccents } = options;
   checkFolder(output, { force });
   const teacher = bundleFromFolder((await readModelFiles(base)).content, { allowStripAccents });
-  const files = writeCheckpoint({ ...teacher, weights: chooseLayers(teacher.weights, layers) });
+  // Its scores have to be calibrated anew.
+  const weights = chooseLayers(teacher.weights, layers);
+  const files = writeCheckpoint({ ...teacher, weights, temperature: undefined });
   await replaceFolder(output, files, {
     force,
     check: () => {},

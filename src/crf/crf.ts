@@ -7,6 +7,10 @@
  * the best path is then each token's best label, still under the tag scheme's constraints, and a span's
  * score the product of softmax probabilities.
  *
+ * A temperature T divides the score of every path, emissions and transitions alike, before it becomes a probability. That
+ * is temperature scaling (Guo et al., ICML 2017) of the distribution over paths: their order stays, and with it the best
+ * path, whatever T is. (To divide emissions alone would be to ask another model, whose best path may be another.)
+ *
  * @module
  */
 import { InputError, ModelError } from "../errors.ts";
@@ -43,6 +47,8 @@ export interface Path {
 interface Blocks {
   readonly arena: Arena;
   readonly crf: number;
+  /** The parameters over the temperature; the same block where that is 1. */
+  readonly tempered: number;
   readonly emissions: number;
   readonly rows: number;
   readonly state: number;
@@ -50,11 +56,13 @@ interface Blocks {
   readonly back: number;
 }
 
-function place(labels: number, parameterBytes: number): Blocks {
+function place(labels: number, parameterBytes: number, temperature: number): Blocks {
   const arena = new Arena(), row = labels * Float64Array.BYTES_PER_ELEMENT;
+  const crf = arena.take(parameterBytes);
   return {
     arena,
-    crf: arena.take(parameterBytes),
+    crf,
+    tempered: temperature === 1 ? crf : arena.take(parameterBytes),
     emissions: arena.take(BLOCK * labels * Float32Array.BYTES_PER_ELEMENT),
     rows: arena.take((BLOCK + 1) * row),
     state: arena.take(CRF_STATE_ROWS * row),
@@ -77,42 +85,53 @@ export class Crf {
   readonly size: number;
   /** Bytes of memory that the CRF takes, whatever the text. */
   readonly memoryBytes: number;
+  /** What path scores are divided by before they become probabilities. */
+  readonly temperature: number;
   readonly #kernels: Kernels;
   readonly #blocks: Blocks;
   readonly #memory: WebAssembly.Memory;
   /** start[L], end[L], transitions[L, L], with forbidden steps at minus infinity. */
   readonly #parameters: Float64Array;
+  /** The same over the temperature. */
+  readonly #tempered: Float64Array;
 
-  private constructor(kernels: Kernels, blocks: Blocks, memory: WebAssembly.Memory, size: number) {
+  private constructor(
+    kernels: Kernels,
+    blocks: Blocks,
+    memory: WebAssembly.Memory,
+    size: number,
+    temperature: number,
+  ) {
     this.#kernels = kernels;
     this.#blocks = blocks;
     this.#memory = memory;
     this.size = size;
     this.memoryBytes = memory.buffer.byteLength;
-    this.#parameters = new Float64Array(
-      memory.buffer,
-      blocks.crf,
-      (CRF_TRANSITION_ROWS + size) * size,
-    );
+    this.temperature = temperature;
+    const parameters = (address: number): Float64Array =>
+      new Float64Array(memory.buffer, address, (CRF_TRANSITION_ROWS + size) * size);
+    this.#parameters = parameters(blocks.crf);
+    this.#tempered = parameters(blocks.tempered);
   }
 
   /**
    * Makes a CRF for labels taken apart by `parseTags`. Without `weights` every step costs nothing; if
-   * `constrained`, steps that the tag scheme does not know are forbidden. Throws {@link ModelError}
-   * (`model/weights`) when the weights do not fit the labels or are not finite.
+   * `constrained`, steps that the tag scheme does not know are forbidden. Probabilities are those at `temperature`.
+   * Throws {@link ModelError} (`model/weights`) when the weights do not fit the labels or are not finite.
    */
   static async create(
     chosen: ChosenKernels,
     tags: readonly Tag[],
     weights: CrfWeights | undefined,
     constrained: boolean,
+    temperature: number = 1,
   ): Promise<Crf> {
     const size = tags.length;
     if (weights) checkWeights(weights, size);
-    const blocks = place(size, chosen.sizes.crf_bytes(size));
+    const blocks = place(size, chosen.sizes.crf_bytes(size), temperature);
     const memory = blocks.arena.memory({ shared: chosen.shared });
     const kernels = await instantiateKernels(chosen.module, memory);
-    const crf = new Crf(kernels, blocks, memory, size), p = crf.#parameters;
+    const crf = new Crf(kernels, blocks, memory, size, temperature), p = crf.#parameters;
     tags.forEach((to, j) => {
       const allowed = (from?: Tag): boolean => !constrained || mayFollow(from, to, tags);
       p[j] = allowed() ? weights?.start[j] ?? 0 : -Infinity;
@@ -127,6 +146,10 @@ export class Crf {
       });
     });
     kernels.crf_prepare(blocks.crf, size);
+    if (temperature !== 1) {
+      p.forEach((value, i) => crf.#tempered[i] = value / temperature);
+      kernels.crf_prepare(blocks.tempered, size);
+    }
     return crf;
   }
 
@@ -194,13 +217,21 @@ export class Crf {
     return atOnce(this.summing(emissions));
   }
 
+  /** What is summed of emissions: they themselves, or over the temperature, rounded once to float32. */
+  #warm(emissions: Float32Array): Float32Array {
+    const { temperature } = this;
+    return temperature === 1 ? emissions : emissions.map((value) => value / temperature);
+  }
+
   /** {@link lattice} in pieces. */
-  *summing(emissions: Float32Array): Generator<void, Lattice> {
-    const steps = this.#steps(emissions), n = this.size, kernels = this.#kernels;
+  *summing(given: Float32Array): Generator<void, Lattice> {
+    const steps = this.#steps(given), n = this.size, kernels = this.#kernels;
+    const emissions = this.#warm(given);
     if (steps === 0) {
       throw new InputError("input/emissions", "a lattice needs at least one token.");
     }
-    const { crf, emissions: block, rows, state, scratch } = this.#blocks, { buffer } = this.#memory;
+    const { tempered: crf, emissions: block, rows, state, scratch } = this.#blocks;
+    const { buffer } = this.#memory;
     const alpha = new Float64Array(steps * n), beta = new Float64Array(steps * n);
     const rowViews = new Float64Array(buffer, rows, (BLOCK + 1) * n);
     for (let from = 0; from < steps; from += BLOCK) {
@@ -247,10 +278,12 @@ export class Crf {
     inside: number,
     { alpha, beta, logPartition }: Lattice,
   ): number {
-    const n = this.size, transitions = this.#parameters.subarray(CRF_TRANSITION_ROWS * n);
+    const n = this.size, transitions = this.#tempered.subarray(CRF_TRANSITION_ROWS * n);
+    const end = (last + 2) * n, own = this.#warm(emissions.subarray(first * n, end));
+    const emission = (t: number, label: number): number => own[(t - first) * n + label];
     let label = labels[first], score = alpha[first * n + label] - logPartition;
     for (let t = first + 1; t <= last; t++) {
-      score += transitions[label * n + labels[t]] + emissions[t * n + labels[t]];
+      score += transitions[label * n + labels[t]] + emission(t, labels[t]);
       label = labels[t];
     }
     // No logarithm of a probability is above 0, but rounding is: of scores of 1e30 it leaves nothing else.
@@ -258,7 +291,7 @@ export class Crf {
     let probability = exp(score + beta[last * n + label]);
     const next = (last + 1) * n + inside;
     if (inside >= 0 && next < emissions.length) {
-      const step = transitions[label * n + inside] + emissions[next] + beta[next];
+      const step = transitions[label * n + inside] + emission(last + 1, inside) + beta[next];
       probability -= exp(score + step);
     }
     // Not a number, where transitions are so large that the lattice is none: no confidence then.

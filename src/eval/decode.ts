@@ -13,17 +13,27 @@ import { mayEnd, mayFollow, parseTags, spansOf } from "../crf/scheme.ts";
 import type { TokenSpan } from "../crf/scheme.ts";
 import type { CrfWeights } from "../model/weights.ts";
 
-/**
- * Spans of the best label path for emissions `[tokens, labels]`, row-major. Without `crf` every step
- * costs nothing. If `constrained`, steps that the tag scheme does not know are forbidden.
- * Throws a `RangeError` if the emissions are not whole rows.
- */
+/** Spans of the best label path, as {@link decodePath} finds it. */
 export function decodeSpans(
   emissions: ArrayLike<number>,
   labels: readonly string[],
   crf?: CrfWeights,
-  { constrained = true }: { readonly constrained?: boolean } = {},
+  options?: { readonly constrained?: boolean },
 ): TokenSpan[] {
+  return spansOf(decodePath(emissions, labels, crf, options), parseTags(labels));
+}
+
+/**
+ * The best label path for emissions `[tokens, labels]`, row-major. Without `crf` every step
+ * costs nothing. If `constrained`, steps that the tag scheme does not know are forbidden.
+ * Throws a `RangeError` if the emissions are not whole rows.
+ */
+export function decodePath(
+  emissions: ArrayLike<number>,
+  labels: readonly string[],
+  crf?: CrfWeights,
+  { constrained = true }: { readonly constrained?: boolean } = {},
+): number[] {
   const tags = parseTags(labels);
   const size = tags.length;
   const tokens = emissions.length / size;
@@ -58,5 +68,5 @@ export function decodeSpans(
   );
   const path = [last.indexOf(Math.max(...last))];
   for (const best of back.reverse()) path.unshift(best[path[0]]);
-  return spansOf(path, tags);
+  return path;
 }

@@ -45,11 +45,14 @@ export interface Confusion {
   readonly boundaryErrors: number;
 }
 
-const key = (span: Span): string => `${span.start}:${span.end}:${span.type}`;
+/** Tells a span from others of its document. */
+export function spanKey({ type, start, end }: Span): string {
+  return `${start}:${end}:${type}`;
+}
 
-/** Distinct spans of one document, by {@link key}. */
+/** Distinct spans of one document, by {@link spanKey}. */
 function distinct(spans: readonly Span[]): Map<string, Span> {
-  return new Map(spans.map((span) => [key(span), span]));
+  return new Map(spans.map((span) => [spanKey(span), span]));
 }
 
 function checkLengths(gold: readonly unknown[], predicted: readonly unknown[]): void {

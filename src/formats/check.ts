@@ -109,6 +109,19 @@ export function checkFeatures(features: number | undefined, lexicons: Lexicons |
   );
 }
 
+/** Temperatures that a calibration can come to. */
+export const TEMPERATURES: readonly [least: number, most: number] = [0.01, 100];
+
+/** A temperature in range; throws {@link ModelError} `model/config`. */
+export function checkTemperature(temperature: number): number {
+  const [least, most] = TEMPERATURES;
+  if (temperature >= least && temperature <= most) return temperature;
+  throw new ModelError(
+    "model/config",
+    `The temperature of the model's scores is ${show(temperature)}; expected ${least} to ${most}.`,
+  );
+}
+
 /** Throws {@link ModelError} `model/vocab` when a tokenizer gives ids that have no embedding. */
 export function checkVocabulary(tokenizerSize: number, config: ModelConfig): void {
   if (tokenizerSize <= config.vocabSize) return;

@@ -23,4 +23,9 @@ export interface ModelBundle {
   readonly lexicons?: Lexicons | undefined;
   /** Terms that are looked for beside the model; absent where there are none. */
   readonly terms?: TermLists | undefined;
+  /**
+   * What path scores are divided by before they become probabilities, fitted on labelled texts (`edge-ner calibrate`);
+   * absent: 1. What is found does not depend on it.
+   */
+  readonly temperature?: number | undefined;
 }

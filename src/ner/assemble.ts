@@ -13,7 +13,7 @@ import { WasmBackend, type WasmLimits } from "../backend/wasm/wasm.ts";
 import { Crf } from "../crf/crf.ts";
 import { parseTags, typesOf } from "../crf/scheme.ts";
 import { InputError, ModelError } from "../errors.ts";
-import { checkFeatures } from "../formats/check.ts";
+import { checkFeatures, checkTemperature } from "../formats/check.ts";
 import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { FeatureFinder } from "../lexicon/features.ts";
@@ -115,7 +115,8 @@ export async function assemble(
   const threads = threadsFor(kind, chosen, threading);
   const tags = parseTags(config.labels);
   const terms = joinTerms(bundle.terms, compileTerms(options, typesOf(tags), "options"));
-  const layer = await Crf.create(chosen, tags, crf, constrained);
+  const temperature = checkTemperature(bundle.temperature ?? 1);
+  const layer = await Crf.create(chosen, tags, crf, constrained, temperature);
   const limits = {
     threading: typeof threads === "object" ? threads : undefined,
     // What the decoder has taken is gone.

@@ -305,7 +305,7 @@ export class Recogniser {
       await weigh(run, terms, pause);
       const data = hasCrf
         ? await decoderQueue.run(() => inTurns(crf.marginals(emissions), pause))
-        : softmax(emissions, labels.length);
+        : softmax(emissions, labels.length, crf.temperature);
       found.push({ labels, tokens: this.#tokens(encoding), data });
       await pause();
     }
@@ -434,13 +434,13 @@ async function weigh(
   return matches;
 }
 
-/** Each row's softmax, in float64, rounded once. */
-function softmax(rows: Float32Array, columns: number): Float32Array {
+/** Each row's softmax at a temperature, in float64, rounded once. */
+function softmax(rows: Float32Array, columns: number, temperature: number): Float32Array {
   const out = new Float32Array(rows.length);
   for (let at = 0; at < rows.length; at += columns) {
     const row = rows.subarray(at, at + columns);
     const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    const powers = Array.from(row, (x) => Math.exp(x - most));
+    const powers = Array.from(row, (x) => Math.exp((x - most) / temperature));
     const sum = powers.reduce((a, b) => a + b);
     out.set(powers.map((power) => power / sum), at);
   }

@@ -287,9 +287,9 @@ export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
  */
 export function readCheckpoint(
   files: CheckpointParts,
-): Pick<ModelBundle, "weights" | "crf" | "lexicons"> {
+): Pick<ModelBundle, "weights" | "crf" | "lexicons" | "temperature"> {
   const config = readHfConfig(textOf(files.config, "config.json"));
-  const labels = config.labels.length;
+  const { labels: { length: labels }, temperature } = config;
   const head = files.head && headFromTensors(files.head, config);
   if (head === undefined && config.wholeText !== undefined) {
     throw new ModelError(
@@ -301,7 +301,11 @@ export function readCheckpoint(
   const tensors = readTensors(files.model, files.index);
   const weights = encoderFromTensors(tensors, config, head);
   const crf = files.crf ? crfFromSafetensors(files.crf, labels) : crfInside(tensors, labels);
-  return { crf, ...(files.features ? withFeatures(weights, files.features) : { weights }) };
+  return {
+    crf,
+    ...(files.features ? withFeatures(weights, files.features) : { weights }),
+    ...(temperature !== undefined && { temperature }),
+  };
 }
 
 /**
@@ -312,8 +316,8 @@ export function bundleFromCheckpoint(
   files: CheckpointFiles,
   options?: TokenizerOptions,
 ): ModelBundle {
-  const { weights, crf, lexicons } = readCheckpoint(files);
+  const { weights, ...parts } = readCheckpoint(files);
   const tokenizer = readTokenizer(files, options);
   checkVocabulary(tokenizer.vocabSize, weights.config);
-  return { weights, crf, tokenizer, ...(lexicons && { lexicons }) };
+  return { weights, ...parts, tokenizer };
 }

@@ -10,6 +10,7 @@
  * @module
  */
 import { FormatError, ModelError, show } from "../../errors.ts";
+import { checkTemperature } from "../check.ts";
 import { type JsonObject, parseJsonObject } from "../json.ts";
 
 /** What config.json says about an encoder; undefined where it is silent. */
@@ -48,6 +49,8 @@ export interface HfConfig {
   readonly headActivation: string | undefined;
   /** Epsilon under the root of every LayerNorm: `layer_norm_eps`. */
   readonly layerNormEpsilon: number | undefined;
+  /** Of a calibrated model: `calibration_temperature` (write_config.ts). */
+  readonly temperature?: number;
 }
 
 function fail(what: string): never {
@@ -151,7 +154,7 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
  * Reads `config.json`, given as its text or as the parsed object.
  *
  * Throws {@link FormatError} `config/json` when it is not a JSON object, `config/field` when a field is
- * wrong, and {@link ModelError} `config/unsupported` for a decoder, for relative positions, and for an
+ * wrong, {@link ModelError} `model/config` for a temperature that cannot be, and `config/unsupported` for a decoder, for relative positions, and for an
  * architecture that is known to be another, naming what it has.
  */
 export function readHfConfig(config: string | JsonObject): HfConfig {
@@ -188,6 +191,7 @@ export function readHfConfig(config: string | JsonObject): HfConfig {
   if (epsilon !== undefined && !(typeof epsilon === "number" && epsilon >= 0 && epsilon < 1)) {
     fail(`layer_norm_eps is ${show(epsilon)}; expected a number from 0 to 1`);
   }
+  const temperature = fields["calibration_temperature"] ?? undefined;
   return {
     modelType,
     labels: readLabels(fields["id2label"]),
@@ -206,5 +210,6 @@ export function readHfConfig(config: string | JsonObject): HfConfig {
     hiddenAct: text(fields, "hidden_act", "activation"),
     headActivation: text(fields, "classifier_activation"),
     layerNormEpsilon: epsilon as number | undefined,
+    ...(temperature !== undefined && { temperature: checkTemperature(temperature as number) }),
   };
 }

@@ -52,7 +52,7 @@ export function writeCheckpoint(bundle: ModelBundle): Map<string, Uint8Array> {
     [
       "config.json",
       json({
-        ...hfConfigOf(typed, tokenizer),
+        ...hfConfigOf(typed, tokenizer, bundle.temperature),
         ...(architecture === "albert" && {
           model_type: "albert",
           architectures: ["AlbertForTokenClassification"],

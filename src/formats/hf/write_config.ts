@@ -6,10 +6,18 @@
  */
 import { ACTIVATIONS, forActivation } from "../../model/activations.ts";
 import { hasProjection, type ModelConfig } from "../../model/config.ts";
+import { checkTemperature } from "../check.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 
-/** `config.json` of the class in transformers that computes the same. */
-export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<string, unknown> {
+/**
+ * `config.json` of the class in transformers that computes the same. The temperature of a calibrated model is
+ * `calibration_temperature`, which transformers keeps and does not apply.
+ */
+export function hfConfigOf(
+  config: ModelConfig,
+  tokenizer: Tokenizer,
+  temperature?: number,
+): Record<string, unknown> {
   // BERT has no projection behind its embeddings; ELECTRA is BERT with one, if its sizes differ: for equal
   // ones the graph beside this file says more than any class of transformers.
   const electra = hasProjection(config);
@@ -33,6 +41,7 @@ export function hfConfigOf(config: ModelConfig, tokenizer: Tokenizer): Record<st
     pad_token_id: tokenizer.pad,
     id2label: Object.fromEntries(config.labels.map((label, i) => [i, label])),
     label2id: Object.fromEntries(config.labels.map((label, i) => [label, i])),
+    ...(temperature !== undefined && { calibration_temperature: checkTemperature(temperature) }),
   };
 }
 

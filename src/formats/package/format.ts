@@ -15,6 +15,7 @@
  * | `lexicons`  | JSON of `formats/lexicons.ts`; only with features |
  * | `terms`     | JSON of `formats/terms.ts`; only with terms of its owner's |
  * | `xxh32`     | JSON of checksums (checksums.ts); packages of before have none |
+ * | `temperature` | a number, what scores are divided by; only of a calibrated model |
  *
  * @module
  */

@@ -13,7 +13,13 @@ import type { Lexicons } from "../../model/lexicon.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
-import { checkLabels, checkMatrix, checkVector, checkVocabulary } from "../check.ts";
+import {
+  checkLabels,
+  checkMatrix,
+  checkTemperature,
+  checkVector,
+  checkVocabulary,
+} from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
 import { lexiconsFromTensors } from "../lexicons.ts";
 import { parseJsonObject } from "../json.ts";
@@ -64,6 +70,8 @@ interface PackageHead {
   readonly tokenizer: string;
   /** The budget that its weights keep; that they do is seen when they are packed. */
   readonly lanes: LaneBudget | undefined;
+  /** Of a calibrated model. */
+  readonly temperature: number | undefined;
 }
 
 /** Throws FormatError `package/format` for metadata of another kind of file, or of another version. */
@@ -99,11 +107,12 @@ function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
     throw new FormatError("package/metadata", `The package has no ${key} in its metadata.`);
   };
   const config = readConfig(text("config")), deflated = metadata.get("tokenizer_deflate");
-  const lanes = metadata.get("lanes");
+  const lanes = metadata.get("lanes"), temperature = metadata.get("temperature");
   return {
     config,
     tokenizer: deflated === undefined ? text("tokenizer") : inflateText(deflated),
     lanes: lanes === undefined ? undefined : readLanes(lanes),
+    temperature: temperature === undefined ? undefined : checkTemperature(Number(temperature)),
   };
 }
 
@@ -150,7 +159,8 @@ export function assemblePackage(
   matrixOf: (stored: StoredMatrix) => Matrix,
   options?: TokenizerOptions,
 ): ModelBundle {
-  const { tensors, metadata } = file, head = readHead(metadata), { config } = head;
+  const { tensors, metadata } = file, head = readHead(metadata);
+  const { config, temperature } = head;
   const unread = new Set(tensors.keys());
   const take = (name: string, shape: readonly number[]): SafeTensor => {
     const tensor = tensors.get(name);
@@ -214,7 +224,12 @@ export function assemblePackage(
   }
   const tokenizer = tokenizerFromJson(head.tokenizer, options);
   checkVocabulary(tokenizer.vocabSize, config);
-  return { weights, crf, tokenizer, ...(lexicons && { lexicons }), ...(terms && { terms }) };
+  return {
+    ...{ weights, crf, tokenizer },
+    ...(lexicons && { lexicons }),
+    ...(terms && { terms }),
+    ...(temperature !== undefined && { temperature }),
+  };
 }
 
 /** The lexicons that a configuration asks for. */

@@ -15,6 +15,7 @@ import {
   checkFeatures,
   checkLabels,
   checkMatrix,
+  checkTemperature,
   checkVector,
   checkVocabulary,
 } from "../check.ts";
@@ -137,6 +138,8 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
     ...described,
     ...termed,
+    ...(bundle.temperature !== undefined &&
+      { temperature: String(checkTemperature(bundle.temperature)) }),
   };
   return writeSafetensors(tensors, withChecksums(tensors, metadata));
 }

@@ -212,7 +212,7 @@ export function fitTemperature(
   texts: Iterable<CalibrationText>,
   labels: readonly string[],
   crf?: CrfWeights,
-  { constrained = true }: Pick<TemperedOptions, "constrained"> = {},
+  { constrained = true }: { readonly constrained?: boolean } = {},
 ): number {
   const tags = parseTags(labels);
   const decoded = Array.from(texts, ({ emissions, isRight }) => {

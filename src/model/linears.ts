@@ -33,3 +33,13 @@ export function linearsOf<L>(
     classifier,
   ];
 }
+
+/** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
+export function isQuantized(
+  weights: EncoderLinears<{ readonly weight: { readonly type: string } }> & {
+    readonly wordEmbedding: { readonly type: string };
+  },
+): boolean {
+  return weights.wordEmbedding.type !== "f32" &&
+    linearsOf(weights).every(({ weight }) => weight.type === "i8");
+}

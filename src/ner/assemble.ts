@@ -5,7 +5,6 @@
  * @module
  */
 import type { Backend } from "../backend/backend.ts";
-import { ReferenceBackend } from "../backend/reference/reference.ts";
 import { chooseKernels, type ChosenKernels } from "../kernels/module.ts";
 import { MAX_THREADS } from "../kernels/contract.ts";
 import type { Threading } from "../kernels/threads.ts";
@@ -18,19 +17,12 @@ import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { FeatureFinder } from "../lexicon/features.ts";
 import { checkLexicons } from "../model/lexicon.ts";
-import { linearsOf } from "../model/linears.ts";
-import type { EncoderWeights } from "../model/weights.ts";
-import { quantizeEncoder } from "../quantize/encoder.ts";
+import { isQuantized } from "../model/linears.ts";
+import { quantized, referenceBackend } from "./engines.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { compileTerms, joinTerms, TermFinder } from "./terms.ts";
 import { Queue } from "./turns.ts";
-
-/** Whether every matrix is int8 (the word embedding perhaps int4), so that none has to be quantized first. */
-function isQuantized(weights: EncoderWeights): boolean {
-  return weights.wordEmbedding.type !== "f32" &&
-    linearsOf(weights).every(({ weight }) => weight.type === "i8");
-}
 
 /** Makes the backend, of a whole model or of one whose matrices are still to come. */
 async function makeBackend(
@@ -52,10 +44,10 @@ async function makeBackend(
     return backend;
   }
   const { weights } = parts ? await collectModel({ bundle, parts }) : bundle;
-  if (kind === "reference") return new ReferenceBackend(weights, maxTokens);
+  if (kind === "reference") return referenceBackend(weights, maxTokens);
   return await WasmBackend.create(
     chosen,
-    kind === "int8" ? quantizeEncoder(weights).weights : weights,
+    kind === "int8" ? quantized(weights) : weights,
     { precision: kind, maxTokens, ...limits },
   );
 }

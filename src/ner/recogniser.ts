@@ -13,9 +13,9 @@ import type { AdapterOptions } from "../formats/hf/adapter.ts";
 import type { Match } from "../lexicon/matcher.ts";
 import { sentencesOf } from "../segment/sentences.ts";
 import type { Encoding } from "../tokenizer/types.ts";
-import { adapt } from "./adapt.ts";
 import { checkCall, checkOptions, TERM_RULES } from "./check_options.ts";
 import { type DocumentParts, DocumentReader } from "./document.ts";
+import { adapt } from "./engines.ts";
 import { type Entity, findingEntities } from "./entities.ts";
 import type {
   CallOptions,

@@ -16,10 +16,9 @@
 
 import { FormatError, show } from "../errors.ts";
 import { readAdded, specialToken } from "./added.ts";
-import { readBpe } from "./bpe.ts";
 import { refuseBrahmic } from "./brahmic.ts";
-import { spellingOf } from "./byte_level.ts";
 import { CompiledTokenizer } from "./compiled.ts";
+import { readBpe, readUnigram, spellingOf } from "./components.ts";
 import { type Fields, invalid, MAX_DEPTH, readObject, unsupported } from "./fields.ts";
 import type { ReadModel } from "./model.ts";
 import { compileNormalizer } from "./normalizers.ts";
@@ -28,7 +27,6 @@ import { compilePreTokenizer } from "./pretokenizers.ts";
 import { isSeparable } from "./separable.ts";
 import { readSpecial } from "./special.ts";
 import type { Tokenizer, TokenizerOptions, VocabConfig } from "./types.ts";
-import { readUnigram } from "./unigram.ts";
 import { readWordPiece } from "./wordpiece.ts";
 
 /**

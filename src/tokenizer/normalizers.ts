@@ -15,7 +15,7 @@
 
 import type { Aligned, Step } from "./aligned.ts";
 import { compileBert, dropMarks, toLowerCase } from "./bert_normalizer.ts";
-import { compileCharsmap } from "./charsmap.ts";
+import { compileCharsmap, compileReplace } from "./components.ts";
 import {
   invalid,
   MAX_DEPTH,
@@ -27,7 +27,6 @@ import {
   unsupported,
 } from "./fields.ts";
 import { normalizeForm } from "./forms.ts";
-import { compileReplace } from "./replace.ts";
 import { classes, MARK, SPACE } from "./unicode.ts";
 
 /** A compiled normalizer. */

@@ -1,31 +1,15 @@
 /**
  * Pre-tokenizers: where a normalized text is cut into words. The `pre_tokenizer` of a file becomes a list of
- * steps; what each does is told where it is written.
+ * steps; what each does is told where it is written. BERT's own are here, which all of its models have; those that take
+ * tables or regular expressions are in `cutters.ts`, and a build without them refuses them (`components.ts`).
  *
  * @module
  */
 
-import { show } from "../errors.ts";
-import { byteUnits, cutBytes } from "./byte_level.ts";
-import { numeric } from "./categories.ts";
+import { compileCut } from "./components.ts";
 import { ALONE, type ClassTable, type Cut, cutByClass, decide, DROPPED } from "./cuts.ts";
-import {
-  invalid,
-  MAX_DEPTH,
-  readArray,
-  readBoolean,
-  readObject,
-  readString,
-  readType,
-  unsupported,
-} from "./fields.ts";
-import { compileMetaspace } from "./metaspace.ts";
-import { Regex } from "./regex/match.ts";
-import type { Ranges } from "./regex/sets.ts";
-import { cutByScript } from "./scripts.ts";
-import { cutMatches, readBehavior, readPattern } from "./split.ts";
-import { PUNCTUATION, rangesOf, SPACE, WORD } from "./unicode.ts";
-import { PUNCTUATION as PUNCTUATION_TABLE } from "./unicode_tables.ts";
+import { invalid, MAX_DEPTH, readArray, readObject, readType, unsupported } from "./fields.ts";
+import { PUNCTUATION, SPACE, WORD } from "./unicode.ts";
 
 /** A compiled pre-tokenizer. */
 export interface PreTokenizer {
@@ -46,11 +30,6 @@ export function compilePreTokenizer(spec: unknown): PreTokenizer {
   const compiler = new Compiler();
   compiler.compile(spec, "pre_tokenizer", 0);
   return compiler;
-}
-
-/** Finds single characters. */
-function ofSet(ranges: Ranges): Regex {
-  return new Regex({ kind: "set", ranges }, "");
 }
 
 class Compiler implements PreTokenizer {
@@ -80,45 +59,16 @@ class Compiler implements PreTokenizer {
       case "Whitespace": // `\w+|[^\w\s]+`: runs of word characters and runs of others
         this.decide(SPACE, DROPPED);
         return this.decide(WORD, 1);
-      case "Punctuation": {
-        const behavior = fields.behavior === undefined ? "Isolated" : readBehavior(fields, where);
-        if (behavior === "Isolated") return this.decide(PUNCTUATION, ALONE);
-        return this.step(cutMatches(ofSet(rangesOf(PUNCTUATION_TABLE)), behavior));
-      }
-      case "Digits": {
-        const alone = readBoolean(fields, "individual_digits", where);
-        return this.step(cutMatches(ofSet(numeric()), alone ? "Isolated" : "Contiguous"));
-      }
-      case "Split": {
-        const behavior = readBehavior(fields, where);
-        const invert = readBoolean(fields, "invert", where);
-        return this.step(cutMatches(readPattern(fields, where), behavior, invert));
-      }
-      case "CharDelimiterSplit": {
-        const delimiter = readString(fields, "delimiter", where), c = delimiter.codePointAt(0);
-        if (c === undefined || String.fromCodePoint(c) !== delimiter) {
-          throw invalid(`${where}.delimiter`, `expected one character, got ${show(delimiter)}`);
+      case "Punctuation":
+        if (fields.behavior === undefined || fields.behavior === "Isolated") {
+          return this.decide(PUNCTUATION, ALONE);
         }
-        return this.step(cutMatches(ofSet([c, c + 1]), "Removed"));
-      }
-      case "UnicodeScripts":
-        return this.step(cutByScript());
-      case "ByteLevel": {
-        const prefix = readBoolean(fields, "add_prefix_space", where);
-        const words = fields.use_regex === undefined || readBoolean(fields, "use_regex", where);
-        this.step(cutBytes(prefix, words));
-        this.byteLevel = this.writesSpaces = true;
-        this.blanks = new Set([byteUnits()[32]]);
-        return;
-      }
-      case "Metaspace": {
-        const { unit, cut } = compileMetaspace(fields, where);
-        this.blanks.add(unit);
-        this.writesSpaces = true;
-        return this.step(cut);
-      }
     }
-    throw unsupported(where, `pre-tokenizer ${type}`, SUPPORTED);
+    const other = compileCut(type, fields, where);
+    if (other === undefined) throw unsupported(where, `pre-tokenizer ${type}`, SUPPORTED);
+    this.step(other.cut);
+    if (other.byteLevel) this.byteLevel = true, this.blanks.clear();
+    if (other.blank !== undefined) this.blanks.add(other.blank), this.writesSpaces = true;
   }
 
   private step(cut: Cut): void {

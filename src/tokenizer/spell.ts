@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { spellingOf } from "./byte_level.ts";
+import { spellingOf } from "./components.ts";
 
 /** The fields of a decoder, as the file has them. */
 type Decoder = Readonly<Record<string, unknown>> | null | undefined;

@@ -10,7 +10,7 @@
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: imports `./pairs.wasm?module` and `./baseline.wasm?module`, which is how Vercel's edge runtime spells it.
- * - `core.js`: packed models alone, for any runtime (`core.ts`). `deno task size` prints what it weighs.
+ * - `core.js`: packed models alone, for any runtime (`core.ts`), without what few of them need. `deno task size` prints what it weighs.
  * - `edge-ner.min.js`: all of it in one file without imports, for a page's `<script type="module">`, and
  *   `edge-ner.worker.min.js` for its workers.
  * - `cli.js`: the command, for Node, over the first three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
@@ -25,7 +25,7 @@
  */
 import * as esbuild from "esbuild";
 import { licencesOf, packageOf } from "./licences.ts";
-import { packagesBeside, platformOf } from "./platform.ts";
+import { packagesBeside, packedOnly, platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
@@ -135,7 +135,7 @@ const library = (await Promise.all([
     chunkNames: "browser-[hash]",
     plugins: [platformOf("browser"), workerBeside("browser-worker.js")],
   }),
-  bundle({ entryPoints: ["core.ts"], outfile: "dist/core.js" }),
+  bundle({ entryPoints: ["core.ts"], outfile: "dist/core.js", plugins: [packedOnly] }),
   bundle({
     entryPoints: ["mod.ts"],
     outfile: "dist/workerd.js",

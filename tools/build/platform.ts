@@ -1,5 +1,5 @@
 /**
- * What esbuild has to be told about the sources: which runtime they are built for, and whose packages they import.
+ * What esbuild has to be told about the sources: which runtime they are built for, how much of them, and whose packages they import.
  *
  * @module
  */
@@ -16,6 +16,16 @@ export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
     },
   };
 }
+
+/** Exchanges what reads and makes all models for what packed ones of WordPiece need: `edge-ner/core`. */
+export const packedOnly: Plugin = {
+  name: "packed-only",
+  setup(build): void {
+    build.onResolve({ filter: /^\.\/(components|engines)\.ts$/ }, ({ path, resolveDir }) => ({
+      path: `${resolveDir}/${path.slice(2, -3)}_core.ts`,
+    }));
+  },
+};
 
 /** Leaves packages as imports by their plain names: sources say `npm:NAME@VERSION`, which only Deno understands. */
 export function packagesBeside(versions: Readonly<Record<string, string>>): Plugin {

@@ -1,0 +1,114 @@
+/** `edge-ner/core` as it is built: what it recognises, what it refuses and by which name, and that it stays small. */
+import * as esbuild from "esbuild";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type * as core from "../../core.ts";
+import { type ModelBundle, Ner, readTokenizer, writePackage } from "../../mod.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
+import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { packedOnly } from "../../tools/build/platform.ts";
+import { shared } from "../formats/helpers.ts";
+import { shipped } from "../support.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "edge-ner-core-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+const outfile = join(scratch, "core.mjs");
+await esbuild.build({
+  absWorkingDir: decodeURIComponent(new URL("../../", import.meta.url).pathname),
+  entryPoints: ["core.ts"],
+  outfile,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  platform: "browser",
+  plugins: [packedOnly],
+});
+await esbuild.stop();
+const built: typeof core = await import(pathToFileURL(outfile).href);
+const kernels = [await shipped("baseline")];
+
+const exported = bundleFromExport({
+  model: shared("tiny-torchscript/model.onnx"),
+  config: shared("tiny-torchscript/config.json"),
+  tokenizer: shared("tiny-torchscript/tokenizer.json"),
+  crf: shared("tiny-torchscript/crf.safetensors"),
+});
+const int8: ModelBundle = { ...exported, weights: quantizeEncoder(exported.weights).weights };
+const TEXT = "প্যারাসিটামল জ্বর ও ব্যথা কমায়। Café, 1,000 mg!";
+
+/** The int8 model with a part of its tokenizer exchanged. */
+function withTokenizer(changes: object): Uint8Array {
+  const json = { ...int8.tokenizer.toJSON() as object, ...changes };
+  return writePackage({ ...int8, tokenizer: readTokenizer({ tokenizer: JSON.stringify(json) }) });
+}
+
+async function refusal(work: () => Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await work();
+  } catch (error) {
+    assert.instance(error, built.NerError, String(error));
+    return error as core.NerError;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("a packed model gives the bits and the entities that edge-ner gives", async () => {
+  const bytes = writePackage(int8);
+  const small = await built.Ner.fromBytes(bytes, { kernels });
+  const whole = await Ner.fromBytes(bytes, { kernels });
+  assert.equal((await small.emissions(TEXT)).data, (await whole.emissions(TEXT)).data);
+  assert.equal(await small.extract(TEXT), await whole.extract(TEXT));
+  const float = await built.Ner.fromBytes(writePackage(exported), { kernels, backend: "fp32" });
+  assert.is(
+    (await float.emissions(TEXT)).tokens.length,
+    (await whole.emissions(TEXT)).tokens.length,
+  );
+});
+
+test("a tokenizer with other components is refused, with the entry that has them", async () => {
+  const split = { type: "Split", pattern: { String: "-" }, behavior: "Removed", invert: false };
+  for (
+    const [changes, what] of [
+      [{ pre_tokenizer: split }, /pre_tokenizer: the pre-tokenizer Split .* The entry edge-ner/],
+      [{ pre_tokenizer: { type: "UnicodeScripts" } }, /UnicodeScripts/],
+      [
+        { normalizer: { type: "Replace", pattern: { String: "a" }, content: "b" } },
+        /normalizer: Replace/,
+      ],
+    ] as const
+  ) {
+    const bytes = withTokenizer(changes);
+    const { code, message } = await refusal(() => built.Ner.fromBytes(bytes, { kernels }));
+    assert.is(code, "tokenizer/unsupported");
+    assert.match(message, what);
+    (await Ner.fromBytes(bytes, { kernels })).close();
+  }
+});
+
+test("what only edge-ner does is refused by its name", async () => {
+  const refuses = async (work: () => Promise<unknown>): Promise<void> => {
+    const { code, message } = await refusal(work);
+    assert.is(code, "runtime/unsupported");
+    assert.match(message, /edge-ner\/core does not .* The entry edge-ner does/);
+  };
+  const bytes = writePackage(int8);
+  await refuses(() => built.Ner.fromBytes(writePackage(exported), { kernels }));
+  await refuses(() => built.Ner.fromBytes(bytes, { kernels, backend: "reference" }));
+  const ner = await built.Ner.fromBytes(bytes, { kernels });
+  await refuses(() => ner.withAdapter(new Uint8Array(8)));
+});
+
+test("it does not grow unseen", async () => {
+  const size = gzipSync(await Deno.readFile(outfile), { level: 9 }).length;
+  assert.ok(size < 58_000, `core is ${size} bytes in gzip; 56,000 when this was written`);
+});
+
+test.run();

@@ -130,13 +130,17 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 /**
- * The fingerprint of all emissions of {@link FINGERPRINT_TEXTS}: each text alone, or all in batches of 64.
+ * The fingerprint of all emissions of the texts: each alone, or all in batches of 64.
  * The event loop gets a turn after each call, as a program's other work would take it.
  */
-export async function fingerprint(ner: Recogniser, batched: boolean = false): Promise<string> {
+export async function fingerprint(
+  ner: Recogniser,
+  batched: boolean = false,
+  texts: readonly string[] = FINGERPRINT_TEXTS,
+): Promise<string> {
   const parts: Float32Array[] = [], step = batched ? 64 : 1;
-  for (let i = 0; i < FINGERPRINT_TEXTS.length; i += step) {
-    const found = await ner.emissionsBatch(FINGERPRINT_TEXTS.slice(i, i + step));
+  for (let i = 0; i < texts.length; i += step) {
+    const found = await ner.emissionsBatch(texts.slice(i, i + step));
     parts.push(...found.map(({ data }) => data));
     await new Promise((resolve) => setTimeout(resolve, 0));
   }

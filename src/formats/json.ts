@@ -2,8 +2,9 @@
  * JSON objects from files, read strictly.
  *
  * `JSON.parse` keeps the last of two equal keys, so two readers of one file can see different models;
- * here a key that occurs twice is an error. The check is a second pass over text that is known to be
- * valid JSON, so it only has to follow strings and braces.
+ * here a key that occurs twice is an error. Text that is written again as it was read has no such key: that
+ * is most files, and both ways are the engine's own code. For other text the check is a second pass over what is
+ * known to be valid JSON, so it only has to follow strings and braces.
  *
  * @module
  */
@@ -59,7 +60,7 @@ export function parseJsonObject(
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new FormatError(code, `${what} is not a JSON object.`);
   }
-  const key = duplicateKey(json);
+  const key = JSON.stringify(value) === json.trimEnd() ? undefined : duplicateKey(json);
   if (key !== undefined) {
     throw new FormatError(code, `${what} has the key ${JSON.stringify(key)} twice.`);
   }

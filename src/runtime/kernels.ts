@@ -15,8 +15,12 @@ import { RuntimeError } from "../errors.ts";
 import { importSharedMemory } from "./threads.ts";
 import { baselineBase64, pairsBase64, relaxedBase64 } from "../../wasm/embedded.ts";
 
-/** Bytes of a base64 text. */
+/** Bytes of a base64 text; by the engine's own decoder where it has one (since 2025). */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const { fromBase64 } = Uint8Array as unknown as {
+    fromBase64?: (text: string) => Uint8Array<ArrayBuffer>;
+  };
+  if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, text);
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -82,8 +82,14 @@ export function readType(fields: Fields, where: string): string {
   return readString(fields, "type", where);
 }
 
-/** Whether every surrogate is half of a pair (`String.prototype.isWellFormed` is too new to rely on). */
-export function isWellFormed(text: string): boolean {
+/** Whether every surrogate is half of a pair; the engine's own answer where it has one, since 2023. */
+export const isWellFormed: (text: string) => boolean =
+  typeof String.prototype.isWellFormed === "function"
+    ? (text) => text.isWellFormed()
+    : halvesArePaired;
+
+/** The same for engines that have none. */
+export function halvesArePaired(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if ((unit & 0xf800) !== 0xd800) continue;

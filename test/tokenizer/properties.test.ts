@@ -11,6 +11,7 @@ import { cpuUsage } from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Aligned } from "../../src/tokenizer/aligned.ts";
+import { halvesArePaired, isWellFormed } from "../../src/tokenizer/fields.ts";
 import { type Form, normalizeForm } from "../../src/tokenizer/forms.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/load.ts";
 import { Trie } from "../../src/tokenizer/trie.ts";
@@ -80,6 +81,29 @@ for (const [name, tokenizer] of tokenizers) {
     );
   });
 }
+
+test("whether surrogates are paired: our own answer is the engine's, where it has one", () => {
+  const part = fc.constantFrom(
+    "a",
+    "\u0995",
+    "\ud83d",
+    "\udc00",
+    "\ud83e\udd12",
+    "\ue000",
+    "\ud7ff",
+  );
+  fc.assert(fc.property(fc.array(part, { maxLength: 6 }).map((parts) => parts.join("")), (text) => {
+    // encodeURIComponent throws for a lone surrogate, everywhere.
+    let paired = true;
+    try {
+      encodeURIComponent(text);
+    } catch {
+      paired = false;
+    }
+    assert.is(halvesArePaired(text), paired);
+    assert.is(isWellFormed(text), paired);
+  }));
+});
 
 test("no state is left behind: a text alone and after others has the same encoding", () => {
   const tokenizer = tokenizers.get("uncased, accents stripped")!;

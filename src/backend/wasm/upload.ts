@@ -81,15 +81,22 @@ export function uploadInt8Linear(
 ): void {
   const most = lanes ? laneLimit(lanes) : Infinity;
   const { k, panels } = linear, { columns: inputs, data, scales } = weight, rows = sources(linear);
+  const dense = linear.columnPlaces === undefined && inputs === k;
   for (let p = 0; p < panels; p++) {
     const parameters = linear.columns + p * PANEL_PARAMS;
-    i8.fill(0, staging, staging + PANEL * k);
     i8.fill(0, parameters, parameters + PANEL_PARAMS);
+    const first = rows[p * PANEL], last = rows[p * PANEL + PANEL - 1];
+    // Rows keep their order wherever they go, so that eight in a row have no padding between them.
+    const whole = dense && first >= 0 && last === first + PANEL - 1;
+    if (whole) i8.set(data.subarray(first * inputs, (first + PANEL) * inputs), staging);
+    else i8.fill(0, staging, staging + PANEL * k);
     for (let lane = 0; lane < PANEL; lane++) {
       const r = rows[p * PANEL + lane];
       if (r < 0) continue;
-      const row = data.subarray(r * inputs, (r + 1) * inputs);
-      spread(row, linear.columnPlaces, i8, staging + lane * k);
+      if (!whole) {
+        const row = data.subarray(r * inputs, (r + 1) * inputs);
+        spread(row, linear.columnPlaces, i8, staging + lane * k);
+      }
       f32[(parameters >> 2) + lane] = scales[r];
       f32[((parameters + PANEL_BIASES) >> 2) + lane] = bias[r];
     }

@@ -1,27 +1,20 @@
 /**
  * The part of ONNX's protobuf schema that a weight reader needs, and its decoder.
  *
- * The schema is written down as a table and turned into a descriptor by `@bufbuild/protobuf`, whose
- * decoder runs no generated code (`new Function` is forbidden in workerd and under a strict CSP) and
- * hands out `bytes` fields as views. Fields that are left out (subgraphs, functions, training info,
- * element types) are skipped unread, so the schema is not recursive and nesting is at most seven deep.
+ * The schema is a table, and messages are read by it with `@bufbuild/protobuf`'s reader of the wire format. That library's own decoder wants
+ * descriptors, whose code is most of it: loading it took longer than loading a model that is no ONNX file at all.
+ * Fields that are left out (subgraphs, functions, training info, element types) are skipped unread, so the schema
+ * is not recursive and nesting is at most seven deep. `bytes` fields are views.
  *
  * Field numbers and types: onnx/onnx.proto, ONNX 1.23 (IR version 14); they never change once assigned
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  *
- * Weak: the library trusts lengths and wire types inside a message (a child may run past its parent),
- * so {@link decodeModel} first walks the bytes once itself. That pass allocates nothing.
+ * Weak: what a damaged file holds before the damage is decoded before it is refused; it is bounded by the file's
+ * size and {@link MAX_MESSAGES}.
  *
  * @module
  */
-import { create, createFileRegistry, fromBinary, ScalarType } from "npm:@bufbuild/protobuf@2.17.0";
-import type { DescField, DescMessage } from "npm:@bufbuild/protobuf@2.17.0";
 import { BinaryReader, WireType } from "npm:@bufbuild/protobuf@2.17.0/wire";
-import {
-  FieldDescriptorProto_Label as Label,
-  FieldDescriptorProto_Type as Type,
-  FileDescriptorProtoSchema,
-} from "npm:@bufbuild/protobuf@2.17.0/wkt";
 import { FormatError } from "../../errors.ts";
 
 /** An int64 as the library decodes it; `Number()` reads both forms. */
@@ -149,58 +142,57 @@ const SCHEMA: Readonly<Record<string, readonly (readonly [string, number, string
   StringStringEntryProto: [["key", 1, "string"], ["value", 2, "string"]],
 };
 
-const SCALARS: Readonly<Record<string, Type>> = {
-  int64: Type.INT64,
-  int32: Type.INT32,
-  float: Type.FLOAT,
-  double: Type.DOUBLE,
-  string: Type.STRING,
-  bytes: Type.BYTES,
-};
+/** How the types that are no messages stand in a file, and what one is that is left out. */
+const SCALARS = {
+  int64: { wire: WireType.Varint, absent: 0n },
+  int32: { wire: WireType.Varint, absent: 0 },
+  float: { wire: WireType.Bit32, absent: 0 },
+  double: { wire: WireType.Bit64, absent: 0 },
+  string: { wire: WireType.LengthDelimited, absent: "" },
+  bytes: { wire: WireType.LengthDelimited, absent: new Uint8Array(0) },
+} as const;
 
-/** Descriptor of ModelProto, built on first use so that importing this file costs nothing. */
-let modelSchema: DescMessage | undefined;
+type Scalar = keyof typeof SCALARS;
 
-function schemaOfModel(): DescMessage {
-  if (modelSchema !== undefined) return modelSchema;
-  const messageType = Object.entries(SCHEMA).map(([name, fields]) => ({
-    name,
-    field: fields.map(([field, number, type]) => {
-      const single = type.replace("[]", "");
-      const label = single === type ? Label.OPTIONAL : Label.REPEATED;
-      const scalar = SCALARS[single];
-      return scalar !== undefined
-        ? { name: field, number, label, type: scalar }
-        : { name: field, number, label, type: Type.MESSAGE, typeName: `.onnx.${single}` };
-    }),
-  }));
-  const file = create(FileDescriptorProtoSchema, {
-    name: "onnx.proto",
-    package: "onnx",
-    syntax: "proto2",
-    messageType,
-  });
-  modelSchema = createFileRegistry(file, () => undefined).getMessage("onnx.ModelProto")!;
-  return modelSchema;
+/** A field of a message. */
+interface Field {
+  /** As the schema calls it. */
+  readonly name: string;
+  /** As the decoded message calls it. */
+  readonly key: string;
+  readonly list: boolean;
+  /** Undefined: a message. */
+  readonly scalar: Scalar | undefined;
+  readonly type: string;
 }
 
-const fieldsByNumber = new WeakMap<DescMessage, Map<number, DescField>>();
+/** A message while it is decoded. */
+type Message = Record<string, unknown>;
 
-function wireTypeOf(field: DescField): WireType {
-  const scalar = field.fieldKind === "list"
-    ? (field.listKind === "scalar" ? field.scalar : undefined)
-    : field.scalar;
-  switch (scalar) {
-    case ScalarType.INT64:
-    case ScalarType.INT32:
-      return WireType.Varint;
-    case ScalarType.FLOAT:
-      return WireType.Bit32;
-    case ScalarType.DOUBLE:
-      return WireType.Bit64;
-    default:
-      return WireType.LengthDelimited;
+const messages = new Map<string, ReadonlyMap<number, Field>>();
+
+/** The fields of a message by their numbers, from the table on first use. */
+function fieldsOf(message: string): ReadonlyMap<number, Field> {
+  let fields = messages.get(message);
+  if (fields === undefined) {
+    fields = new Map(SCHEMA[message]!.map(([name, number, written]): [number, Field] => {
+      const type = written.replace("[]", "");
+      const key = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+      const scalar = Object.hasOwn(SCALARS, type) ? type as Scalar : undefined;
+      return [number, { name, key, list: type !== written, scalar, type }];
+    }));
+    messages.set(message, fields);
   }
+  return fields;
+}
+
+/** A message none of whose fields was found. */
+function emptyOf(fields: ReadonlyMap<number, Field>): Message {
+  const message: Message = {};
+  for (const { key, list, scalar } of fields.values()) {
+    message[key] = list ? [] : scalar && SCALARS[scalar].absent;
+  }
+  return message;
 }
 
 /**
@@ -209,35 +201,51 @@ function wireTypeOf(field: DescField): WireType {
  */
 const MAX_MESSAGES = 1 << 17;
 
+/** Reads a value at the reader's place. */
+function readScalar(reader: BinaryReader, type: Scalar): unknown {
+  switch (type) {
+    case "int64":
+      return reader.int64();
+    case "int32":
+      return reader.int32();
+    case "float":
+      return reader.float();
+    case "double":
+      return reader.double();
+    case "string":
+      return reader.string();
+    case "bytes":
+      return reader.bytes();
+  }
+}
+
 /**
- * Walks one message's bytes: every field must have the wire type that the schema gives it and must end
- * inside its message, and a packed list must end with its last element.
+ * Decodes one message, from the reader's place to `end`: every field must have the wire type that the schema gives
+ * it and must end inside its message, and a packed list must end with its last element. Of a field that comes
+ * twice the last one counts, of a message both, as protobuf has it.
  */
-function checkMessage(
-  desc: DescMessage,
+function decodeMessage(
+  type: string,
   reader: BinaryReader,
   bytes: Uint8Array,
   end: number,
-  seen: { messages: number } = { messages: 0 },
-): void {
+  seen: { messages: number },
+  earlier?: Message,
+): Message {
   if (++seen.messages > MAX_MESSAGES) {
     throw new FormatError(
       "onnx/protobuf",
       `The file has more than ${MAX_MESSAGES} messages; an encoder's graph has a few thousand.`,
     );
   }
-  let fields = fieldsByNumber.get(desc);
-  if (fields === undefined) {
-    fields = new Map(desc.fields.map((field) => [field.number, field]));
-    fieldsByNumber.set(desc, fields);
-  }
   const fail = (at: number, what: string): never => {
     throw new FormatError(
       "onnx/truncated",
-      `${desc.name} at byte ${at}: ${what} (the message ends at byte ${end}); ` +
+      `${type} at byte ${at}: ${what} (the message ends at byte ${end}); ` +
         "the file is truncated or damaged.",
     );
   };
+  const fields = fieldsOf(type), message = earlier ?? emptyOf(fields);
   while (reader.pos < end) {
     const start = reader.pos;
     const [number, wire] = reader.tag();
@@ -247,34 +255,42 @@ function checkMessage(
       if (reader.pos > end) fail(start, `field ${number} runs past its message`);
       continue;
     }
-    const expected = wireTypeOf(field);
-    const packed = field.fieldKind === "list" && wire === WireType.LengthDelimited &&
-      expected !== WireType.LengthDelimited;
+    const { name, key, list, scalar } = field;
+    const put = (value: unknown): void => {
+      if (list) (message[key] as unknown[]).push(value);
+      else message[key] = value;
+    };
+    const expected = scalar ? SCALARS[scalar].wire : WireType.LengthDelimited;
+    const packed = list && wire === WireType.LengthDelimited && expected !== wire;
     if (wire !== expected && !packed) {
       throw new FormatError(
         "onnx/protobuf",
-        `${desc.name}.${field.name} at byte ${start} has wire type ${wire}, expected ${expected}; ` +
+        `${type}.${name} at byte ${start} has wire type ${wire}, expected ${expected}; ` +
           "this is not an ONNX file, or it is damaged.",
       );
     }
     if (wire !== WireType.LengthDelimited) {
-      reader.skip(wire, number);
-      if (reader.pos > end) fail(start, `${field.name} runs past its message`);
+      put(readScalar(reader, scalar!));
+      if (reader.pos > end) fail(start, `${name} runs past its message`);
       continue;
     }
-    const length = reader.uint32();
-    const stop = reader.pos + length;
-    if (stop > end) fail(start, `${field.name} claims ${length} bytes`);
-    if (field.message !== undefined) {
-      checkMessage(field.message, reader, bytes, stop, seen);
+    const value = reader.pos, length = reader.uint32(), stop = reader.pos + length;
+    if (stop > end) fail(start, `${name} claims ${length} bytes`);
+    if (scalar === undefined) {
+      const before = list ? undefined : message[key] as Message | undefined;
+      put(decodeMessage(field.type, reader, bytes, stop, seen, before));
     } else if (packed) {
       const size = expected === WireType.Bit32 ? 4 : expected === WireType.Bit64 ? 8 : 0;
       const cut = size > 0 ? length % size !== 0 : length > 0 && bytes[stop - 1]! > 0x7f;
-      if (cut) fail(start, `packed ${field.name} of ${length} bytes ends inside an element`);
+      if (cut) fail(start, `packed ${name} of ${length} bytes ends inside an element`);
+      while (reader.pos < stop) put(readScalar(reader, scalar));
+    } else {
+      reader.pos = value;
+      put(readScalar(reader, scalar));
     }
-    reader.pos = stop;
   }
   if (reader.pos !== end) fail(reader.pos, "the last field runs past its message");
+  return message;
 }
 
 /**
@@ -285,9 +301,8 @@ function checkMessage(
  */
 export function decodeModel(bytes: Uint8Array): ModelProto {
   try {
-    const schema = schemaOfModel();
-    checkMessage(schema, new BinaryReader(bytes), bytes, bytes.length);
-    return fromBinary(schema, bytes, { readUnknownFields: false }) as unknown as ModelProto;
+    const reader = new BinaryReader(bytes), seen = { messages: 0 };
+    return decodeMessage("ModelProto", reader, bytes, bytes.length, seen) as unknown as ModelProto;
   } catch (error) {
     if (error instanceof FormatError) throw error;
     // The library throws RangeError at the end of the bytes and Error for anything else.

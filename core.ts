@@ -15,12 +15,15 @@
  * @module
  */
 export { Ner } from "./src/ner/packed.ts";
-export type { Entity } from "./src/ner/entities.ts";
+export type { Entity, Reading } from "./src/ner/entities.ts";
 export type {
   CallOptions,
   KernelOptions,
   LexiconTerms,
+  NBestOptions,
   NerOptions,
+  OffsetUnit,
+  OutputOptions,
   Progress,
   StreamOptions,
   TermOptions,

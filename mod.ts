@@ -31,7 +31,7 @@ export { type Moments } from "./src/quantize/moments.ts";
 export type { RemoteNer } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Fetch, LoadProgress, SourceOptions } from "./src/runtime/source_options.ts";
-export type { Entity } from "./src/ner/entities.ts";
+export type { Entity, Reading } from "./src/ner/entities.ts";
 export { BOUNDARIES, type Boundary } from "./src/ner/boundaries.ts";
 export type {
   CallOptions,
@@ -40,7 +40,10 @@ export type {
   ExtractOptions,
   KernelOptions,
   LexiconTerms,
+  NBestOptions,
   NerOptions,
+  OffsetUnit,
+  OutputOptions,
   Progress,
   StreamOptions,
   TermOptions,

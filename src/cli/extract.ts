@@ -10,7 +10,14 @@ import { createReadStream, fstatSync, statSync } from "node:fs";
 import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
-import { BOUNDARIES, type Boundary, type Recogniser, type TermOptions } from "../../mod.ts";
+import {
+  BOUNDARIES,
+  type Boundary,
+  type Entity,
+  type OffsetUnit,
+  type Recogniser,
+  type TermOptions,
+} from "../../mod.ts";
 import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
 import { bracketed, highlighter } from "./highlight.ts";
@@ -32,6 +39,9 @@ interface ExtractOptions extends ModelOptions, TermArguments {
   readonly sentences?: boolean;
   readonly input: typeof INPUTS[number];
   readonly minScore: number;
+  readonly types?: readonly string[];
+  readonly offsets?: OffsetUnit;
+  readonly nBest?: number;
   readonly batch: number;
   readonly color?: boolean;
 }
@@ -43,13 +53,15 @@ Examples:
   edge-ner extract --file notes.jsonl --input jsonl --format jsonl > entities.jsonl
   cat notes.txt | edge-ner extract --min-score 0.8 | head
   edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
+  edge-ner extract --file notes.txt --format jsonl --types MED,DIS --offsets codepoint --n-best 3
   edge-ner extract --file notes.txt --lexicon MED=drugs.txt --never not-names.txt
   edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
 
 Each argument is one document, as is each line of a file or of standard input (an empty line, too:
 there is one output line for every input line). --boundary grapheme and word take in what a model
 leaves outside of an inflected word, to the end of the character as it is written, or of the word. Offsets in JSON count UTF-16 code units, as strings
-of JavaScript do. Colour is used on a terminal unless NO_COLOR is set.`;
+of JavaScript do; --offsets codepoint is what Python counts. --n-best 3 gives "readings" in the place of "entities", each with
+its probability. Colour is used on a terminal unless NO_COLOR is set.`;
 
 /** Defines the command. */
 export function extractCommand(program: Command): void {
@@ -78,6 +90,16 @@ export function extractCommand(program: Command): void {
         .choices(INPUTS).default("text"),
     )
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
+    .option(
+      "--types <names>",
+      "leave out entities of other types than these, with commas between them",
+      (names: string) => names.split(","),
+    )
+    .addOption(
+      new Option("--offsets <unit>", "what places in JSON count (default: utf16)")
+        .choices(["utf16", "codepoint", "byte"]),
+    )
+    .option("--n-best <k>", "in JSON, the k most probable readings of a document", integer(1, 100))
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", EXAMPLES);
   addTermOptions(command);
@@ -111,6 +133,13 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
   if (texts.length > 0 && options.file) throw new UsageError("give text or --file, not both");
   if (texts.length > 0 && options.input === "jsonl") {
     throw new UsageError("--input jsonl is for what is read; an argument is a text");
+  }
+  if (options.format !== "jsonl") {
+    for (
+      const [name, value] of [["offsets", options.offsets], ["n-best", options.nBest]] as const
+    ) {
+      if (value !== undefined) throw new UsageError(`--${name} is for --format jsonl`);
+    }
   }
   const paths = options.file ?? (texts.length > 0 ? [] : ["-"]);
   if (paths.filter((path) => path === "-").length > 1) {
@@ -146,19 +175,32 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
   }
   // What is shown to people has whole characters.
   const { boundary = options.format === "text" ? "grapheme" : "model", sentences } = options;
-  const wanted = { boundary, sentences: sentences === true };
+  if (options.nBest !== undefined && sentences) {
+    throw new UsageError("--n-best reads a document as a whole; it does not go with --sentences");
+  }
+  const { minScore, types, offsets, nBest } = options;
+  const wanted = { boundary, minScore, types, offsets };
   const render = renderer(ner, options);
+  const outputsOf = async (texts: readonly string[]): Promise<string[]> => {
+    if (nBest === undefined) {
+      const found = await ner.extractBatch(texts, { ...wanted, sentences: sentences === true });
+      return texts.map((text, n) => render(text, found[n]));
+    }
+    const outputs: string[] = [];
+    for (const text of texts) {
+      const readings = (await ner.extractNBest(text, nBest, wanted))
+        .map(({ probability, entities }) => ({ probability, entities: entities.map(listed) }));
+      outputs.push(JSON.stringify({ text, readings }));
+    }
+    return outputs;
+  };
   try {
     for (const source of sources()) {
       for await (const lines of source) {
         for (let i = 0; i < lines.length; i += options.batch) {
           const batch = lines.slice(i, i + options.batch);
-          const results = await ner.extractBatch(batch.map(({ text }) => text), wanted);
-          const output = batch.map(({ text }, n) => {
-            const kept = results[n].filter(({ score }) => score >= options.minScore);
-            return render(text, kept) + "\n";
-          });
-          await print(output.join(""));
+          const outputs = await outputsOf(batch.map(({ text }) => text));
+          await print(outputs.map((output) => `${output}\n`).join(""));
           documents += batch.length;
           progress.update(bytes, documents);
         }
@@ -202,15 +244,14 @@ function renderer(ner: Recogniser, options: ExtractOptions): Render {
   return colorWanted(options.color) ? highlighter(ner.info().types) : bracketed;
 }
 
-/** One object in one line; fields are listed so that their order is part of the format. */
-const toJson: Render = (text, entities) =>
-  JSON.stringify({
-    text,
-    entities: entities.map(({ type, text, start, end, score }) => ({
-      type,
-      text,
-      start,
-      end,
-      score,
-    })),
-  });
+/** Fields are listed so that their order is part of the format. */
+const listed = ({ type, text, start, end, score }: Entity): Entity => ({
+  type,
+  text,
+  start,
+  end,
+  score,
+});
+
+/** One object in one line. */
+const toJson: Render = (text, entities) => JSON.stringify({ text, entities: entities.map(listed) });

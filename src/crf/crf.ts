@@ -24,6 +24,7 @@ import type { Kernels } from "../kernels/exports.ts";
 import { Arena } from "../kernels/memory.ts";
 import { type ChosenKernels, instantiateKernels } from "../kernels/module.ts";
 import type { CrfWeights } from "../model/weights.ts";
+import { nBestPaths } from "./n_best.ts";
 import { mayEnd, mayFollow, type Tag, type TokenSpan } from "./scheme.ts";
 
 /** Steps that pass through the kernels at a time. */
@@ -41,6 +42,11 @@ export interface Lattice {
 export interface Path {
   readonly labels: Int32Array;
   readonly score: number;
+}
+
+/** A path and its probability among all paths. */
+export interface LikelyPath extends Path {
+  readonly probability: number;
 }
 
 /** Addresses of the kernels' blocks. */
@@ -252,6 +258,44 @@ export class Crf {
       if (to > 0) yield;
     }
     return { alpha, beta, logPartition };
+  }
+
+  /** A path's score over the temperature, of emissions that are over it already. */
+  #temperedScore({ labels, score }: Path, emissions: Float32Array): number {
+    if (this.temperature === 1) return score;
+    const n = this.size, p = this.#tempered, steps = labels.length;
+    let sum = p[labels[0]] + emissions[labels[0]];
+    for (let t = 1; t < steps; t++) {
+      sum += p[(CRF_TRANSITION_ROWS + labels[t - 1]) * n + labels[t]] +
+        emissions[t * n + labels[t]];
+    }
+    return sum + p[CRF_END_ROW * n + labels[steps - 1]];
+  }
+
+  /** The `k` best paths, from 1 to 255 of them, and how probable each is: `n_best.ts`. None through no steps. */
+  *readings(
+    emissions: Float32Array,
+    k: number,
+  ): Generator<
+    void,
+    { readonly paths: readonly LikelyPath[]; readonly lattice: Lattice | undefined }
+  > {
+    if (this.#steps(emissions) === 0) return { paths: [], lattice: undefined };
+    const n = this.size, p = this.#parameters;
+    const chain = {
+      start: p.subarray(0, n),
+      end: p.subarray(CRF_END_ROW * n, (CRF_END_ROW + 1) * n),
+      transitions: p.subarray(CRF_TRANSITION_ROWS * n),
+    };
+    const found = yield* nBestPaths(chain, emissions, k);
+    const lattice = yield* this.summing(emissions);
+    const warm = this.#warm(emissions);
+    const paths = found.map((path): LikelyPath => {
+      // No logarithm of a probability is above 0, but rounding is.
+      const log = Math.min(0, this.#temperedScore(path, warm) - lattice.logPartition);
+      return { ...path, probability: this.#kernels.crf_exp(log) };
+    });
+    return { paths, lattice };
   }
 
   /** Probability of each label at each step, whatever the others are: float32 `[tokens, labels]`. */

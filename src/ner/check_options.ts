@@ -77,8 +77,23 @@ export const CALL_RULES: Rules<CallOptions> = {
   onProgress: FUNCTION,
 };
 
+/** Units of places. */
+export const OFFSETS: Rule = oneOf("utf16", "codepoint", "byte");
+
 /** Those of {@link EntityOptions}. */
-const ENTITY_RULES: Rules<EntityOptions> = { boundary: oneOf(...BOUNDARIES), sentences: FLAG };
+const ENTITY_RULES: Rules<EntityOptions> = {
+  boundary: oneOf(...BOUNDARIES),
+  sentences: FLAG,
+  minScore: [
+    "a number from 0 to 1",
+    (value) => typeof value === "number" && value >= 0 && value <= 1,
+  ],
+  types: [
+    "a list of types",
+    (value) => Array.isArray(value) && value.every((type) => typeof type === "string"),
+  ],
+  offsets: OFFSETS,
+};
 
 const EXTRACT_RULES: Rules<ExtractOptions> = { ...CALL_RULES, ...ENTITY_RULES, ...TERM_RULES };
 
@@ -137,12 +152,16 @@ export function checkOptions<T extends object>(
   return options;
 }
 
+/** Those of calls that see a text as a whole. */
+const { sentences: _, ...WHOLE_RULES } = ENTITY_RULES;
+
 /** Those of the calls that have more than {@link CALL_RULES}, or fewer. */
 const RULES_OF: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   extract: EXTRACT_RULES,
   extractBatch: EXTRACT_RULES,
+  extractNBest: { ...CALL_RULES, ...WHOLE_RULES, ...TERM_RULES },
   extractStream: { signal: CALL_RULES.signal, ...ENTITY_RULES, ...TERM_RULES },
-  extractDocument: { signal: CALL_RULES.signal, boundary: ENTITY_RULES.boundary, ...TERM_RULES },
+  extractDocument: { signal: CALL_RULES.signal, ...WHOLE_RULES, ...TERM_RULES },
   withLexicon: TERM_RULES,
 };
 

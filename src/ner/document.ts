@@ -103,6 +103,11 @@ export class DocumentReader {
     this.#terms = parts.terms?.stream();
   }
 
+  /** Where the first entity that is still to come may begin. */
+  get place(): number {
+    return this.#place;
+  }
+
   /** Where a term that is still to come may begin. */
   get #looked(): number {
     return Math.min(this.#lexicons?.looked ?? this.#read, this.#terms?.looked ?? this.#read);

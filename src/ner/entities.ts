@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { atOnce, type Crf } from "../crf/crf.ts";
+import { atOnce, type Crf, type Lattice } from "../crf/crf.ts";
 import { continuation, spansOf, type Tag } from "../crf/scheme.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { type Boundary, fitting } from "./boundaries.ts";
@@ -57,9 +57,23 @@ export function* findingEntities(
   boundary: Boundary,
   settle = (entities: Entity[]): Entity[] => entities,
 ): Generator<void, Entity[]> {
-  const path = (yield* crf.decoding(emissions)).labels, spans = spansOf(path, tags);
-  const lattice = spans.length > 0 ? yield* crf.summing(emissions) : undefined;
-  const entities = spans.flatMap((span): Entity[] => {
+  const path = (yield* crf.decoding(emissions)).labels;
+  const lattice = spansOf(path, tags).length > 0 ? yield* crf.summing(emissions) : undefined;
+  const found = entitiesOn(path, text, { starts, ends }, emissions, crf, tags, lattice);
+  return yield* fitting(text, settle(found), boundary);
+}
+
+/** Entities of a path of labels; the lattice may only be missing where there are none. */
+function entitiesOn(
+  path: Int32Array,
+  text: string,
+  { starts, ends }: Pick<Encoding, "starts" | "ends">,
+  emissions: Float32Array,
+  crf: Crf,
+  tags: readonly Tag[],
+  lattice: Lattice | undefined,
+): Entity[] {
+  return spansOf(path, tags).flatMap((span): Entity[] => {
     const place = placeOf(span, starts, ends);
     if (!place) return [];
     const { type } = span, { start, end } = place;
@@ -67,5 +81,32 @@ export function* findingEntities(
     const score = crf.spanProbability(emissions, path, span, inside, lattice!);
     return [{ type, text: text.slice(start, end), start, end, score }];
   });
-  return yield* fitting(text, settle(entities), boundary);
+}
+
+/** One way to read a text. */
+export interface Reading {
+  /** Its entities, from left to right. */
+  entities: Entity[];
+  /** How probable its path of labels is, under the model, among all paths: 0 to 1. */
+  probability: number;
+}
+
+/** The `count` most probable readings of a text, in pieces, as {@link findingEntities} finds the first. */
+export function* findingReadings(
+  count: number,
+  text: string,
+  places: Pick<Encoding, "starts" | "ends">,
+  emissions: Float32Array,
+  crf: Crf,
+  tags: readonly Tag[],
+  boundary: Boundary,
+  settle = (entities: Entity[]): Entity[] => entities,
+): Generator<void, Reading[]> {
+  const { paths, lattice } = yield* crf.readings(emissions, count), readings: Reading[] = [];
+  for (const { labels, probability } of paths) {
+    const found = entitiesOn(labels, text, places, emissions, crf, tags, lattice);
+    readings.push({ entities: yield* fitting(text, settle(found), boundary), probability });
+    yield;
+  }
+  return readings;
 }

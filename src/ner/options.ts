@@ -84,8 +84,24 @@ export interface CallOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+/** How places in a text are counted: in UTF-16 code units, as JavaScript does; in code points; in bytes of UTF-8. */
+export type OffsetUnit = "utf16" | "codepoint" | "byte";
+
+/** Which of the entities that were found a caller wants to see, and how. */
+export interface OutputOptions {
+  /** Leave out entities whose score is lower: from 0 to 1. Default 0. */
+  minScore?: number;
+  /** Leave out entities of other types. Default: all that the model knows. */
+  types?: readonly string[];
+  /**
+   * What `start` and `end` count. Default `utf16`, in which `text.slice(start, end)` is the entity; `codepoint` is what
+   * Python counts, `byte` what files do.
+   */
+  offsets?: OffsetUnit;
+}
+
 /** Which entities a caller wants of its texts. */
-export interface EntityOptions {
+export interface EntityOptions extends OutputOptions {
   /**
    * Where entities begin and end. `model` (default): where the model says, so that in an inflected language `text` is
    * often the dictionary's form; but none begins within a grapheme cluster or ends before a virama. `grapheme`: at the
@@ -105,6 +121,9 @@ export interface EntityOptions {
  * are prepared anew in each call; for many calls there is `withLexicon`.
  */
 export interface ExtractOptions extends CallOptions, EntityOptions, TermOptions {}
+
+/** What a caller decides for several readings of a text. */
+export type NBestOptions = Omit<ExtractOptions, "sentences">;
 
 /** What a caller decides for a stream of texts. */
 export type StreamOptions = Omit<ExtractOptions, "onProgress">;

@@ -16,14 +16,17 @@ import type { Encoding } from "../tokenizer/types.ts";
 import { checkCall, checkOptions, TERM_RULES } from "./check_options.ts";
 import { type DocumentParts, DocumentReader } from "./document.ts";
 import { adapt } from "./engines.ts";
-import { type Entity, findingEntities } from "./entities.ts";
+import { type Entity, findingEntities, findingReadings, type Reading } from "./entities.ts";
 import type {
   CallOptions,
   DocumentOptions,
   ExtractOptions,
+  NBestOptions,
+  OutputOptions,
   StreamOptions,
   TermOptions,
 } from "./options.ts";
+import { checkTypes, Offsets, wanted } from "./output.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
@@ -71,6 +74,9 @@ export interface Vocabulary {
   /** The text that pieces in a row stand for, as the tokenizer's decoder puts them together; only for showing. */
   spell(pieces: readonly string[]): string;
 }
+
+/** Most readings of a text: who wants more wants the lattice. */
+const MOST_READINGS = 100;
 
 /** A text on its way. */
 interface Run {
@@ -159,13 +165,59 @@ export class Recogniser {
       boundary: options.boundary ?? "model",
       passes: { pause, queue: this.#parts.encoderQueue, check, passed: () => {} },
     };
-    const document = new DocumentReader(parts);
+    this.#checkTypes(options, parts.terms, method);
+    const document = new DocumentReader(parts), offsets = new Offsets(options.offsets ?? "utf16");
+    const isWanted = wanted(options);
+    async function* shown(entities: AsyncIterable<Entity>): AsyncGenerator<Entity> {
+      for await (const entity of entities) if (isWanted(entity)) yield offsets.of(entity);
+    }
     for await (const piece of stringsOf(pieces, method)) {
       check();
-      yield* document.add(piece);
+      offsets.add(piece);
+      yield* shown(document.add(piece));
+      offsets.forget(document.place);
     }
     check();
-    yield* document.end();
+    yield* shown(document.end());
+  }
+
+  /**
+   * The most probable ways to read a text, the best first: what {@link extract} gives, and what else there might be.
+   * They are paths of labels, exactly the `count` best of all, fewer where there are no more; what lists settle by rules
+   * is so in each. Takes `count` times as long to decode, and 3 bytes for each of them at each token and label.
+   *
+   * @param count from 1 to 100
+   * @throws as {@link extract}
+   */
+  async extractNBest(
+    text: string,
+    count: number,
+    options: NBestOptions = {},
+  ): Promise<Reading[]> {
+    const method = "extractNBest";
+    const terms = this.#finderOf(checkCall(options, method), method);
+    if (!Number.isInteger(count) || count < 1 || count > MOST_READINGS) {
+      throw new InputError(
+        "input/option",
+        `${method}: count is ${show(count)}; expected an integer from 1 to ${MOST_READINGS}.`,
+      );
+    }
+    this.#checkTypes(options, terms, method);
+    const [run] = await this.#encode([text], options, method);
+    const pause = pauseOf(options), matches = await weigh(run, terms, pause);
+    const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
+    const { crf, decoderQueue } = this.#parts, { encoding, emissions } = run;
+    const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
+    const readings = await decoderQueue.run(() =>
+      inTurns(
+        findingReadings(count, text, encoding, emissions, crf, this.#tags, boundary, settle),
+        pause,
+      )
+    );
+    return readings.map(({ entities, probability }) => {
+      const places = new Offsets(offsets, text);
+      return { entities: entities.filter(isWanted).map((e) => places.of(e)), probability };
+    });
   }
 
   /** Tokens of a text with their places, special tokens left out. */
@@ -318,23 +370,24 @@ export class Recogniser {
     method: string,
     terms = this.#finderOf(checkCall(options, method), method),
   ): Promise<Entity[][]> {
+    this.#checkTypes(options, terms, method);
     if (options.sentences && Array.isArray(texts)) {
       return await this.#extractSentences(Array.from(texts) as string[], options, method, terms);
     }
     const runs = await this.#encode(texts, options, method);
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
-    const { boundary = "model" } = options;
+    const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     for (const run of runs) {
       const { text, encoding, emissions } = run, matches = await weigh(run, terms, pause);
       const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
-      found.push(
-        await this.#parts.decoderQueue.run(() =>
-          inTurns(
-            findingEntities(text, encoding, emissions, crf, this.#tags, boundary, settle),
-            pause,
-          )
-        ),
+      const entities = await this.#parts.decoderQueue.run(() =>
+        inTurns(
+          findingEntities(text, encoding, emissions, crf, this.#tags, boundary, settle),
+          pause,
+        )
       );
+      const places = new Offsets(offsets, text);
+      found.push(entities.filter(isWanted).map((entity) => places.of(entity)));
       await pause();
     }
     return found;
@@ -358,14 +411,21 @@ export class Recogniser {
         await pause();
       }
     }
-    const found = await this.#extract(sentences, { ...options, sentences: false }, method, terms);
+    const whole = { ...options, sentences: false, offsets: undefined };
+    const found = await this.#extract(sentences, whole, method, terms);
     const entities = texts.map((): Entity[] => []);
+    const units = texts.map((text) => new Offsets(options.offsets ?? "utf16", text));
     places.forEach(({ text, start }, i) => {
       for (const entity of found[i]) {
-        entities[text].push({ ...entity, start: start + entity.start, end: start + entity.end });
+        const placed = { ...entity, start: start + entity.start, end: start + entity.end };
+        entities[text].push(units[text].of(placed));
       }
     });
     return entities;
+  }
+
+  #checkTypes(options: OutputOptions, terms: TermFinder | undefined, method: string): void {
+    checkTypes(options, [...typesOf(this.#tags), ...terms?.types ?? []], method);
   }
 
   /** What finds the terms of a call, beside those that this recogniser has. */

@@ -263,6 +263,11 @@ export class TermFinder {
     }
   }
 
+  /** Types that rules give, the model's or not. */
+  get types(): string[] {
+    return this.#rules.flatMap((rule) => rule.kind === "always" ? [rule.type] : []);
+  }
+
   /** Entities as the rules leave them, from left to right. */
   settle(text: string, entities: readonly Entity[], matches: readonly Match[]): Entity[] {
     const sure = matches.filter(({ source }) => this.#rules[source].kind === "always");

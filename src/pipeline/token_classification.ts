@@ -16,8 +16,16 @@
  * @module
  */
 import { InputError, show } from "../errors.ts";
-import { CALL_RULES, checkOptions, nearest, oneOf, type Rule } from "../ner/check_options.ts";
-import type { CallOptions } from "../ner/options.ts";
+import {
+  CALL_RULES,
+  checkOptions,
+  nearest,
+  OFFSETS,
+  oneOf,
+  type Rule,
+} from "../ner/check_options.ts";
+import type { CallOptions, OffsetUnit } from "../ner/options.ts";
+import { Offsets } from "../ner/output.ts";
 import type { Probabilities, Recogniser, Vocabulary } from "../ner/recogniser.ts";
 
 /** How tokens are joined. */
@@ -29,6 +37,8 @@ export interface PipelineOptions extends CallOptions {
   aggregation_strategy?: Aggregation;
   /** Labels, or types of groups, that are left out. Default `["O"]`. */
   ignore_labels?: readonly string[];
+  /** What `start` and `end` count. Default `utf16`; Python's are `codepoint`. */
+  offsets?: OffsetUnit;
 }
 
 /** A token's label. */
@@ -76,6 +86,7 @@ const STRATEGIES: readonly Aggregation[] = ["none", "simple", "first", "average"
 const RULES: Readonly<Record<string, Rule>> = {
   ...CALL_RULES,
   aggregation_strategy: oneOf(...STRATEGIES),
+  offsets: OFFSETS,
   ignore_labels: [
     "a list of labels",
     (value) => Array.isArray(value) && value.every((label) => typeof label === "string"),
@@ -227,22 +238,25 @@ export function pipeline(
     own: PipelineOptions = {},
   ): Promise<unknown> => {
     checkOptions(own, "pipeline", RULES);
-    const { aggregation_strategy: strategy = "none", ignore_labels: ignored = ["O"], ...call } = {
-      ...options,
-      ...own,
-    };
+    const {
+      aggregation_strategy: strategy = "none",
+      ignore_labels: ignored = ["O"],
+      offsets = "utf16",
+      ...call
+    } = { ...options, ...own };
     const texts = Array.isArray(input) ? input : [input], vocabulary = ner.vocabulary();
     const all = await ner.probabilitiesBatch(texts, call);
-    const found = all.map((probabilities, i) =>
-      entitiesOf(
+    const found = all.map((probabilities, i) => {
+      const places = new Offsets(offsets, texts[i]);
+      return entitiesOf(
         piecesOf(texts[i], probabilities, vocabulary),
         probabilities.labels,
         strategy,
         vocabulary,
       ).filter((entity) =>
         !ignored.includes("entity" in entity ? entity.entity : entity.entity_group)
-      )
-    );
+      ).map((entity) => places.of(entity));
+    });
     return Array.isArray(input) ? found : found[0];
   };
   return classify as TokenClassifier;

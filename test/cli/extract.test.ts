@@ -114,6 +114,27 @@ test("--min-score leaves out what is below, and only that", async () => {
   assert.ok(kept.entities.length > 0);
 });
 
+test("--types, --offsets and --n-best are the library's, and the last two JSON's", async () => {
+  const [{ entities }] = await jsonl([TEXT]), [{ type }] = entities;
+  const [typed] = await jsonl([TEXT, "--types", type]);
+  assert.equal(typed.entities, entities.filter((entity) => entity.type === type));
+  const [bytes] = await jsonl([TEXT, "--offsets", "byte"]);
+  const before = new TextEncoder().encode(TEXT.slice(0, entities[0].start));
+  assert.is(bytes.entities[0].start, before.length);
+  const args = ["extract", ...MODEL, "--format", "jsonl", "--n-best", "2", TEXT];
+  const [{ readings, ...rest }] = parse((await cli(args)).stdout) as unknown as {
+    readings: { probability: number; entities: unknown[] }[];
+  }[];
+  assert.equal(rest, { text: TEXT });
+  assert.equal(readings[0].entities, entities);
+  assert.ok(readings[1].probability <= readings[0].probability);
+  for (const wrong of [["--n-best", "2"], ["--offsets", "byte"]]) {
+    const run = await cli(["extract", ...MODEL, ...wrong, TEXT]);
+    assert.is(run.code, 2);
+    assert.match(run.stderr, /is for --format jsonl/);
+  }
+});
+
 test("text: brackets in a pipe, colours with --color, and NO_COLOR and --no-color against it", async () => {
   const [{ entities }] = await jsonl(["--boundary", "grapheme", TEXT]);
   const { start, text, type } = entities[0];

@@ -108,7 +108,7 @@ test("what only edge-ner does is refused by its name", async () => {
 
 test("it does not grow unseen", async () => {
   const size = gzipSync(await Deno.readFile(outfile), { level: 9 }).length;
-  assert.ok(size < 58_000, `core is ${size} bytes in gzip; 56,000 when this was written`);
+  assert.ok(size < 62_000, `core is ${size} bytes in gzip; 58,000 when this was written`);
 });
 
 test.run();

@@ -8,12 +8,13 @@
  */
 import { InputError, RuntimeError } from "../../errors.ts";
 import { checkCall } from "../../ner/check_options.ts";
-import type { Entity } from "../../ner/entities.ts";
+import type { Entity, Reading } from "../../ner/entities.ts";
 import type {
   CallOptions,
   DocumentOptions,
   EntityOptions,
   ExtractOptions,
+  NBestOptions,
   Progress,
   StreamOptions,
   TermOptions,
@@ -83,6 +84,11 @@ export class RemoteNer {
     options: ExtractOptions = {},
   ): Promise<Entity[][]> {
     return await this.#call("extractBatch", [texts], options) as Entity[][];
+  }
+
+  /** See {@link Recogniser.extractNBest}. */
+  async extractNBest(text: string, count: number, options: NBestOptions = {}): Promise<Reading[]> {
+    return await this.#call("extractNBest", [text, count], options) as Reading[];
   }
 
   /** See {@link Recogniser.emissions}; the numbers are moved here, not copied. */

@@ -24,6 +24,7 @@ export type Method =
   | "load"
   | "extract"
   | "extractBatch"
+  | "extractNBest"
   | "emissions"
   | "emissionsBatch"
   | "tokenize"

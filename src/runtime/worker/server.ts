@@ -85,7 +85,10 @@ export function serve(port: Port<Reply>, load: Load): (request: Request) => void
           const options = { ...request.options, ...optionsOf(id, progress) };
           try {
             // The method's own check says what is wrong with its argument.
-            return await loaded()[method](args[0] as never, options);
+            const ner = loaded(), [first, ...more] = args;
+            return method === "extractNBest"
+              ? await ner[method](first as string, more[0] as number, options)
+              : await ner[method](first as never, options);
           } finally {
             aborts.delete(id);
           }

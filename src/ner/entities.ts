@@ -12,6 +12,9 @@ import type { Encoding } from "../tokenizer/types.ts";
 import { type Boundary, fitting } from "./boundaries.ts";
 import { placeOf } from "./places.ts";
 
+/** Spans whose scores are summed between two pauses. */
+const SPANS = 32;
+
 /** An entity found in a text. */
 export interface Entity {
   /** Entity type, a label without its prefix. */
@@ -59,12 +62,12 @@ export function* findingEntities(
 ): Generator<void, Entity[]> {
   const path = (yield* crf.decoding(emissions)).labels;
   const lattice = spansOf(path, tags).length > 0 ? yield* crf.summing(emissions) : undefined;
-  const found = entitiesOn(path, text, { starts, ends }, emissions, crf, tags, lattice);
+  const found = yield* entitiesOn(path, text, { starts, ends }, emissions, crf, tags, lattice);
   return yield* fitting(text, settle(found), boundary);
 }
 
-/** Entities of a path of labels; the lattice may only be missing where there are none. */
-function entitiesOn(
+/** Entities of a path of labels, in pieces; the lattice may only be missing where there are none. */
+function* entitiesOn(
   path: Int32Array,
   text: string,
   { starts, ends }: Pick<Encoding, "starts" | "ends">,
@@ -72,15 +75,18 @@ function entitiesOn(
   crf: Crf,
   tags: readonly Tag[],
   lattice: Lattice | undefined,
-): Entity[] {
-  return spansOf(path, tags).flatMap((span): Entity[] => {
+): Generator<void, Entity[]> {
+  const entities: Entity[] = [];
+  for (const [i, span] of spansOf(path, tags).entries()) {
     const place = placeOf(span, starts, ends);
-    if (!place) return [];
+    if (!place) continue;
     const { type } = span, { start, end } = place;
     const inside = continuation(path[span.last], tags);
     const score = crf.spanProbability(emissions, path, span, inside, lattice!);
-    return [{ type, text: text.slice(start, end), start, end, score }];
-  });
+    entities.push({ type, text: text.slice(start, end), start, end, score });
+    if (i % SPANS === SPANS - 1) yield;
+  }
+  return entities;
 }
 
 /** One way to read a text. */
@@ -104,7 +110,7 @@ export function* findingReadings(
 ): Generator<void, Reading[]> {
   const { paths, lattice } = yield* crf.readings(emissions, count), readings: Reading[] = [];
   for (const { labels, probability } of paths) {
-    const found = entitiesOn(labels, text, places, emissions, crf, tags, lattice);
+    const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
     readings.push({ entities: yield* fitting(text, settle(found), boundary), probability });
     yield;
   }

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { chooseKernels } from "../../src/kernels/module.ts";
 import { Crf } from "../../src/crf/crf.ts";
 import { parseTags } from "../../src/crf/scheme.ts";
-import { entitiesOf } from "../../src/ner/entities.ts";
+import { entitiesOf, findingEntities } from "../../src/ner/entities.ts";
 import { shipped } from "../support.ts";
 
 const LABELS = ["O", "B-A", "I-A"], tags = parseTags(LABELS);
@@ -46,6 +46,31 @@ test("a score is that of the span: what may continue it counts against it", () =
   const emissions = Float32Array.of(-50, 0, -50, 0, -50, 0);
   const [entity] = entitiesOf("a b", places, emissions, crf, tags);
   assert.ok(Math.abs(entity.score - 0.5) < 1e-6, String(entity.score));
+});
+
+test("many entities are placed and scored in pieces, so that others get their turn between", () => {
+  const count = 1000, text = "a ".repeat(count);
+  const starts = Int32Array.from({ length: count }, (_, i) => 2 * i);
+  const places = { starts, ends: starts.map((start) => start + 1) };
+  const emissions = certain(...Array(count).fill("B-A"));
+  let score = 0, most = 0;
+  // Counts the scores that are asked for between two pauses.
+  const counting = new Proxy(crf, {
+    get(target, name): unknown {
+      if (name === "spanProbability") most = Math.max(most, ++score);
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const work = findingEntities(text, places, emissions, counting, tags, "model");
+  for (;;) {
+    const { done, value } = work.next();
+    score = 0;
+    if (!done) continue;
+    assert.is(value.length, count);
+    break;
+  }
+  assert.ok(most > 0 && most <= 32, `${most} at once`);
 });
 
 test.run();

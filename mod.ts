@@ -167,6 +167,12 @@ export { type TokenChange, TokenMeter } from "./src/shrink/compare.ts";
 // Models for other engines.
 export { writeExport, type WriteExportOptions } from "./src/formats/write_export.ts";
 
+// Labelled texts for other programs. train.ts reads them.
+export { picture } from "./src/corpus/controls.ts";
+export { BratWriter } from "./src/corpus/brat.ts";
+export { bioOf, CONLL_COLUMNS, conllOf } from "./src/corpus/write_conll.ts";
+export { ENTITY_HEADER, entityRows } from "./src/corpus/rows.ts";
+
 // Judging a model: strict span scores, seqeval's scores of tag sequences, and agreement with another engine.
 export { type Difference, difference, DifferenceMeter } from "./src/eval/parity.ts";
 export { decodeSpans } from "./src/eval/decode.ts";

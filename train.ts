@@ -13,7 +13,7 @@ export type { Tag } from "./src/crf/scheme.ts";
 export type { Counts, Score, TypeScores } from "./src/eval/scores.ts";
 export type { Span, SpanScores } from "./src/eval/spans.ts";
 export { batchesOf, type BatchOptions } from "./src/train/data/batches.ts";
-export type { ColumnOptions } from "./src/train/data/columns.ts";
+export type { ColumnOptions } from "./src/corpus/columns.ts";
 export {
   Labeller,
   labelsOf,
@@ -21,12 +21,12 @@ export {
   type Reach,
   reachOf,
 } from "./src/train/data/labels.ts";
-export { readTagPairs, type TagPairs } from "./src/train/data/conll.ts";
-export { DATA_FORMATS, dataFormatOf, type ReadOptions, readTexts } from "./src/train/data/read.ts";
+export { declaresColumns, readTagPairs, type TagPairs } from "./src/corpus/conll.ts";
+export { DATA_FORMATS, dataFormatOf, type ReadOptions, readTexts } from "./src/corpus/read.ts";
 export { type Split, type SplitOptions, splitTexts } from "./src/train/data/split.ts";
 export { PARTIAL_WEIGHT, type PartialCorpus } from "./src/train/data/partial.ts";
-export { readTerms } from "./src/train/data/terms.ts";
-export type { LabelledText, LabelledTexts } from "./src/train/data/text.ts";
+export { readTerms } from "./src/corpus/terms.ts";
+export type { LabelledText, LabelledTexts } from "./src/corpus/text.ts";
 
 // A model in training: parameters, steps, losses.
 export { type CreateOptions, createTrainer } from "./src/runtime/trainer.ts";

@@ -1,13 +1,19 @@
 /**
- * Lines of an input to documents: each a text as it stands, or a JSON object with a text in it.
+ * An input's documents: lines, each a text as it stands or a JSON object with a text in it; or a file of labelled texts,
+ * whose labels are not looked at.
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { UsageError } from "./errors.ts";
+import { readLabelled } from "./labelled.ts";
 import type { Line } from "./lines.ts";
 
 /** What a line is. */
-export const INPUTS = ["text", "jsonl"] as const;
+export const INPUTS = ["text", "jsonl", "conll", "bio", "csv", "brat"] as const;
+
+/** Those whose lines are documents; the others are read as a whole. */
+export type LineInput = "text" | "jsonl";
 
 /**
  * The lines' documents. As JSON lines, `text` is read and nothing else: what `extract` prints, and what annotation tools
@@ -15,13 +21,13 @@ export const INPUTS = ["text", "jsonl"] as const;
  */
 export async function* documentsOf(
   lines: AsyncIterable<Line[]>,
-  input: typeof INPUTS[number],
+  input: LineInput,
   name: string,
 ): AsyncGenerator<Line[]> {
   for await (const some of lines) {
-    yield input === "text" ? some : some.map(({ text, number }) => ({
-      text: textOf(text, `${name}, line ${number}`),
-      number,
+    yield input === "text" ? some : some.map((line) => ({
+      ...line,
+      text: textOf(line.text, `${name}, line ${line.number}`),
     }));
   }
 }
@@ -36,4 +42,15 @@ function textOf(line: string, where: string): string {
   const text = (value as { text?: unknown } | null)?.text;
   if (typeof text === "string") return text;
   throw new UsageError(`${where}: expected an object with a string "text"`);
+}
+
+/** The texts of a file of labelled texts, which is read as a whole. */
+export async function* textsOf(
+  path: string,
+  input: Exclude<typeof INPUTS[number], LineInput>,
+): AsyncGenerator<Line[]> {
+  if (path === "-") throw new UsageError(`--input ${input} needs a file, not standard input`);
+  const format = input === "bio" ? "conll" : input, texts = readLabelled(path, { format });
+  const bytes = statSync(path).size / texts.length;
+  yield texts.map(({ text }, i) => ({ text, number: i + 1, bytes }));
 }

@@ -14,20 +14,25 @@ import {
   scoreSpans,
   TAG_SCHEMES,
 } from "../../mod.ts";
-import type { Entity, Span } from "../../mod.ts";
-import { dataFormatOf } from "../../train.ts";
+import type { Entity, GoldDocument, Span } from "../../mod.ts";
+import { dataFormatOf, declaresColumns } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { addRecordOptions, record, type RecordOptions } from "./eval_record.ts";
 import { confusionTable, scoreTable } from "./eval_tables.ts";
 import { evaluateTags, type TagsOptions } from "./eval_tags.ts";
+import { readLabelled } from "./labelled.ts";
 import { readLines } from "./lines.ts";
 import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
 import type { ModelOptions } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { readText } from "./text_files.ts";
+
+/** What a file may hold: `bio` are tokens with gold tags alone, `conll` with predicted ones beside them. */
+const FORMATS = ["jsonl", "conll", "bio", "csv", "brat"] as const;
 
 interface EvalOptions extends ModelOptions, TagsOptions, RecordOptions {
-  readonly format?: "jsonl" | "conll";
+  readonly format?: typeof FORMATS[number];
   readonly minScore: number;
   readonly batch: number;
 }
@@ -44,6 +49,9 @@ scheme, told from the gold tags' prefixes where --scheme does not say it.
 
 --record appends what "report" makes tables and figures of: scores, size, and the time that a text takes by itself on one
 thread.
+
+Or labelled texts for the model of any other kind that "train" reads: --format bio (tokens and gold tags), CoNLL-U Plus,
+.csv, brat (.ann, its text beside it).
 
 An entity counts only if type, start and end are all right. Averages run over the types seen
 in gold or prediction, as in seqeval; --json has all digits.
@@ -77,7 +85,7 @@ export function evalCommand(program: Command): void {
     .argument("<file>", "documents, one JSON object a line, or tokens with gold and predicted tags")
     .addOption(
       new Option("--format <name>", "what the file holds (default: told from its name, or jsonl)")
-        .choices(["jsonl", "conll"]),
+        .choices(FORMATS),
     )
     .option("--json", "print one JSON object instead of a table")
     .option("--confusion", "also print which types, and which tags, are taken for which")
@@ -96,12 +104,15 @@ export function evalCommand(program: Command): void {
     .option("--batch <n>", "documents that go through the model together", integer(1, 4096), 32)
     .addHelpText("after", HELP);
   addRecordOptions(addModelOptions(command)).action((file: string, options: EvalOptions) => {
-    const tags = (options.format ?? dataFormatOf(file)) === "conll";
+    const format = options.format ?? dataFormatOf(file) ?? "jsonl";
+    const tags = format === "conll" && !declaresColumns(readText(file));
     const odd = command.options.find((option) =>
       command.getOptionValueSource(option.attributeName()) === "cli" &&
       (tags ? OF_DOCUMENTS : OF_TAGS).includes(option.attributeName())
     );
-    if (odd === undefined) return tags ? evaluateTags(file, options) : evaluate(file, options);
+    if (odd === undefined) {
+      return tags ? evaluateTags(file, options) : evaluate(file, format, options);
+    }
     throw new UsageError(
       tags
         ? `${odd.long} is for a model, and ${file} holds what one has predicted`
@@ -110,7 +121,50 @@ export function evalCommand(program: Command): void {
   });
 }
 
-async function evaluate(file: string, options: EvalOptions): Promise<void> {
+/** A file's documents, and the bytes that they take there. */
+async function* documentsIn(
+  file: string,
+  format: typeof FORMATS[number],
+): AsyncGenerator<
+  { documents: readonly Pick<GoldDocument, "text" | "entities">[]; bytes: number }
+> {
+  if (format !== "jsonl") {
+    const documents = readLabelled(file, { format: format === "bio" ? "conll" : format });
+    const bytes = statSync(file).size / Math.max(1, documents.length);
+    for (const document of documents) yield { documents: [document], bytes };
+    return;
+  }
+  const chunks = createReadStream(file) as AsyncIterable<Uint8Array>;
+  for await (const lines of readLines(chunks, file, complain)) {
+    for (const { text, number, bytes } of lines) {
+      const documents = text.trim() === "" ? [] : [parseGold(text, `${file}, line ${number}`)];
+      yield { documents, bytes };
+    }
+  }
+}
+
+/** Documents some at a time, each lot with the bytes up to its end. */
+async function* batchesOf(
+  file: string,
+  format: typeof FORMATS[number],
+  size: number,
+): AsyncGenerator<{ batch: Pick<GoldDocument, "text" | "entities">[]; bytes: number }> {
+  let batch: Pick<GoldDocument, "text" | "entities">[] = [], done = 0;
+  for await (const { documents, bytes } of documentsIn(file, format)) {
+    batch.push(...documents);
+    done += bytes;
+    if (batch.length < size) continue;
+    yield { batch, bytes: done };
+    batch = [];
+  }
+  if (batch.length > 0) yield { batch, bytes: done };
+}
+
+async function evaluate(
+  file: string,
+  format: typeof FORMATS[number],
+  options: EvalOptions,
+): Promise<void> {
   const { size } = statSync(file);
   const ner = await loadModel(options);
   const known = ner.info().types;
@@ -118,30 +172,18 @@ async function evaluate(file: string, options: EvalOptions): Promise<void> {
   const gold: (readonly Span[])[] = [];
   const predicted: (readonly Entity[])[] = [];
   const texts: string[] = [];
-  let bytes = 0;
   let elapsed = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-  }
   try {
-    for await (const lines of readLines(counted(), file, complain)) {
-      const documents = lines.filter(({ text }) => text.trim() !== "")
-        .map(({ text, number }) => parseGold(text, `${file}, line ${number}`));
-      for (let i = 0; i < documents.length; i += options.batch) {
-        const batch = documents.slice(i, i + options.batch);
-        const start = performance.now();
-        const results = await ner.extractBatch(batch.map(({ text }) => text));
-        elapsed += performance.now() - start;
-        gold.push(...batch.map(({ entities }) => entities));
-        if (options.record !== undefined) texts.push(...batch.map(({ text }) => text));
-        for (const entities of results) {
-          predicted.push(entities.filter((entity) => entity.score >= options.minScore));
-        }
-        progress.update(bytes, gold.length);
+    for await (const { batch, bytes } of batchesOf(file, format, options.batch)) {
+      const start = performance.now();
+      const results = await ner.extractBatch(batch.map(({ text }) => text));
+      elapsed += performance.now() - start;
+      gold.push(...batch.map(({ entities }) => entities));
+      if (options.record !== undefined) texts.push(...batch.map(({ text }) => text));
+      for (const entities of results) {
+        predicted.push(entities.filter((entity) => entity.score >= options.minScore));
       }
+      progress.update(bytes, gold.length);
     }
   } finally {
     progress.stop();

@@ -13,28 +13,35 @@ import type { Command } from "commander";
 import {
   BOUNDARIES,
   type Boundary,
-  type Entity,
   type OffsetUnit,
   type Recogniser,
   type TermOptions,
 } from "../../mod.ts";
 import { readAdapterFiles } from "./adapter.ts";
 import { UsageError } from "./errors.ts";
-import { bracketed, highlighter } from "./highlight.ts";
-import type { Render } from "./highlight.ts";
-import { documentsOf, INPUTS } from "./documents.ts";
+import { documentsOf, INPUTS, textsOf } from "./documents.ts";
+import {
+  isForPeople,
+  type OutputName,
+  OUTPUTS,
+  readingsOf,
+  type Writer,
+  writerOf,
+} from "./formats.ts";
 import { readLines } from "./lines.ts";
 import type { Line } from "./lines.ts";
 import { addModelOptions, decimal, integer, loadModel } from "./model.ts";
 import type { ModelOptions } from "./model.ts";
 import { colorWanted, complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { checkFile } from "./replace.ts";
 import { addTermOptions, readTermOptions, type TermArguments } from "./terms.ts";
 
 interface ExtractOptions extends ModelOptions, TermArguments {
   readonly file?: readonly string[];
   readonly adapter?: string;
-  readonly format: "text" | "jsonl";
+  readonly format: OutputName;
+  readonly output?: string;
   readonly boundary?: Boundary;
   readonly sentences?: boolean;
   readonly input: typeof INPUTS[number];
@@ -50,7 +57,8 @@ const EXAMPLES = `
 Examples:
   edge-ner extract "জ্বরে প্যারাসিটামল খাওয়া যায়।"
   edge-ner extract --file notes.txt --format jsonl > entities.jsonl
-  edge-ner extract --file notes.jsonl --input jsonl --format jsonl > entities.jsonl
+  edge-ner extract --file notes.jsonl --input jsonl --format conll > entities.conll
+  edge-ner extract --file notes.txt --format brat --output annotated/notes
   cat notes.txt | edge-ner extract --min-score 0.8 | head
   edge-ner extract --model ./my-export --backend fp32 -- "-প্যারাসিটামল"
   edge-ner extract --file notes.txt --format jsonl --types MED,DIS --offsets codepoint --n-best 3
@@ -58,7 +66,7 @@ Examples:
   edge-ner extract --model base.safetensors --adapter my-run/adapter "Add 50 ml of cream."
 
 Each argument is one document, as is each line of a file or of standard input (an empty line, too:
-there is one output line for every input line). --boundary grapheme and word take in what a model
+as text and jsonl there is one output line for every input line). docs/formats.md tells what each format is. --boundary grapheme and word take in what a model
 leaves outside of an inflected word, to the end of the character as it is written, or of the word. Offsets in JSON count UTF-16 code units, as strings
 of JavaScript do; --offsets codepoint is what Python counts. --n-best 3 gives "readings" in the place of "entities", each with
 its probability. Colour is used on a terminal unless NO_COLOR is set.`;
@@ -74,19 +82,19 @@ export function extractCommand(program: Command): void {
       (path: string, paths: readonly string[] = []) => [...paths, path],
     )
     .addOption(
-      new Option("--format <name>", "text, or one JSON object a document")
-        .choices(["text", "jsonl"]).default("text"),
+      new Option("--format <name>", "how documents are written").choices(OUTPUTS).default("text"),
     )
+    .option("-o, --output <base>", "of --format brat: write <base>.txt and <base>.ann")
     .option("--adapter <path>", "put this adapter (LoRA, as PEFT saves it) beside the model")
     .addOption(
       new Option(
         "--boundary <name>",
-        "where entities begin and end (default: grapheme in text, model in jsonl)",
+        "where entities begin and end (default: grapheme in text and html, else model)",
       ).choices(BOUNDARIES),
     )
     .option("--sentences", "have the model see each sentence by itself")
     .addOption(
-      new Option("--input <name>", "what a line that is read is: text, or an object with a text")
+      new Option("--input <name>", "what is read: a text or an object a line, or a labelled file")
         .choices(INPUTS).default("text"),
     )
     .option("--min-score <x>", "leave out entities below this score", decimal(0, 1), 0)
@@ -131,8 +139,15 @@ function totalSize(paths: readonly string[]): number | undefined {
 
 async function extract(texts: readonly string[], options: ExtractOptions): Promise<void> {
   if (texts.length > 0 && options.file) throw new UsageError("give text or --file, not both");
-  if (texts.length > 0 && options.input === "jsonl") {
-    throw new UsageError("--input jsonl is for what is read; an argument is a text");
+  const { format, input, output: base } = options;
+  if (texts.length > 0 && input !== "text") {
+    throw new UsageError(`--input ${input} is for what is read; an argument is a text`);
+  }
+  if ((format === "brat") !== (base !== undefined)) {
+    throw new UsageError("--format brat and --output go together: brat has two files");
+  }
+  for (const ending of base === undefined ? [] : ["txt", "ann"]) {
+    checkFile(`${base}.${ending}`, { force: false });
   }
   if (options.format !== "jsonl") {
     for (
@@ -156,56 +171,71 @@ async function extract(texts: readonly string[], options: ExtractOptions): Promi
 
   const terms = readTermOptions(options), ner = await load(options, terms);
   const progress = new Progress(totalSize(paths));
+  // Of what is done, and not of what has been read ahead: the time left is told by it.
   let bytes = 0;
   let documents = 0;
-  async function* counted(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of stream) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-  }
   function* sources(): Generator<AsyncIterable<Line[]>> {
     if (texts.length > 0) yield argumentLines(texts);
     for (const path of paths) {
+      if (input !== "text" && input !== "jsonl") {
+        yield textsOf(path, input);
+        continue;
+      }
       const stream = path === "-" ? process.stdin : createReadStream(path);
-      const chunks = counted(stream as AsyncIterable<Uint8Array>);
       const name = path === "-" ? "standard input" : path;
-      yield documentsOf(readLines(chunks, name, complain), options.input, name);
+      const lines = readLines(stream as AsyncIterable<Uint8Array>, name, complain);
+      yield documentsOf(lines, input, name);
     }
   }
   // What is shown to people has whole characters.
-  const { boundary = options.format === "text" ? "grapheme" : "model", sentences } = options;
+  const { boundary = isForPeople(format) ? "grapheme" : "model", sentences } = options;
   if (options.nBest !== undefined && sentences) {
     throw new UsageError("--n-best reads a document as a whole; it does not go with --sentences");
   }
   const { minScore, types, offsets, nBest } = options;
   const wanted = { boundary, minScore, types, offsets };
-  const render = renderer(ner, options);
-  const outputsOf = async (texts: readonly string[]): Promise<string[]> => {
-    if (nBest === undefined) {
-      const found = await ner.extractBatch(texts, { ...wanted, sentences: sentences === true });
-      return texts.map((text, n) => render(text, found[n]));
-    }
+  let writer: Writer | undefined;
+  /** What is printed of documents, the first of which is the number `first`. */
+  const outputsOf = async (
+    texts: readonly string[],
+    first: number,
+    { write }: Writer,
+  ): Promise<string[]> => {
     const outputs: string[] = [];
-    for (const text of texts) {
-      const readings = (await ner.extractNBest(text, nBest, wanted))
-        .map(({ probability, entities }) => ({ probability, entities: entities.map(listed) }));
-      outputs.push(JSON.stringify({ text, readings }));
+    if (nBest !== undefined) {
+      for (const text of texts) {
+        outputs.push(readingsOf(text, await ner.extractNBest(text, nBest, wanted)));
+      }
+      return outputs;
     }
+    const found = await ner.extractBatch(texts, { ...wanted, sentences: sentences === true });
+    for (const [n, text] of texts.entries()) outputs.push(await write(text, found[n], first + n));
     return outputs;
   };
   try {
+    const own = writer = await writerOf(format, {
+      types: ner.info().types,
+      color: colorWanted(options.color),
+      base,
+    });
+    await print(own.start);
     for (const source of sources()) {
       for await (const lines of source) {
         for (let i = 0; i < lines.length; i += options.batch) {
           const batch = lines.slice(i, i + options.batch);
-          const outputs = await outputsOf(batch.map(({ text }) => text));
-          await print(outputs.map((output) => `${output}\n`).join(""));
+          const outputs = await outputsOf(batch.map(({ text }) => text), documents + 1, own);
+          await print(outputs.join(""));
           documents += batch.length;
+          bytes += batch.reduce((sum, line) => sum + line.bytes, 0);
           progress.update(bytes, documents);
         }
       }
     }
+    await print(own.end);
+    await own.finish?.();
+  } catch (error) {
+    await writer?.discard?.();
+    throw error;
   } finally {
     progress.stop();
     ner.close();
@@ -236,22 +266,5 @@ async function load(options: ExtractOptions, terms: TermOptions | undefined): Pr
 }
 
 async function* argumentLines(texts: readonly string[]): AsyncGenerator<Line[]> {
-  yield texts.map((text, index) => ({ text, number: index + 1 }));
+  yield texts.map((text, index) => ({ text, number: index + 1, bytes: 0 }));
 }
-
-function renderer(ner: Recogniser, options: ExtractOptions): Render {
-  if (options.format === "jsonl") return toJson;
-  return colorWanted(options.color) ? highlighter(ner.info().types) : bracketed;
-}
-
-/** Fields are listed so that their order is part of the format. */
-const listed = ({ type, text, start, end, score }: Entity): Entity => ({
-  type,
-  text,
-  start,
-  end,
-  score,
-});
-
-/** One object in one line. */
-const toJson: Render = (text, entities) => JSON.stringify({ text, entities: entities.map(listed) });

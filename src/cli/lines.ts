@@ -19,6 +19,8 @@ export interface Line {
   readonly text: string;
   /** Counted from 1. */
   readonly number: number;
+  /** Bytes that it takes in the input, with its end. */
+  readonly bytes: number;
 }
 
 const LF = 10;
@@ -54,6 +56,7 @@ export async function* readLines(
 
   const finish = (bytes: Uint8Array): Line => {
     number++;
+    const size = bytes.length + 1;
     if (number === 1) {
       if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
         throw new UsageError(`${name} is UTF-16; convert it to UTF-8 first (iconv -f utf-16)`);
@@ -62,12 +65,12 @@ export async function* readLines(
     }
     if (bytes.at(-1) === CR) bytes = bytes.subarray(0, -1);
     try {
-      return { text: strict.decode(bytes), number };
+      return { text: strict.decode(bytes), number, bytes: size };
     } catch {
       if (invalid++ === 0) {
         warn(`warning: ${name}, line ${number}: not UTF-8; bad bytes become U+FFFD`);
       }
-      return { text: lenient.decode(bytes), number };
+      return { text: lenient.decode(bytes), number, bytes: size };
     }
   };
   const tooLong = (): UsageError =>

@@ -15,7 +15,7 @@ import { readLines } from "./lines.ts";
 import { decimal, integer } from "./model.ts";
 import { complain, print } from "./output.ts";
 import { openText } from "./text_files.ts";
-import { readLabelled } from "./train_data.ts";
+import { readLabelled } from "./labelled.ts";
 import { type Timed, TrainFolder } from "./train_folder.ts";
 import { StepBar } from "./train_progress.ts";
 import { addStartOptions, startingModel, type StartOptions } from "./train_start.ts";

@@ -31,7 +31,12 @@ export class Progress {
     this.#enabled = process.stderr.isTTY === true && process.stdout.isTTY !== true;
   }
 
-  /** Shows that so many bytes and documents are done since the start. */
+  /** Seconds that are left at the pace so far: exact at the end, and the nearer to it the evener the work is. */
+  static left(done: number, total: number, elapsed: number): number {
+    return elapsed * (total - done) / done;
+  }
+
+  /** Shows that so many bytes, of what has been worked on and not of what was read ahead, and documents are done. */
   update(bytes: number, documents: number): void {
     if (!this.#enabled) return;
     const elapsed = (performance.now() - this.#start) / 1000;
@@ -42,7 +47,7 @@ export class Progress {
       documents,
       rate: (documents / elapsed).toFixed(1),
       time: clock(elapsed),
-      left: done > 0 ? clock(elapsed * (this.#total / done - 1)) : "?",
+      left: done > 0 ? clock(Progress.left(done, this.#total, elapsed)) : "?",
     };
     if (!this.#bar) {
       this.#bar = new cliProgress.SingleBar({

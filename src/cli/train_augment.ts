@@ -6,10 +6,10 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { AugmentOptions, LexiconOptions, PartialCorpus } from "../../train.ts";
-import { PARTIAL_WEIGHT, readTerms, readTexts } from "../../train.ts";
+import { PARTIAL_WEIGHT, readTerms } from "../../train.ts";
 import { UsageError } from "./errors.ts";
+import { readLabelled } from "./labelled.ts";
 import { decimal, integer } from "./model.ts";
-import { complain } from "./output.ts";
 import { list, parsePair } from "./train_data.ts";
 import { readText } from "./text_files.ts";
 
@@ -82,8 +82,7 @@ export function readFurther(options: AugmentArguments): PartialCorpus[] {
     throw new UsageError("--also needs --also-type: which of its types are ours");
   }
   return also.map((path) => {
-    const { texts, warnings } = readTexts(readText(path), path);
-    for (const warning of warnings) complain(`warning: ${warning}`);
+    const texts = readLabelled(path);
     return { texts, types: alsoType, perEpoch: alsoTexts, weight: alsoWeight };
   });
 }

@@ -5,12 +5,12 @@
  */
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
-import { DATA_FORMATS, Labeller, reachOf, readTexts, splitTexts } from "../../train.ts";
+import { DATA_FORMATS, Labeller, reachOf, splitTexts } from "../../train.ts";
 import type { LabelledText, ReadOptions, Split, Tokenizer } from "../../train.ts";
 import { UsageError } from "./errors.ts";
+import { readLabelled } from "./labelled.ts";
 import { decimal, integer } from "./model.ts";
 import { complain } from "./output.ts";
-import { readText } from "./text_files.ts";
 
 /** What {@link addDataOptions} parses to. */
 export interface DataOptions {
@@ -52,13 +52,6 @@ export function addDataOptions(command: Command): Command {
     .option("--validation-share <x>", "share held out for validation", decimal(0, 0.9), 0.1)
     .option("--test-share <x>", "share held out for the last report", decimal(0, 0.9), 0.1)
     .option("--split-seed <n>", "decides which texts are held out", integer(0, 2 ** 32 - 1), 1);
-}
-
-/** The texts of a file; warnings go to stderr. */
-export function readLabelled(path: string, options: ReadOptions = {}): readonly LabelledText[] {
-  const { texts, warnings } = readTexts(readText(path), path, options);
-  for (const warning of warnings) complain(`warning: ${warning}`);
-  return texts;
 }
 
 /** Reads and splits. What is given as a file of its own is not split off. */

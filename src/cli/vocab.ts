@@ -5,9 +5,10 @@
  */
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { readTexts, VocabularyTrainer, writeVocabulary } from "../../train.ts";
+import { VocabularyTrainer, writeVocabulary } from "../../train.ts";
 import type { LabelledText, Tokenizer } from "../../train.ts";
 import { UsageError } from "./errors.ts";
+import { readLabelled } from "./labelled.ts";
 import { readLines } from "./lines.ts";
 import { integer } from "./model.ts";
 import { complain, print } from "./output.ts";
@@ -91,8 +92,7 @@ async function vocab(corpora: readonly string[], options: VocabOptions): Promise
   });
   const marked: LabelledText[] = [];
   for (const path of entities) {
-    const { texts, warnings } = readTexts(readText(path), path);
-    for (const warning of warnings) complain(`warning: ${warning}`);
+    const texts = readLabelled(path);
     for (const text of texts) trainer.add(text, times);
     marked.push(...texts);
   }

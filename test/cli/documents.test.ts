@@ -5,15 +5,15 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { documentsOf, type INPUTS } from "../../src/cli/documents.ts";
+import { documentsOf, type LineInput } from "../../src/cli/documents.ts";
 import type { Line } from "../../src/cli/lines.ts";
 import { cli, fixture } from "./run.ts";
 
 const MODEL = ["--model", fixture("tiny-torchscript"), "--format", "jsonl"];
 
-async function read(input: typeof INPUTS[number], ...lines: string[]): Promise<string[]> {
+async function read(input: LineInput, ...lines: string[]): Promise<string[]> {
   async function* source(): AsyncGenerator<Line[]> {
-    yield lines.map((text, i) => ({ text, number: i + 1 }));
+    yield lines.map((text, i) => ({ text, number: i + 1, bytes: text.length + 1 }));
   }
   const texts: string[] = [];
   for await (const some of documentsOf(source(), input, "in")) {

@@ -10,9 +10,9 @@ import { NerError } from "../../src/errors.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { batchesOf } from "../../src/train/data/batches.ts";
 import { Labeller, labelsOf, reachOf } from "../../src/train/data/labels.ts";
-import { type ReadOptions, readTexts } from "../../src/train/data/read.ts";
+import { type ReadOptions, readTexts } from "../../src/corpus/read.ts";
 import { splitTexts } from "../../src/train/data/split.ts";
-import type { LabelledText } from "../../src/train/data/text.ts";
+import type { LabelledText } from "../../src/corpus/text.ts";
 import { fixture } from "../cli/run.ts";
 
 /** What the spans of a file select, by text. */

@@ -17,7 +17,7 @@ import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { Lessons, meanCrf } from "../../src/train/distill/lessons.ts";
 import { distillSettingsOf } from "../../src/train/distill/options.ts";
 import { type Teacher, teacherOf } from "../../src/train/distill/teacher.ts";
-import type { LabelledText } from "../../src/train/data/text.ts";
+import type { LabelledText } from "../../src/corpus/text.ts";
 import {
   type FineTuneInput,
   FineTuning,

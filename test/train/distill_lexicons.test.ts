@@ -16,7 +16,7 @@ import { createTrainer } from "../../src/runtime/trainer.ts";
 import { chooseLayers } from "../../src/shrink/layers.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { Labeller } from "../../src/train/data/labels.ts";
-import type { LabelledText } from "../../src/train/data/text.ts";
+import type { LabelledText } from "../../src/corpus/text.ts";
 import { Lessons } from "../../src/train/distill/lessons.ts";
 import { distillSettingsOf } from "../../src/train/distill/options.ts";
 import { type Teacher, teacherOf } from "../../src/train/distill/teacher.ts";

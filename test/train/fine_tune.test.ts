@@ -14,7 +14,7 @@ import type { ModelBundle } from "../../src/model/bundle.ts";
 import { visitEncoder } from "../../src/model/roles.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
-import type { LabelledText } from "../../src/train/data/text.ts";
+import type { LabelledText } from "../../src/corpus/text.ts";
 import {
   type FineTuneInput,
   FineTuning,

@@ -12,7 +12,7 @@ import { createTrainer } from "../../src/runtime/trainer.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { DictionaryMaker, FOLDS } from "../../src/train/data/dictionary.ts";
 import { Labeller } from "../../src/train/data/labels.ts";
-import type { LabelledText } from "../../src/train/data/text.ts";
+import type { LabelledText } from "../../src/corpus/text.ts";
 import { type FineTuneInput, FineTuning } from "../../src/train/loop/fine_tune.ts";
 import { TrainingLexicons } from "../../src/train/loop/lexicons.ts";
 import { freshModel } from "../../src/train/loop/start.ts";

@@ -79,9 +79,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: NONE,
   },
   "src/pipeline/": { imports: ["src/errors.ts", "src/ner/"], packages: NONE },
+  "src/corpus/": {
+    imports: ["src/errors.ts", "src/segment/", "src/crf/", "src/eval/"],
+    packages: ["npm:csv-parse"],
+  },
   "src/train/": {
     imports: [
       "src/errors.ts",
+      "src/corpus/",
       "src/tokenizer/",
       "src/model/",
       "src/lexicon/",
@@ -93,7 +98,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/backend/",
       "src/ner/",
     ],
-    packages: ["npm:csv-parse"],
+    packages: NONE,
   },
   "src/label/": {
     imports: ["src/errors.ts", "src/tokenizer/", "src/crf/", "src/eval/"],
@@ -127,6 +132,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/eval/",
       "src/shrink/",
       "src/formats/",
+      "src/corpus/",
       "src/ner/",
       "src/pipeline/",
       "src/runtime/",
@@ -139,6 +145,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/errors.ts",
       "src/crf/",
       "src/eval/",
+      "src/corpus/",
       "src/train/",
       "src/runtime/",
       "src/runtime/trainer.ts",

@@ -14,7 +14,7 @@ import { fingerprintsOf, termKey } from "../../lexicon/fingerprint.ts";
 import { Matcher } from "../../lexicon/matcher.ts";
 import type { LexiconList } from "../../model/lexicon.ts";
 import { Random } from "../random.ts";
-import type { LabelledText } from "./text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 
 /** Parts that texts are dealt into. */
 export const FOLDS = 8;

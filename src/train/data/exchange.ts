@@ -11,7 +11,7 @@
 import { InputError } from "../../errors.ts";
 import type { Span } from "../../eval/spans.ts";
 import type { Random } from "../random.ts";
-import type { LabelledText } from "./text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 
 /** Names by type: what an entity may be exchanged for. */
 export type Pools = ReadonlyMap<string, readonly string[]>;

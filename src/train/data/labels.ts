@@ -13,7 +13,7 @@ import { parseTags, spansOf, type Tag } from "../../crf/scheme.ts";
 import { scoreSpans, type Span, type SpanScores } from "../../eval/spans.ts";
 import { placeOf } from "../../ner/places.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
-import type { LabelledText } from "./text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 
 /**
  * `O`, then `B-` and `I-` of each type that occurs, types by name; or `known` labels (those of the model that training

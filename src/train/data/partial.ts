@@ -12,7 +12,7 @@
  */
 import { InputError } from "../../errors.ts";
 import type { Tag } from "../../crf/scheme.ts";
-import type { LabelledText } from "./text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 
 /** A corpus that knows some of our types. */
 export interface PartialCorpus {

@@ -9,7 +9,7 @@
  */
 import { InputError } from "../../errors.ts";
 import { Random } from "../random.ts";
-import type { LabelledText } from "./text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 
 /** Shares of the texts, each from 0 to below 1. */
 export interface SplitOptions {

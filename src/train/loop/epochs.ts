@@ -13,7 +13,7 @@ import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import { exchangeEntities, type Pools, poolsOf } from "../data/exchange.ts";
 import type { Labeller } from "../data/labels.ts";
 import { Resplitter } from "../data/resplit.ts";
-import type { LabelledText } from "../data/text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 import { IGNORED } from "../losses/targets.ts";
 import { Random } from "../random.ts";
 import { type OwnPartial, type PartialCorpus, partialOf } from "../data/partial.ts";

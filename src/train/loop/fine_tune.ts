@@ -19,7 +19,7 @@ import type { Tokenizer } from "../../tokenizer/types.ts";
 import { batchesOf } from "../data/batches.ts";
 import { Labeller } from "../data/labels.ts";
 import type { PartialCorpus } from "../data/partial.ts";
-import type { LabelledText } from "../data/text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 import { type DistillOptions, distillSettingsOf } from "../distill/options.ts";
 import { Lessons } from "../distill/lessons.ts";
 import type { Teacher } from "../distill/teacher.ts";

@@ -17,7 +17,7 @@ import {
 } from "../../model/lexicon.ts";
 import type { Encoding } from "../../tokenizer/types.ts";
 import { DictionaryMaker, FOLDS, GROUPED } from "../data/dictionary.ts";
-import type { LabelledText } from "../data/text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 import type { Random } from "../random.ts";
 
 /** Share of matches that are dropped. */

@@ -10,7 +10,7 @@ import type { PackedBatch } from "../../backend/backend.ts";
 import { windowsOf } from "../../ner/windows.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
 import type { Labeller } from "../data/labels.ts";
-import type { LabelledText } from "../data/text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 import type { OwnPartial } from "../data/partial.ts";
 import { crfLoss, partialCrfLoss } from "../losses/crf.ts";
 import { IGNORED, OPEN } from "../losses/targets.ts";

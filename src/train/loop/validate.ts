@@ -12,7 +12,7 @@ import type { CrfWeights } from "../../model/weights.ts";
 import { placeOf } from "../../ner/places.ts";
 import { type Window, windowsOf } from "../../ner/windows.ts";
 import type { Encoding, Tokenizer } from "../../tokenizer/types.ts";
-import type { LabelledText } from "../data/text.ts";
+import type { LabelledText } from "../../corpus/text.ts";
 import { pack, windowFeatures } from "./sequences.ts";
 
 /** A window of a text with its special tokens. */

@@ -1,5 +1,5 @@
 /**
- * Training data a token a line: `token<TAB>tag`, a blank line between texts, as CoNLL's shared tasks have them.
+ * Labelled texts a token a line: `token<TAB>tag`, a blank line between texts, as CoNLL's shared tasks have them.
  *
  * Columns are separated by tabs or, in a file without any, by spaces; the first is the token, the last its tag, and
  * what lies between is not read. `-DOCSTART-` lines are skipped. A file of predictions has two tags at its end, the gold
@@ -7,7 +7,10 @@
  * labels: BIO, IOB1, BIOES, BILOU or plain, told from the tags' own names. As in conlleval, an entity begins
  * wherever a tag continues none, which reads IOB1 right, too.
  *
- * A text is its tokens with a space between. A tokenizer that cuts at punctuation gives the same tokens for
+ * CoNLL-U Plus, which declares its columns (`# global.columns = ...`), is read by them: FORM, the column whose name is
+ * NER, and `# text = ...`, in which the tokens are found one after the other, so that the text is as it stood.
+ *
+ * Else a text is its tokens with a space between. A tokenizer that cuts at punctuation gives the same tokens for
  * `disease :` as for `disease:`, so little is lost.
  *
  * Weak: one that does not (SentencePiece) sees spaces here that no user writes, and a word that the file cuts in two
@@ -15,8 +18,8 @@
  *
  * @module
  */
-import { FormatError, InputError, show } from "../../errors.ts";
-import { mayFollow, parseTags, spansOf, type Tag } from "../../crf/scheme.ts";
+import { FormatError, InputError, show } from "../errors.ts";
+import { mayFollow, parseTags, spansOf, type Tag } from "../crf/scheme.ts";
 import { type LabelledText, type LabelledTexts, linesOf } from "./text.ts";
 
 /** One text's rows. */
@@ -25,6 +28,58 @@ interface Sentence {
   readonly line: number;
   /** The columns of each row, two or more. */
   readonly rows: (readonly string[])[];
+  /** The text, where a comment has it. */
+  readonly text: string | undefined;
+}
+
+/** What a file of CoNLL-U Plus begins with, and what has a text there. */
+const DECLARED = /^# global\.columns = (.*)$/m, COMMENTED = /^# text = (.*)$/;
+
+/** Whether a file declares its columns, and so says what it holds. */
+export function declaresColumns(content: string): boolean {
+  return DECLARED.test(content.slice(0, 1 + content.indexOf("\n")));
+}
+
+/** Which columns of a file that declares them are tokens and tags. */
+function columnsOf(content: string, name: string): { form: number; tag: number } | undefined {
+  if (!declaresColumns(content)) return undefined;
+  const columns = DECLARED.exec(content)![1]!.trim().split(/ +/);
+  const form = columns.indexOf("FORM"), tag = columns.findIndex((one) => /(^|:)NER$/.test(one));
+  if (form >= 0 && tag >= 0) return { form, tag };
+  throw new FormatError(
+    "data/tag",
+    `${name}, line 1: declares ${columns.join(", ")}; expected FORM and NER among its columns.`,
+  );
+}
+
+/** A text and where its tokens begin in it. */
+function placed(
+  { tokens, text }: { readonly tokens: readonly string[]; readonly text: string | undefined },
+  where: string,
+): { text: string; starts: number[] } {
+  const starts: number[] = [];
+  if (text === undefined) {
+    let joined = "";
+    for (const token of tokens) {
+      if (joined !== "") joined += " ";
+      starts.push(joined.length);
+      joined += token;
+    }
+    return { text: joined, starts };
+  }
+  let at = 0;
+  for (const token of tokens) {
+    const start = text.indexOf(token, at);
+    if (start < 0 || text.slice(at, start).trim() !== "") {
+      throw new FormatError(
+        "data/tag",
+        `${where}: the token ${show(token)} is not what follows in the text ${show(text)}.`,
+      );
+    }
+    starts.push(start);
+    at = start + token.length;
+  }
+  return { text, starts };
 }
 
 /** A label with a prefix, and one that any scheme may have beside. */
@@ -37,10 +92,14 @@ const PREFIXED = /^[BIESLU]-./s, OUTSIDE = /^(O|\[(PAD|CLS|SEP)\]|<(pad|s|\/s)>|
  * a prefix among tags that have one.
  */
 export function readConll(content: string, name: string): LabelledTexts {
-  const sentences = sentencesOf(content, name, TRAINING).map(({ line, rows }) => ({
+  const declared = columnsOf(content, name);
+  const sentences = sentencesOf(content, name, TRAINING, declared !== undefined).map((
+    { line, rows, text },
+  ) => ({
     line,
-    tokens: rows.map((columns) => columns[0]!),
-    tags: rows.map((columns) => columns.at(-1)!),
+    text,
+    tokens: rows.map((columns) => columns[declared?.form ?? 0]!),
+    tags: rows.map((columns) => columns.at(declared?.tag ?? -1)!),
   }));
   const lines = new Map<string, number>();
   for (const { tags, line } of sentences) {
@@ -56,13 +115,7 @@ export function readConll(content: string, name: string): LabelledTexts {
       const from: Tag | undefined = i === 0 ? undefined : tags[path[i - 1]!];
       if (!mayFollow(from, tags[to]!, tags)) slips.push(sentence.line + i);
     });
-    const starts: number[] = [];
-    let text = "";
-    for (const token of sentence.tokens) {
-      if (text !== "") text += " ";
-      starts.push(text.length);
-      text += token;
-    }
+    const { text, starts } = placed(sentence, `${name}, line ${sentence.line}`);
     const entities = spansOf(path, tags).map(({ type, first, last }) => ({
       type,
       start: starts[first]!,
@@ -93,13 +146,22 @@ const PREDICTIONS: Kind = {
   expected: "three columns",
 };
 
-function sentencesOf(content: string, name: string, kind: Kind): Sentence[] {
+function sentencesOf(
+  content: string,
+  name: string,
+  kind: Kind,
+  comments = false,
+): Sentence[] {
   const separator = content.includes("\t") ? /\t/ : / +/, sentences: Sentence[] = [];
-  let open: Sentence | undefined;
+  let open: Sentence | undefined, text: string | undefined;
   linesOf(content).forEach((raw, i) => {
+    if (comments && raw.startsWith("# ")) {
+      text = COMMENTED.exec(raw)?.[1] ?? text;
+      return;
+    }
     const line = raw.trimEnd(), columns = line.split(separator).map((column) => column.trim());
     if (line.trim() === "" || columns[0] === "-DOCSTART-") {
-      open = undefined;
+      open = text = undefined;
       return;
     }
     const read = [columns[0], ...columns.slice(1 - kind.columns)];
@@ -110,7 +172,7 @@ function sentencesOf(content: string, name: string, kind: Kind): Sentence[] {
           "with a tab between.",
       );
     }
-    if (open === undefined) sentences.push(open = { line: i + 1, rows: [] });
+    if (open === undefined) sentences.push(open = { line: i + 1, rows: [], text });
     open.rows.push(columns);
   });
   return sentences;

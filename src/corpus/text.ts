@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { FormatError, show } from "../../errors.ts";
-import type { Span } from "../../eval/spans.ts";
+import { FormatError, show } from "../errors.ts";
+import type { Span } from "../eval/spans.ts";
 
 /** A text with its gold entities. */
 export interface LabelledText {

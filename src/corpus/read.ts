@@ -1,21 +1,24 @@
 /**
- * A file of training data by its kind, which its name tells.
+ * A file of labelled texts by its kind, which its name tells.
  *
  * @module
  */
-import { InputError, show } from "../../errors.ts";
+import { InputError, show } from "../errors.ts";
 import { type ColumnOptions, readColumns } from "./columns.ts";
+import { readBrat } from "./brat.ts";
 import { readConll } from "./conll.ts";
 import type { LabelledTexts } from "./text.ts";
 import { readJsonLines } from "./jsonl.ts";
 
 /** Kinds of files. */
-export const DATA_FORMATS = ["jsonl", "conll", "csv"] as const;
+export const DATA_FORMATS = ["jsonl", "conll", "csv", "brat"] as const;
 
 /** How a file is read. */
 export interface ReadOptions extends ColumnOptions {
   /** Its kind; told from its name where it is not given. */
   readonly format?: typeof DATA_FORMATS[number] | undefined;
+  /** Of `brat`, which is two files: the text that the entities are of, and its name. */
+  readonly beside?: { readonly content: string; readonly name: string } | undefined;
 }
 
 const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
@@ -28,6 +31,7 @@ const KINDS: Readonly<Record<string, typeof DATA_FORMATS[number]>> = {
   iob2: "conll",
   txt: "conll",
   csv: "csv",
+  ann: "brat",
 };
 
 /** The kind of a file that its name tells, perhaps with `.gz` behind; undefined where it tells none. */
@@ -37,7 +41,8 @@ export function dataFormatOf(name: string): typeof DATA_FORMATS[number] | undefi
 }
 
 /**
- * Reads training data: JSON lines with spans, a token and its tag a line, or a table with lists of entities.
+ * Reads labelled texts: JSON lines with spans, a token and its tag a line, a table with lists of entities or one a row,
+ * or brat's two files.
  * `content` is the file's text, unpacked; `name` its name, by which messages call it.
  *
  * Throws {@link InputError} `input/format` for a name that tells no kind, `input/column` for a group in a kind that
@@ -49,10 +54,14 @@ export function readTexts(content: string, name: string, options: ReadOptions = 
     throw new InputError(
       "input/format",
       `${name}: the name does not tell what the file holds; expected .jsonl (spans), .tsv or .conll ` +
-        "(a token and its tag a line) or .csv (lists of entities), or a format that says it.",
+        "(a token and its tag a line), .csv (lists of entities, or one a row) or .ann (brat), or a format that says it.",
     );
   }
-  if (format === "conll" && options.group !== undefined) {
+  const { beside } = options;
+  if (format === "brat" && beside === undefined) {
+    throw new InputError("input/data", `${name}: brat's entities need the text beside them.`);
+  }
+  if ((format === "conll" || format === "brat") && options.group !== undefined) {
     throw new InputError(
       "input/column",
       `${name}: tokens and tags have no column ${show(options.group)} to group by.`,
@@ -62,6 +71,8 @@ export function readTexts(content: string, name: string, options: ReadOptions = 
     ? readJsonLines(content, name, options.group)
     : format === "conll"
     ? readConll(content, name)
+    : format === "brat"
+    ? readBrat(content, beside!.content, name, beside!.name)
     : readColumns(content, name, options);
   if (read.texts.length > 0) return read;
   throw new InputError("input/data", `${name}: holds no text.`);

@@ -1,5 +1,5 @@
 /**
- * Training data as a table: a text in one column, lists of entities in others, without offsets. MedER's form.
+ * Labelled texts as a table: a text in one column, lists of entities in others, without offsets. MedER's form.
  *
  *     Medical Text,Organ,Disease
  *     "চোখের রোগ, জ্বর নয়","চোখ","রোগ, জ্বর"
@@ -14,9 +14,10 @@
  * @module
  */
 import { parse } from "npm:csv-parse@7.0.3/sync";
-import { FormatError, InputError, show } from "../../errors.ts";
-import type { Span } from "../../eval/spans.ts";
-import type { LabelledText, LabelledTexts } from "./text.ts";
+import { FormatError, InputError, show } from "../errors.ts";
+import type { Span } from "../eval/spans.ts";
+import { ENTITY_COLUMNS, spanOf } from "./rows.ts";
+import { inOrder, type LabelledText, type LabelledTexts } from "./text.ts";
 
 /** What the columns of a table are. */
 export interface ColumnOptions {
@@ -43,8 +44,33 @@ interface Row {
 const items = (cell: string): string[] =>
   cell.split(",").map((s) => s.trim()).filter((s) => s !== "");
 
+/** Reads a table that has an entity in each row (`rows.ts`). */
+function readRows(rows: readonly Row[], name: string): LabelledTexts {
+  const documents = new Map<string, { text: string; entities: Span[]; where: string }>();
+  for (const { cells, line } of rows) {
+    const where = `${name}, line ${line}`, text = cells["text"]!, key = cells["document"]!;
+    const known = documents.get(key) ?? { text, entities: [], where };
+    if (known.text !== text) {
+      throw new FormatError(
+        "data/table",
+        `${where}: document ${show(key)} has another text before.`,
+      );
+    }
+    documents.set(key, known);
+    const span = spanOf(cells, where);
+    if (span) known.entities.push(span);
+  }
+  const texts = Array.from(documents.values(), ({ text, entities, where }) => ({
+    text,
+    entities: inOrder(entities, text, where),
+    where,
+  }));
+  return { texts, warnings: [] };
+}
+
 /**
- * Reads a table of comma-separated values (RFC 4180) with a header.
+ * Reads a table of comma-separated values (RFC 4180) with a header: lists of entities, or an entity in each row as
+ * `rows.ts` writes them, which the header tells.
  *
  * Throws {@link FormatError} `data/table` for a file that is no such table, naming the line, {@link InputError}
  * `input/column` for an option that names a column that is not there.
@@ -55,6 +81,7 @@ export function readColumns(
   options: ColumnOptions = {},
 ): LabelledTexts {
   const { header, rows } = tableOf(content, name);
+  if (header.join() === ENTITY_COLUMNS.join()) return readRows(rows, name);
   const column = (wanted: string): string => {
     const found = header.find((one) => one.trim() === wanted.trim());
     if (found !== undefined) return found;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { FormatError, show } from "../../errors.ts";
-import { parseGold } from "../../eval/gold.ts";
+import { FormatError, show } from "../errors.ts";
+import { parseGold } from "../eval/gold.ts";
 import { inOrder, type LabelledText, type LabelledTexts, linesOf } from "./text.ts";
 
 /**

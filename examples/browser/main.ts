@@ -6,123 +6,143 @@
  * @module
  */
 /// <reference lib="dom" />
-import { type Entity, Ner } from "../../mod.ts";
+import { type Emissions, type Entity, ENTITY_HEADER, entityRows, Ner } from "../../mod.ts";
+import { DEFAULT_MODEL, element, make, tell } from "./page.ts";
+import { entityTable, markedText, tokenTable } from "./view.ts";
 
-const SAMPLES = [
-  "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে।",
-  "ডায়াবেটিস ও উচ্চ রক্তচাপের জন্য মেটফরমিন এবং অ্যামলোডিপিন খেতে বলা হয়েছে।",
-  "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়, এতে রক্তক্ষরণ হতে পারে।",
-];
-
-/** One for each entity type, in the model's order; readable on light and dark paper. */
-const HUES = [
-  "#0f8a8a",
-  "#b8622b",
-  "#7a5bc0",
-  "#3f7fcc",
-  "#b0447a",
-  "#5f8a2b",
-  "#8a7a1f",
-  "#687785",
-];
-
-/** What the default model's abbreviations mean; another model's types are shown without. */
-const MEANINGS: Readonly<Record<string, string>> = {
-  MED: "medicine or chemical",
-  ORG: "organ",
-  DIS: "disease",
-  HOR: "hormone",
-  PHA: "pharmacological class",
-  CMT: "common medical term",
+const SAMPLES: Readonly<Record<string, string>> = {
+  "Fever and a tablet": "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে।",
+  "Diabetes": "ডায়াবেটিস ও উচ্চ রক্তচাপের জন্য মেটফরমিন এবং অ্যামলোডিপিন খেতে বলা হয়েছে।",
+  "Dengue: a warning": "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়, এতে রক্তক্ষরণ হতে পারে।",
 };
 
-function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
-
 const text = element<HTMLTextAreaElement>("text");
-const found = element<HTMLOutputElement>("found");
-const status = element<HTMLParagraphElement>("status");
+const threshold = element<HTMLInputElement>("threshold");
+const details = element<HTMLDetailsElement>("details");
 
-function hue(types: readonly string[], type: string): string {
-  return HUES[types.indexOf(type) % HUES.length] ?? HUES[0];
+let ner: Ner;
+/** What was found in which text, whatever its score. */
+let found: { readonly source: string; readonly entities: readonly Entity[] } = {
+  source: "",
+  entities: [],
+};
+
+function shown(): readonly Entity[] {
+  return found.entities.filter(({ score }) => score >= Number(threshold.value));
 }
 
-/** Lists the model's entity types. */
-function showLegend(types: readonly string[]): void {
-  element("legend").replaceChildren(...types.map((type) => {
-    const item = document.createElement("li");
-    const name = document.createElement("b");
-    name.textContent = type;
-    name.style.setProperty("--hue", hue(types, type));
-    item.append(name, ` ${MEANINGS[type] ?? ""}`);
-    return item;
-  }));
+function show(): void {
+  const { types } = ner.info(), entities = shown();
+  element("least").textContent = Number(threshold.value).toFixed(2);
+  element("found").replaceChildren(...markedText(found.source, entities, types));
+  element("list").replaceChildren(entityTable(entities, types));
 }
 
-/** Fills the output with the text, each entity in a `<mark>`; text nodes only, so no markup can slip in. */
-function show(source: string, entities: readonly Entity[], types: readonly string[]): void {
-  const parts: (string | HTMLElement)[] = [];
-  let at = 0;
-  for (const { type, start, end, score } of entities) {
-    const mark = document.createElement("mark");
-    mark.textContent = source.slice(start, end);
-    mark.dataset.type = type;
-    mark.title = `${type}, score ${score.toFixed(2)}`;
-    mark.style.setProperty("--hue", hue(types, type));
-    parts.push(source.slice(at, start), mark);
-    at = end;
+// One recognition at a time; while it runs, only the latest text is kept.
+let waiting = false, running = false;
+async function update(): Promise<void> {
+  waiting = true;
+  if (running) return;
+  running = true;
+  try {
+    while (waiting) {
+      waiting = false;
+      const source = text.value, own = ner, before = performance.now();
+      let entities: Entity[], tokens: Emissions | undefined;
+      try {
+        entities = await own.extract(source, { boundary: "grapheme" });
+        if (details.open) tokens = await own.emissions(source);
+      } catch (error) {
+        // Closed meanwhile, for another model, which asks again.
+        if (own !== ner) continue;
+        throw error;
+      }
+      if (own !== ner) continue;
+      const ms = (performance.now() - before).toFixed(1);
+      found = { source, entities };
+      show();
+      if (tokens) element("tokens").replaceChildren(tokenTable(tokens));
+      const { kernel, threads, threadsReason } = own.info();
+      element("timing").textContent = `Found in ${ms} ms · ${kernel} kernel, ${threads} ` +
+        `${threads === 1 ? "thread" : "threads"}${threadsReason ? `: ${threadsReason}` : ""}`;
+    }
+  } finally {
+    running = false;
   }
-  parts.push(source.slice(at));
-  found.replaceChildren(...parts);
+}
+
+function fail(error: unknown): void {
+  tell(error instanceof Error ? error.message : String(error), { error: true });
+}
+
+/** Exchanges the model. */
+async function use(loading: Promise<Ner>, name: string): Promise<void> {
+  const start = performance.now(), next = await loading;
+  const ms = Math.round(performance.now() - start), before = ner as Ner | undefined;
+  ner = next;
+  before?.close();
+  element("model").textContent = name;
+  await update();
+  tell(`${name} loaded in ${ms} ms.`);
+}
+
+async function useFile(file: File | undefined): Promise<void> {
+  if (file === undefined) return;
+  tell(`Loading ${file.name} …`);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  await use(Ner.fromBytes(bytes), file.name).catch(fail);
+}
+
+async function copy(name: string, content: string): Promise<void> {
+  await navigator.clipboard.writeText(content);
+  tell(`Copied as ${name}.`);
+}
+
+function listen(): void {
+  const again = (): void => void update().catch(fail);
+  text.addEventListener("input", again);
+  details.addEventListener("toggle", () => details.open && again());
+  threshold.addEventListener("input", show);
+  element("copy-json").addEventListener("click", () => {
+    const content = JSON.stringify({ text: found.source, entities: shown() }, undefined, 2);
+    copy("JSON", content).catch(fail);
+  });
+  element("copy-csv").addEventListener("click", () => {
+    copy("CSV", ENTITY_HEADER + entityRows(1, found.source, shown())).catch(fail);
+  });
+  element("samples").append(
+    ...Object.entries(SAMPLES).map(([name, sample]) => {
+      const button = make("button", { type: "button" }, name);
+      button.addEventListener("click", () => {
+        text.value = sample;
+        again();
+      });
+      return button;
+    }),
+  );
+  const file = element<HTMLInputElement>("file");
+  file.addEventListener("change", () => useFile(file.files?.[0]));
+  const dropping = (on: boolean) => (event: DragEvent): void => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.toggle("dropping", on);
+  };
+  document.addEventListener("dragover", dropping(true));
+  document.addEventListener("dragleave", dropping(false));
+  document.addEventListener("drop", (event) => {
+    dropping(false)(event);
+    useFile(event.dataTransfer?.files[0]);
+  });
 }
 
 async function main(): Promise<void> {
-  const start = performance.now();
-  const ner = await Ner.load("models/meder/meder-int8.safetensors");
-  const loaded = Math.round(performance.now() - start);
-  const { types, kernel } = ner.info();
-  showLegend(types);
-
-  // One recognition at a time; while it runs, only the latest text is kept.
-  let waiting = false;
-  let running = false;
-  const update = async (): Promise<void> => {
-    waiting = true;
-    if (running) return;
-    running = true;
-    while (waiting) {
-      waiting = false;
-      const source = text.value;
-      const before = performance.now();
-      const entities = await ner.extract(source, { boundary: "grapheme" });
-      const ms = (performance.now() - before).toFixed(1);
-      show(source, entities, types);
-      status.textContent =
-        `${entities.length} ${entities.length === 1 ? "entity" : "entities"} in ${ms} ms · ` +
-        `model loaded in ${loaded} ms · ${kernel} kernel`;
-    }
-    running = false;
-  };
-
-  text.addEventListener("input", update);
-  for (const [i, sample] of SAMPLES.entries()) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = `Example ${i + 1}`;
-    button.addEventListener("click", () => {
-      text.value = sample;
-      update();
-    });
-    element("samples").append(button);
-  }
-  if (text.value === "") text.value = SAMPLES[0];
-  await update();
+  if (text.value === "") text.value = Object.values(SAMPLES)[0];
+  await use(Ner.load(DEFAULT_MODEL), "The default model");
+  listen();
   document.body.dataset.ready = "true";
 }
 
 main().catch((error: unknown) => {
-  status.className = "error";
-  status.textContent = error instanceof Error ? error.message : String(error);
+  fail(error);
   document.body.dataset.ready = "error";
 });

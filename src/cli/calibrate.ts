@@ -25,7 +25,8 @@ import { integer } from "./model.ts";
 import { print } from "./output.ts";
 import { checkFile, replaceFile } from "./replace.ts";
 import { table } from "./table.ts";
-import { list, readLabelled } from "./train_data.ts";
+import { readLabelled } from "./labelled.ts";
+import { list } from "./train_data.ts";
 
 interface CalibrateOptions {
   readonly data: readonly string[];

@@ -1,5 +1,6 @@
 /**
- * Serves the browser example: `deno task serve [port]`.
+ * Serves the browser example, `deno task serve [port]`, or writes it as files for a host of static files,
+ * `deno task serve --write FOLDER`.
  *
  * @module
  */
@@ -30,35 +31,63 @@ export async function bundleForBrowser(entry: string): Promise<string> {
   return outputFiles[0].text;
 }
 
+/** What a page needs to have threads. */
+const ISOLATION = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
 /** Everything that the example consists of. */
 export async function examplePages(): Promise<Pages> {
+  const file = (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+    Deno.readFile(new URL(path, root));
+  const html = async (name: string) => ({
+    type: "text/html; charset=utf-8",
+    body: await file(`examples/browser/${name}`),
+    headers: ISOLATION,
+  });
+  const script = async (name: string) => ({
+    type: "text/javascript; charset=utf-8",
+    body: await bundleForBrowser(`examples/browser/${name}.ts`),
+  });
   return {
-    "/": {
-      type: "text/html; charset=utf-8",
-      body: await Deno.readTextFile(new URL("examples/browser/index.html", root)),
-      // What a page needs to have threads.
-      headers: {
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-embedder-policy": "require-corp",
-      },
+    "/": await html("index.html"),
+    "/bench.html": await html("bench.html"),
+    "/style.css": {
+      type: "text/css; charset=utf-8",
+      body: await file("examples/browser/style.css"),
     },
-    "/main.js": {
-      type: "text/javascript; charset=utf-8",
-      body: await bundleForBrowser("examples/browser/main.ts"),
-    },
+    "/main.js": await script("main"),
+    "/bench.js": await script("bench"),
     "/models/meder/meder-int8.safetensors": {
       type: "application/octet-stream",
-      body: await Deno.readFile(new URL("models/meder/meder-int8.safetensors", root)),
+      body: await file("models/meder/meder-int8.safetensors"),
     },
   };
 }
 
+/** Writes the pages as files for any host; `_headers` is for those that read one (Netlify, Cloudflare Pages). */
+async function writePages(folder: string): Promise<void> {
+  const path = (name: string): string => `${folder}/${name === "/" ? "index.html" : name.slice(1)}`;
+  for (const [name, { body }] of Object.entries(await examplePages())) {
+    const file = path(name);
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await Deno.writeFile(file, typeof body === "string" ? new TextEncoder().encode(body) : body);
+  }
+  const headers = Object.entries(ISOLATION).map(([name, value]) => `  ${name}: ${value}\n`);
+  await Deno.writeTextFile(`${folder}/_headers`, `/*\n${headers.join("")}`);
+}
+
 if (import.meta.main) {
-  const pages = await examplePages();
-  const port = Number(Deno.args[0] ?? 8080);
-  Deno.serve({ hostname: "127.0.0.1", port }, (request) => {
-    const page = pages[new URL(request.url).pathname];
-    if (page === undefined) return new Response("Not found", { status: 404 });
-    return new Response(page.body, { headers: { ...page.headers, "content-type": page.type } });
-  });
+  const [first, folder] = Deno.args;
+  if (first === "--write" && folder !== undefined) {
+    await writePages(folder);
+  } else {
+    const pages = await examplePages();
+    Deno.serve({ hostname: "127.0.0.1", port: Number(first ?? 8080) }, (request) => {
+      const page = pages[new URL(request.url).pathname];
+      if (page === undefined) return new Response("Not found", { status: 404 });
+      return new Response(page.body, { headers: { ...page.headers, "content-type": page.type } });
+    });
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * The packed package, bundled, in a page of headless Chromium, and the example page as people see it:
- * `deno task test:chromium [screenshot.png]`.
+ * `deno task test:chromium [folder for screenshots]`.
  *
  * Chromium is the one in CHROMIUM, or Debian's; playwright-core drives it.
  *
@@ -8,6 +8,7 @@
  */
 import { createRequire } from "node:module";
 import { examplePages } from "../../../tools/build/serve.ts";
+import { checkPages } from "./pages.ts";
 import { bundle } from "../bundle.ts";
 import { command, program } from "../../../tools/check/programs.ts";
 import { expectedUrl, finish, installPackage, record, startServer, step } from "../harness.ts";
@@ -88,20 +89,5 @@ await finish("chromium", async () => {
     if (code !== "runtime/wasm-blocked") throw new Error(code);
   });
 
-  await step("the example page marks entities", async () => {
-    await page.setViewportSize({ width: 800, height: 700 });
-    await page.goto(server.url);
-    await page.locator("body[data-ready]").waitFor();
-    const ready = await page.evaluate(
-      'document.body.dataset.ready + ": " + document.getElementById("status").textContent',
-    ) as string;
-    if (!ready.startsWith("true")) throw new Error(ready);
-    const marks = await page.locator("mark").allTextContents() as string[];
-    if (marks.length === 0) throw new Error(`nothing is marked (${ready})`);
-    const output = await page.locator("#found").textContent() as string;
-    const input = await page.locator("#text").inputValue() as string;
-    if (output !== input) throw new Error(`the marked text is ${output}, not ${input}`);
-    if (Deno.args[0]) await Deno.writeFile(Deno.args[0], await page.screenshot({ fullPage: true }));
-    return `${marks.join(", ")} (${ready})`;
-  });
+  await checkPages(browser, server.url, Deno.args[0]);
 });

@@ -46,7 +46,6 @@ export const isForPeople = (name: OutputName): boolean => name === "text" || nam
 const plain = (write: Writer["write"], start = "", end = ""): Writer => ({ start, write, end });
 
 /** Characters that JSON need not escape, and that terminals obey or take for a line's end. */
-// deno-lint-ignore no-control-regex
 const UNESCAPED = /[\x7f-\x9f\u2028\u2029]/g;
 
 /** Fields are listed so that their order is part of the format. */

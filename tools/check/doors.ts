@@ -183,7 +183,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   "models/": { imports: NONE, packages: NONE },
-  "examples/": { imports: ["core.ts", "mod.ts", "train.ts", "label.ts"], packages: ["node:"] },
+  "examples/": {
+    imports: ["core.ts", "mod.ts", "train.ts", "label.ts", "models/"],
+    packages: ["node:"],
+  },
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },
   "tools/reproduce/": { imports: ["train.ts", "src/cli/"], packages: ["node:"] },

@@ -1,0 +1,124 @@
+/**
+ * examples/server: the handler, and the files that serve it as far as this runtime can. Bun's needs the installed
+ * package and is not run here; hono's is given what hono would call.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { POST } from "../../examples/server/next_route.ts";
+import { addEntities } from "../../examples/server/hono.ts";
+import { handlerOf } from "../../examples/server/handler.ts";
+import worker from "../../examples/server/worker.ts";
+import { loadBundle, Ner, writePackage } from "../../mod.ts";
+import { fixture, RUNTIME_ARGS } from "../cli/run.ts";
+
+const TINY = fixture("tiny-torchscript");
+const TEXT = "জ্বরে প্যারাসিটামল খাওয়া যায়।";
+const ner = await Ner.load(TINY), want = await ner.extract(TEXT);
+const packed = writePackage(await loadBundle(TINY));
+/** Of the package, which is float32 here and becomes int8 as the folder does. */
+const post = (body: BodyInit, url = "http://localhost/"): Request =>
+  new Request(url, { method: "POST", body });
+
+test("a text is answered with its entities", async () => {
+  const response = await handlerOf(ner)(post(TEXT));
+  assert.is(response.status, 200);
+  assert.equal(await response.json(), want);
+  assert.ok(want.length > 0);
+});
+
+test("what is no text is answered with a sentence", async () => {
+  const handle = handlerOf(ner);
+  const status = async (request: Request): Promise<number> => {
+    const response = await handle(request), { error } = await response.json();
+    assert.ok(error.length > 0);
+    return response.status;
+  };
+  assert.is(await status(new Request("http://localhost/")), 405);
+  assert.is(await status(post("x".repeat(65537))), 413);
+  assert.is(await status(post(Uint8Array.of(0xff))), 400);
+});
+
+test("a request that is given up ends its work", async () => {
+  const controller = new AbortController(), reason = new Error("gone");
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    body: TEXT,
+    signal: controller.signal,
+  });
+  const asked = handlerOf(ner)(request);
+  controller.abort(reason);
+  assert.is(await asked.then(() => undefined, (error) => error), reason);
+});
+
+test("a Worker reads its model once, and again where that failed", async () => {
+  let asked = 0;
+  const ASSETS = {
+    fetch: (): Promise<Response> => {
+      asked++;
+      return Promise.resolve(
+        asked === 1 ? new Response("", { status: 503 }) : new Response(packed),
+      );
+    },
+  };
+  const failed = await worker.fetch(post(TEXT), { ASSETS }).then(() => false, () => true);
+  assert.ok(failed);
+  for (let i = 0; i < 2; i++) {
+    assert.equal(await (await worker.fetch(post(TEXT), { ASSETS })).json(), want);
+  }
+  assert.is(asked, 2);
+});
+
+test("a route of hono hands on the request", async () => {
+  const routes = new Map<string, (context: { req: { raw: Request } }) => Promise<Response>>();
+  addEntities({ post: (path, handler) => routes.set(path, handler) }, Promise.resolve(ner));
+  const response = await routes.get("/entities")!({ req: { raw: post(TEXT) } });
+  assert.equal(await response.json(), want);
+});
+
+test("Next's route loads the model from where it is served", async () => {
+  const server = createServer((request, response) => {
+    response.statusCode = request.url === "/meder-int8.safetensors" ? 200 : 404;
+    response.end(packed);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const response = await POST(post(TEXT, `http://127.0.0.1:${port}/entities`));
+  assert.equal(await response.json(), want);
+  server.close();
+});
+
+if ("deno" in process.versions) {
+  test("Deno.serve answers", async () => {
+    const path = fileURLToPath(new URL("../../examples/server/deno.ts", import.meta.url));
+    const child = spawn(process.execPath, [...RUNTIME_ARGS, path], {
+      env: { ...process.env, PORT: "0", MODEL: TINY, NO_COLOR: "1", FORCE_COLOR: "" },
+    });
+    try {
+      let said = "";
+      const url = await new Promise<string>((resolve, reject) => {
+        const read = (chunk: unknown): void => {
+          said += chunk;
+          const port = /:(\d+)\//.exec(said)?.[1];
+          if (port !== undefined) resolve(`http://127.0.0.1:${port}/`);
+        };
+        child.stdout.on("data", read);
+        child.stderr.on("data", read);
+        child.on("exit", () => reject(new Error(said)));
+      });
+      const response = await fetch(url, { method: "POST", body: TEXT });
+      assert.equal(await response.json(), want);
+    } finally {
+      child.kill();
+    }
+  });
+}
+
+test.run();

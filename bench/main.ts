@@ -1,8 +1,8 @@
 /**
  * Speed, side by side with ONNX Runtime and transformers.js: `deno task bench`, options in `--help`.
  *
- * Four sections: kernels against the machine's peak, the encoder against its peers, texts to entities, and a
- * step of training against PyTorch's. Each prints as soon as it is done; `--json` keeps everything. The
+ * Five sections: kernels against the machine's peak, the encoder against its peers, texts to entities, a
+ * step of training against PyTorch's, and, where it is asked for, cold starts. Each prints as soon as it is done; `--json` keeps everything. The
  * encoder can also be timed inside other runtimes.
  *
  * @module
@@ -28,6 +28,7 @@ import { HELP, type Options, readOptions, type RuntimeName } from "./options.ts"
 import { findEngines } from "./ort.ts";
 import { latencySvg } from "./plot.ts";
 import type { Report } from "./report.ts";
+import { benchStart, startText } from "./start.ts";
 import { benchInside } from "./runtimes.ts";
 import { benchText, type TextReport, textText } from "./text.ts";
 import { benchTraining, type TrainingReport, trainingText } from "./training.ts";
@@ -38,6 +39,9 @@ type Here = Inside & Pick<Report, "kernels" | "text" | "training">;
 
 /** A kernel and its peak need less time than a set of engines. */
 const KERNEL_SHARE = 0.05;
+
+/** Starts of each program. */
+const START_ROUNDS = 9;
 
 function heading(text: string): void {
   console.log(`\n${text}\n${"=".repeat(text.length)}\n`);
@@ -148,6 +152,13 @@ async function measureAll(options: Options): Promise<Report> {
     runtimes.push({ runtime, engine, engines, absent });
     encoder.push(...inside.encoder);
   }
+  const start = options.filter.startsWith("start")
+    ? await benchStart(options.transformers, START_ROUNDS, note)
+    : [];
+  if (start.length > 0) {
+    heading("From the start of a process to the first entity");
+    console.log(startText(start));
+  }
   return {
     date: new Date().toISOString(),
     options: Deno.args,
@@ -159,12 +170,16 @@ async function measureAll(options: Options): Promise<Report> {
     encoder,
     text,
     training,
+    start,
   };
 }
 
 /** What makes a run a failure, in words. */
-function failures({ runtimes, failed, encoder, kernels, text, training }: Report): string[] {
-  const nothing = kernels.rows.length + encoder.length + text.length + training.length === 0;
+function failures(
+  { runtimes, failed, encoder, kernels, text, training, start }: Report,
+): string[] {
+  const nothing =
+    kernels.rows.length + encoder.length + text.length + training.length + start.length === 0;
   return [
     ...failed.map(({ runtime, reason }) => `${runtime} does not run: ${reason}`),
     ...nothing && failed.length === 0

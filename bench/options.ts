@@ -57,6 +57,9 @@ What is measured
                         kernels/gemm_int8 baseline/128x256x256   kernels/attention/...
                         encoder/default/b1/s128   mixed/default   text/default/one by one
                         train/4 layers dropout 0.1/1t
+                      start: from the start of a process to the first entity, of the packed library in Deno,
+                      Node, Bun and workerd, beside onnxruntime-web and (--transformers) transformers.js;
+                      only when it is asked for, because it builds and installs the package
   --model NAME        default, paper (768 wide, vocabulary of 102,025, random weights) or both; default: default
   --lanes LEVELS      quantize the default model again, to keep a lane budget of so many levels, 181 for
                       instance (docs/lane_budget.md); random weights keep one of 181 unless this says otherwise

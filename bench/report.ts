@@ -7,6 +7,7 @@ import type { EncoderReport } from "./encoder.ts";
 import type { RuntimeReport } from "./inside.ts";
 import type { KernelReport } from "./kernels.ts";
 import type { RuntimeName } from "./options.ts";
+import type { StartRow } from "./start.ts";
 import type { TextReport } from "./text.ts";
 import type { TrainingReport } from "./training.ts";
 
@@ -27,4 +28,6 @@ export interface Report {
   readonly text: readonly TextReport[];
   /** In Deno only. */
   readonly training: readonly TrainingReport[];
+  /** Only where asked for. */
+  readonly start: readonly StartRow[];
 }

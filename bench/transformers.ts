@@ -95,8 +95,10 @@ function requireFrom(folder: string | undefined): NodeJS.Require {
   return createRequire(folder ? pathToFileURL(join(folder, "from.js")) : import.meta.url);
 }
 
-/** Imports the build for browsers and tells it where its WebAssembly is, which it would fetch from a CDN. */
-async function importWeb(folder: string | undefined): Promise<Package> {
+/** The build for browsers as one module, and where its WebAssembly is, which it would fetch from a CDN. */
+export async function bundleWeb(
+  folder: string | undefined,
+): Promise<{ code: string; wasmPaths: { mjs: string; wasm: string } }> {
   const entry = requireFrom(folder).resolve("@huggingface/transformers");
   const web = join(dirname(entry), "transformers.web.js");
   const { outputFiles } = await build({
@@ -108,15 +110,21 @@ async function importWeb(folder: string | undefined): Promise<Package> {
     write: false,
   });
   await stop();
-  const url = URL.createObjectURL(new Blob([outputFiles[0].text], { type: "text/javascript" }));
-  const loaded = await import(url) as Package;
-  URL.revokeObjectURL(url);
   const dist = dirname(createRequire(pathToFileURL(web)).resolve("onnxruntime-web/webgpu"));
   const wasm = pathToFileURL(join(dist, "ort-wasm-simd-threaded.asyncify")).href;
-  Object.assign(loaded.env.backends.onnx.wasm, {
-    numThreads: 1,
+  return {
+    code: outputFiles[0].text,
     wasmPaths: { mjs: `${wasm}.mjs`, wasm: `${wasm}.wasm` },
-  });
+  };
+}
+
+/** Imports the build for browsers. */
+async function importWeb(folder: string | undefined): Promise<Package> {
+  const { code, wasmPaths } = await bundleWeb(folder);
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const loaded = await import(url) as Package;
+  URL.revokeObjectURL(url);
+  Object.assign(loaded.env.backends.onnx.wasm, { numThreads: 1, wasmPaths });
   return loaded;
 }
 

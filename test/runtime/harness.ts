@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { command, path, root } from "../../tools/check/programs.ts";
+import { path, root } from "../../tools/check/programs.ts";
 import { report } from "../../tools/check/report.ts";
 import type { Pages } from "../../tools/build/serve.ts";
 import { moveWeightsOut } from "./external.ts";
@@ -103,36 +103,6 @@ export async function startServer(pages: Pages = {}): Promise<{ url: string } & 
       broken.close();
       await server.shutdown();
     },
-  };
-}
-
-/**
- * Builds and packs the npm package and installs it, without its dependencies' scripts, in a new folder, as a
- * user's project has it. Returns the project's folder.
- */
-export async function installPackage(): Promise<{ path: string } & AsyncDisposable> {
-  await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
-  const folder = await Deno.makeTempDir({ prefix: "edge-ner-user-" });
-  const packed = await command("npm", [
-    "pack",
-    "--json",
-    "--ignore-scripts",
-    "--pack-destination",
-    folder,
-    // The library, and the default model.
-    ".",
-    "./models/meder",
-  ], {
-    cwd: root,
-  });
-  const files = JSON.parse(packed).map(({ filename }: { filename: string }) => `./${filename}`);
-  await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
-  await command("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...files], {
-    cwd: folder,
-  });
-  return {
-    path: folder,
-    [Symbol.asyncDispose]: () => remove(folder),
   };
 }
 

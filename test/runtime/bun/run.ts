@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { bundle } from "../bundle.ts";
 import { command, program } from "../../../tools/check/programs.ts";
-import { finish, installPackage, makeFolder, record, runCommand, startServer } from "../harness.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { finish, makeFolder, record, runCommand, startServer } from "../harness.ts";
 
 await finish("bun", async () => {
   const bun = await program("@oven/bun-linux-x64/bin/bun");

@@ -9,9 +9,9 @@
 import { createRequire } from "node:module";
 import { examplePages } from "../../../tools/build/serve.ts";
 import { checkPages } from "./pages.ts";
-import { bundle } from "../bundle.ts";
 import { command, program } from "../../../tools/check/programs.ts";
-import { expectedUrl, finish, installPackage, record, startServer, step } from "../harness.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { expectedUrl, finish, record, startServer, step } from "../harness.ts";
 import type { Result } from "../shared.ts";
 
 /** Chromium must not look for services that are not there. */

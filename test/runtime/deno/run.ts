@@ -6,12 +6,11 @@
  *
  * @module
  */
-import { bundle } from "../bundle.ts";
 import { command, path, root } from "../../../tools/check/programs.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
 import {
   expectedUrl,
   finish,
-  installPackage,
   makeFolder,
   modelUrl,
   readExpected,

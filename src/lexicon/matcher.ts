@@ -2,7 +2,7 @@
  * Terms of several lists in a text, in one pass: leftmost longest matches that begin where a word begins.
  *
  * From the beginning of each word the text is hashed unit by unit, as far as the longest term goes, and each beginning
- * is looked up in one table over all lists. A list's matches do not overlap; different lists' may. The time is that of
+ * is looked up in one table over all lists, and in another over lists that came later. A list's matches do not overlap; different lists' may. The time is that of
  * the text times the longest term's length, a constant of the model, whatever the text.
  *
  * @module
@@ -50,33 +50,54 @@ interface Best {
   term: number;
 }
 
+/** Terms of some sources by fingerprint. */
+class Table {
+  /** Open addressing by the first word: both words of a fingerprint, its source (from 1; 0: nothing) and its term. */
+  readonly slots: Int32Array;
+  readonly #mask: number;
+
+  /** `before`: how many sources are in other tables, which are counted first. */
+  constructor(sources: readonly TermSource[], before: number) {
+    const terms = sources.reduce((sum, { fingerprints }) => sum + fingerprints.length / 2, 0);
+    let size = 16;
+    while (size < 2 * terms) size *= 2;
+    this.slots = new Int32Array(4 * size);
+    this.#mask = size - 1;
+    sources.forEach(({ fingerprints }, i) => {
+      for (let term = 0; term < fingerprints.length / 2; term++) {
+        const a = fingerprints[2 * term]!, b = fingerprints[2 * term + 1]!;
+        let slot = a & this.#mask;
+        while (this.slots[4 * slot + 2] !== 0) slot = (slot + 1) & this.#mask;
+        this.slots.set([a, b, before + i + 1, term], 4 * slot);
+      }
+    });
+  }
+
+  /** The next slot from one on that has a term with this fingerprint; -1: there is none. */
+  next(a: number, b: number, from: number): number {
+    const { slots } = this, mask = this.#mask;
+    for (let slot = from & mask; slots[4 * slot + 2] !== 0; slot = (slot + 1) & mask) {
+      if (slots[4 * slot] === a && slots[4 * slot + 1] === b) return slot;
+    }
+    return -1;
+  }
+}
+
 /** Finds the terms of sources; where two sources of a list have one, the later one's counts. */
 export class Matcher {
   readonly #rules: MatchRules;
   readonly #sources: readonly TermSource[];
-  /** Open addressing by the first word: both words of a fingerprint, its source (from 1; 0: nothing) and its term. */
-  readonly #slots: Int32Array;
-  readonly #mask: number;
+  readonly #tables: readonly Table[];
   /** How far beyond the beginning of a word decides about what begins there. */
   readonly #reach: number;
 
-  constructor(sources: readonly TermSource[], rules: MatchRules) {
+  /** With the sources of `first`, if it is given, before these; its table is shared and not made again. */
+  constructor(sources: readonly TermSource[], rules: MatchRules, first?: Matcher) {
+    const before = first ? first.#sources : [];
     this.#rules = rules;
-    this.#sources = sources;
-    const terms = sources.reduce((sum, { fingerprints }) => sum + fingerprints.length / 2, 0);
-    let size = 16;
-    while (size < 2 * terms) size *= 2;
-    this.#slots = new Int32Array(4 * size);
-    this.#mask = size - 1;
+    this.#sources = [...before, ...sources];
+    this.#tables = [...(first ? first.#tables : []), new Table(sources, before.length)];
     this.#reach = rules.longest + longestOf(rules.inflected);
-    sources.forEach(({ fingerprints }, source) => {
-      for (let term = 0; term < fingerprints.length / 2; term++) {
-        const a = fingerprints[2 * term]!, b = fingerprints[2 * term + 1]!;
-        let slot = a & this.#mask;
-        while (this.#slots[4 * slot + 2] !== 0) slot = (slot + 1) & this.#mask;
-        this.#slots.set([a, b, source + 1, term], 4 * slot);
-      }
-    });
   }
 
   /** All matches, by where they begin; with `all` every term that begins at a word, also within others. */
@@ -120,16 +141,18 @@ export class Matcher {
         const inside = j + 1 < length && (kinds[j]! & kinds[j + 1]! & IN_WORD) !== 0;
         if (inside && inflected === false) continue;
         const first = finish(a), second = finish(b);
-        for (
-          let slot = this.#next(first, second, first);
-          slot >= 0;
-          slot = this.#next(first, second, slot + 1)
-        ) {
-          if (inside && inflected !== true && !mayEnd(folded, i, j + 1, inflected)) break;
-          const source = this.#slots[4 * slot + 2]! - 1, { list } = this.#sources[source]!;
-          const found = { end: j + 1, source, term: this.#slots[4 * slot + 3]! };
-          if (all) keep(list, found);
-          else if (starts[i]! >= (free.get(list) ?? 0)) best[list] = found;
+        for (const table of this.#tables) {
+          for (
+            let slot = table.next(first, second, first);
+            slot >= 0;
+            slot = table.next(first, second, slot + 1)
+          ) {
+            if (inside && inflected !== true && !mayEnd(folded, i, j + 1, inflected)) break;
+            const source = table.slots[4 * slot + 2]! - 1, { list } = this.#sources[source]!;
+            const found = { end: j + 1, source, term: table.slots[4 * slot + 3]! };
+            if (all) keep(list, found);
+            else if (starts[i]! >= (free.get(list) ?? 0)) best[list] = found;
+          }
         }
       }
       best.forEach((found, list) => {
@@ -139,15 +162,6 @@ export class Matcher {
       });
     }
     return { matches, until: text.length };
-  }
-
-  /** The next slot from one on that has a term with this fingerprint; -1: there is none. */
-  #next(a: number, b: number, from: number): number {
-    const slots = this.#slots, mask = this.#mask;
-    for (let slot = from & mask; slots[4 * slot + 2] !== 0; slot = (slot + 1) & mask) {
-      if (slots[4 * slot] === a && slots[4 * slot + 1] === b) return slot;
-    }
-    return -1;
   }
 }
 

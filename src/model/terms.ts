@@ -2,7 +2,7 @@
  * Terms that a caller knows, beside any model: lists of them, and what follows where one stands in a text.
  *
  * Other than lexicons (`lexicon.ts`), which are inputs that a model has learnt to read, these need no training: they
- * say something about the model's answer. As there, a term is kept as a fingerprint, so that lists can be packed
+ * say something about the model's answer. Of a model that has lexicons they may come beside these. As there, a term is kept as a fingerprint, so that lists can be packed
  * with a model and handed on.
  *
  * @module
@@ -15,6 +15,8 @@ export const MAX_WEIGHT = 40;
 
 /** What follows from a term in a text. */
 export type TermRule =
+  /** It counts as a term of the model's own lexicons of the type, as much as the model has learnt to trust these. */
+  | { readonly kind: "learnt"; readonly type: string }
   /** The odds that its tokens belong to an entity of the type are multiplied by e^weight, each. */
   | { readonly kind: "weight"; readonly type: string; readonly weight: number }
   /** It is an entity of the type, whatever the model says. */

@@ -21,7 +21,7 @@ import { isQuantized } from "../model/linears.ts";
 import { quantized, referenceBackend } from "./engines.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./parts.ts";
-import { compileTerms, joinTerms, TermFinder } from "./terms.ts";
+import { compileTerms, findingTerms, joinTerms, TermFinder } from "./terms.ts";
 import { Queue } from "./turns.ts";
 
 /** Makes the backend, of a whole model or of one whose matrices are still to come. */
@@ -106,7 +106,8 @@ export async function assemble(
   const chosen = await chooseKernels(options.kernels, { lanes });
   const threads = threadsFor(kind, chosen, threading);
   const tags = parseTags(config.labels);
-  const terms = joinTerms(bundle.terms, compileTerms(options, typesOf(tags), "options"));
+  const terms = joinTerms(bundle.terms, compileTerms(options, typesOf(tags), "options", lexicons));
+  const finder = findingTerms(lexicons && new FeatureFinder(lexicons), terms);
   const temperature = checkTemperature(bundle.temperature ?? 1);
   const layer = await Crf.create(chosen, tags, crf, constrained, temperature);
   const limits = {
@@ -120,7 +121,7 @@ export async function assemble(
     crf: layer,
     hasCrf: crf !== undefined,
     tokenizer,
-    finder: lexicons && new FeatureFinder(lexicons),
+    finder,
     terms: terms && new TermFinder(terms, tags),
     encoderQueue: new Queue(),
     decoderQueue: new Queue(),

@@ -30,7 +30,7 @@ import { checkTypes, Offsets, wanted } from "./output.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
-import { compileTerms, joinTerms, TermFinder } from "./terms.ts";
+import { compileTerms, findingTerms, joinTerms, TermFinder } from "./terms.ts";
 import { eventLoop, inTurns } from "./turns.ts";
 
 /** A token of a text. */
@@ -77,6 +77,9 @@ export interface Vocabulary {
 
 /** Most readings of a text: who wants more wants the lattice. */
 const MOST_READINGS = 100;
+
+/** What finds names in texts: a model's lexicons and a caller's terms. */
+type Known = Pick<Parts, "terms" | "finder">;
 
 /** A text on its way. */
 interface Run {
@@ -133,9 +136,9 @@ export class Recogniser {
     options: StreamOptions = {},
   ): AsyncGenerator<Entity[], void, undefined> {
     const method = "extractStream";
-    const terms = this.#finderOf(checkCall(options, method), method);
+    const known = this.#knownTo(checkCall(options, method), method);
     for await (const text of stringsOf(texts, method)) {
-      yield (await this.#extract([text], options, method, terms))[0];
+      yield (await this.#extract([text], options, method, known))[0];
     }
   }
 
@@ -158,8 +161,7 @@ export class Recogniser {
       crf,
       tokenizer,
       tags: this.#tags,
-      finder: this.#parts.finder,
-      terms: this.#finderOf(options, method),
+      ...this.#knownTo(options, method),
       decoder: this.#parts.decoderQueue,
       pause,
       boundary: options.boundary ?? "model",
@@ -195,7 +197,7 @@ export class Recogniser {
     options: NBestOptions = {},
   ): Promise<Reading[]> {
     const method = "extractNBest";
-    const terms = this.#finderOf(checkCall(options, method), method);
+    const known = this.#knownTo(checkCall(options, method), method), { terms } = known;
     if (!Number.isInteger(count) || count < 1 || count > MOST_READINGS) {
       throw new InputError(
         "input/option",
@@ -203,7 +205,7 @@ export class Recogniser {
       );
     }
     this.#checkTypes(options, terms, method);
-    const [run] = await this.#encode([text], options, method);
+    const [run] = await this.#encode([text], options, method, known);
     const pause = pauseOf(options), matches = await weigh(run, terms, pause);
     const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
     const { crf, decoderQueue } = this.#parts, { encoding, emissions } = run;
@@ -227,7 +229,7 @@ export class Recogniser {
     return this.#tokens(this.#parts.tokenizer.encode(text));
   }
 
-  /** What the encoder says of each token of a text, before terms and the CRF. Throws as {@link extract}. */
+  /** What the encoder says of each token of a text, before evidence of terms and the CRF. Throws as {@link extract}. */
   async emissions(text: string, options: CallOptions = {}): Promise<Emissions> {
     return (await this.#emissions([text], options, "emissions"))[0];
   }
@@ -270,8 +272,8 @@ export class Recogniser {
     return Promise.resolve().then(() => {
       checkOptions(options, method, TERM_RULES);
       this.#checkOpen(method);
-      const terms = this.#finderOf(options, method), backend = this.#parts.backend.share();
-      return new Recogniser({ ...this.#parts, backend, terms });
+      const known = this.#knownTo(options, method), backend = this.#parts.backend.share();
+      return new Recogniser({ ...this.#parts, backend, ...known });
     });
   }
 
@@ -368,13 +370,13 @@ export class Recogniser {
     texts: readonly string[],
     options: ExtractOptions,
     method: string,
-    terms = this.#finderOf(checkCall(options, method), method),
+    known = this.#knownTo(checkCall(options, method), method),
   ): Promise<Entity[][]> {
-    this.#checkTypes(options, terms, method);
+    this.#checkTypes(options, known.terms, method);
     if (options.sentences && Array.isArray(texts)) {
-      return await this.#extractSentences(Array.from(texts) as string[], options, method, terms);
+      return await this.#extractSentences(Array.from(texts) as string[], options, method, known);
     }
-    const runs = await this.#encode(texts, options, method);
+    const { terms } = known, runs = await this.#encode(texts, options, method, known);
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
     const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     for (const run of runs) {
@@ -398,7 +400,7 @@ export class Recogniser {
     texts: readonly string[],
     options: ExtractOptions,
     method: string,
-    terms: TermFinder | undefined,
+    known: Known,
   ): Promise<Entity[][]> {
     const pause = pauseOf(options),
       places: { readonly text: number; readonly start: number }[] = [];
@@ -412,7 +414,7 @@ export class Recogniser {
       }
     }
     const whole = { ...options, sentences: false, offsets: undefined };
-    const found = await this.#extract(sentences, whole, method, terms);
+    const found = await this.#extract(sentences, whole, method, known);
     const entities = texts.map((): Entity[] => []);
     const units = texts.map((text) => new Offsets(options.offsets ?? "utf16", text));
     places.forEach(({ text, start }, i) => {
@@ -429,9 +431,12 @@ export class Recogniser {
   }
 
   /** What finds the terms of a call, beside those that this recogniser has. */
-  #finderOf(options: TermOptions, method: string): TermFinder | undefined {
-    const { terms: own } = this.#parts, more = compileTerms(options, typesOf(this.#tags), method);
-    return more ? new TermFinder(joinTerms(own?.terms, more)!, this.#tags) : own;
+  #knownTo(options: TermOptions, method: string): Known {
+    const { terms, finder } = this.#parts;
+    const more = compileTerms(options, typesOf(this.#tags), method, finder?.lexicons);
+    if (more === undefined) return { terms, finder };
+    const all = new TermFinder(joinTerms(terms?.terms, more)!, this.#tags);
+    return { terms: all, finder: findingTerms(finder, more) };
   }
 
   /** Texts with their tokens and these tokens' emissions. */
@@ -439,6 +444,7 @@ export class Recogniser {
     texts: readonly string[],
     options: CallOptions,
     method: string,
+    { finder }: Pick<Known, "finder"> = this.#parts,
   ): Promise<Run[]> {
     if (!Array.isArray(texts)) {
       throw new InputError(
@@ -452,8 +458,6 @@ export class Recogniser {
     // Array.from sees the holes of a sparse array, which map() passes over; and the caller may go on with its own.
     const own = Array.from(texts) as string[], encoded: EncodedText[] = [];
     const encodings: Encoding[] = [];
-    // What the lexicons say is settled when a call begins.
-    const { finder } = this.#parts;
     for (const text of own) {
       await pause();
       checkText(text, method);

@@ -6,6 +6,9 @@
  * probabilities still, and a word that is a name here and none there can go either way. A type's labels are raised where its tag
  * scheme lets an entity of these tokens have them, and the inner label also at the term's first token: an entity may begin before a term.
  *
+ * A model that was trained with lexicons has learnt how much a term says: there the terms of a list without a weight come
+ * beside its own (`lexicon/features.ts`), where it has any for the type, and raise nothing.
+ *
  * Terms of `always` and `never` are rules. They touch neither emissions nor the scores of others: an `always` term is an
  * entity with the score 1 in place of all that the model found across it, and an entity whose text is a `never` term is
  * left out.
@@ -16,12 +19,13 @@
  * @module
  */
 import { parseTags, type Tag, typesOf } from "../crf/scheme.ts";
-import { InputError, show } from "../errors.ts";
+import { InputError, ModelError, show } from "../errors.ts";
+import { type FeatureFinder, knowsType, termsBeside } from "../lexicon/features.ts";
 import { fingerprintsOf, termKey } from "../lexicon/fingerprint.ts";
 import { JOINED_ENDINGS } from "../lexicon/endings.ts";
 import { type Match, Matcher } from "../lexicon/matcher.ts";
 import { MatchStream } from "../lexicon/stream.ts";
-import { MAX_TERM_LENGTH, MAX_TERMS } from "../model/lexicon.ts";
+import { type Lexicons, MAX_TERM_LENGTH, MAX_TERMS } from "../model/lexicon.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { MAX_WEIGHT, type TermList, type TermLists, type TermRule } from "../model/terms.ts";
 import type { Encoding } from "../tokenizer/types.ts";
@@ -79,12 +83,14 @@ function fieldsOf(
  *
  * @param types the model's, of which evidence must be
  * @param method the call, as its user wrote it
+ * @param lexicons the model's own, if it has any
  * @throws {InputError} `input/option`
  */
 export function compileTerms(
   { lexicon = [], always = [], never = [] }: TermOptions,
   types: readonly string[],
   method: string,
+  lexicons?: Lexicons,
 ): TermLists | undefined {
   const lists: TermList[] = [];
   let longest = 1;
@@ -95,11 +101,12 @@ export function compileTerms(
   };
   lexicon.forEach((entry, i) => {
     const where = `lexicon[${i}]`;
-    const { type, terms, weight = DEFAULT_WEIGHT } = fieldsOf(
+    const { type, terms, weight: given } = fieldsOf(
       entry,
       ["type", "terms", "weight"],
       `${method}: ${where}`,
     );
+    const weight = given ?? DEFAULT_WEIGHT;
     if (!types.includes(type as string)) {
       fail(
         `${method}: ${where}.type is ${show(type)}; expected one of the model's types, ${
@@ -114,7 +121,11 @@ export function compileTerms(
         }; expected a number from -${MAX_WEIGHT} to ${MAX_WEIGHT}.`,
       );
     }
-    const rule = { kind: "weight" as const, type: type as string, weight: weight as number };
+    const own = type as string;
+    const learnt = given === undefined && lexicons !== undefined && knowsType(lexicons, own);
+    const rule: TermRule = learnt
+      ? { kind: "learnt", type: own }
+      : { kind: "weight", type: own, weight: weight as number };
     add(rule, terms, `${where}.terms`);
   });
   always.forEach((entry, i) => {
@@ -141,7 +152,33 @@ export function compileTerms(
 export function addTerms(bundle: ModelBundle, options: TermOptions): ModelBundle {
   checkOptions(options, "addTerms", TERM_RULES);
   const types = typesOf(parseTags(bundle.weights.config.labels));
-  return { ...bundle, terms: joinTerms(bundle.terms, compileTerms(options, types, "addTerms")) };
+  const more = compileTerms(options, types, "addTerms", bundle.lexicons);
+  return { ...bundle, terms: joinTerms(bundle.terms, more) };
+}
+
+/**
+ * What finds a model's features, with those terms beside its own that count as such.
+ *
+ * @throws {ModelError} `model/lexicon` for terms that would, of a model that has no lexicons of their type
+ */
+export function findingTerms(
+  finder: FeatureFinder | undefined,
+  terms: TermLists | undefined,
+): FeatureFinder | undefined {
+  const { lists = [], longest = 1 } = terms ?? {};
+  const more = lists.flatMap(({ rule, fingerprints }) => {
+    if (rule.kind !== "learnt") return [];
+    const { type } = rule;
+    const beside = finder ? termsBeside(finder.lexicons, type, { fingerprints, longest }) : [];
+    if (beside.length > 0) return beside;
+    throw new ModelError(
+      "model/lexicon",
+      `The model's terms of the type ${
+        show(type)
+      } count as those of its lexicons, but it has none.`,
+    );
+  });
+  return finder?.with(more);
 }
 
 /** Terms beside others, which come first. */
@@ -203,7 +240,9 @@ export class TermFinder {
   constructor(terms: TermLists, tags: readonly Tag[]) {
     this.terms = terms;
     this.#labels = tags.length;
-    const sought = terms.lists.filter(({ rule }) => rule.kind !== "never");
+    const sought = terms.lists.filter(({ rule }) =>
+      rule.kind === "weight" || rule.kind === "always"
+    );
     const names = sought.map(({ rule }) => `${rule.kind} ${(rule as { type: string }).type}`);
     const numbers = [...new Set(names)];
     this.#rules = sought.map(({ rule }) => rule);

@@ -117,6 +117,22 @@ test("lists are matched apart, and every term is found where all are asked for",
   assert.equal(all.map(({ start, end }) => [start, end]), [[0, 1], [0, 3], [2, 3]]);
 });
 
+test("a matcher that shares another's terms finds what one of all finds", () => {
+  const word = fc.constantFrom("a", "ab", "b c", "c", "d a b");
+  const lists = fc.array(fc.array(word, { maxLength: 4 }), { minLength: 1, maxLength: 3 });
+  const text = fc.array(fc.constantFrom(..."abcd    "), { maxLength: 20 }).map((all) =>
+    all.join("")
+  );
+  fc.assert(fc.property(lists, lists, text, (first, second, inside) => {
+    const rules = { inflected: false, longest: 5 };
+    const sources = (terms: string[][]) =>
+      terms.map((own, list) => ({ list: list % 2, fingerprints: fingerprintsOf(own).words }));
+    const all = new Matcher([...sources(first), ...sources(second)], rules);
+    const shared = new Matcher(sources(second), rules, new Matcher(sources(first), rules));
+    assert.equal(shared.match(inside), all.match(inside));
+  }));
+});
+
 test("a term that nearly fits everywhere costs its length at each word, and no more", () => {
   // A search from each place to the end of the text would not end.
   const term = "a ".repeat(60) + "b", text = "a ".repeat(30_000);

@@ -6,7 +6,14 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Ner } from "../../mod.ts";
+import {
+  addTerms,
+  type Entity,
+  type ModelError,
+  Ner,
+  type Recogniser,
+  type TermOptions,
+} from "../../mod.ts";
 import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
 import { encode } from "../../src/backend/encoder.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
@@ -119,6 +126,124 @@ test("a packed model gives the same bits as the one that it was packed from", as
   ];
   for (const text of SHORT) {
     assert.equal(bits((await b.emissions(text)).data), bits((await a.emissions(text)).data));
+  }
+});
+
+/** Terms of the caller's own, in no list of the model's. */
+const OWN: TermOptions = {
+  lexicon: [{ type: "DIS", terms: ["nothing", "twice a day"] }, { type: "MED", terms: ["500mg"] }],
+};
+
+/** The same in the model's own lists: with the rates, by hand, of a term that was an entity in all of 8 texts. */
+function learntModel(): ModelBundle {
+  const med = fingerprintsOf(["500mg"]), dis = fingerprintsOf(["nothing", "twice a day"]);
+  const both = [...dis.words, ...med.words];
+  // 8 of 8.5, what is left, and ln(9) of 4; a row each of nothing, twice a day and 500mg.
+  const [most, rest, count] = [240, 15, 140];
+  const ill = [0, most, rest, count], rates = [...ill, ...ill, most, 0, rest, count];
+  const [plain, rated] = lexicons.lists;
+  return {
+    ...modelOf(64),
+    lexicons: {
+      ...lexicons,
+      lists: [
+        { ...plain!, fingerprints: Int32Array.from([...plain!.fingerprints, ...med.words]) },
+        {
+          ...rated!,
+          fingerprints: Int32Array.from([...rated!.fingerprints, ...both]),
+          rates: Uint8Array.from([...rated!.rates!, ...rates]),
+        },
+      ],
+    },
+  };
+}
+
+const TEXTS = [...SHORT, LONG];
+const emissionsOf = async (ner: Recogniser): Promise<unknown> =>
+  (await ner.emissionsBatch(TEXTS)).map(({ data }) => bits(data));
+
+test("a caller's terms count as those that the model has learnt to trust", async () => {
+  const options = { backend: "fp32", kernels } as const, bundle = modelOf(64);
+  const ner = await Ner.fromBundle(bundle, options);
+  const before = await emissionsOf(ner);
+  const learnt = await Ner.fromBundle(learntModel(), options), want = await emissionsOf(learnt);
+  assert.not.equal(want, before);
+  const view = await ner.withLexicon(OWN);
+  assert.equal(await emissionsOf(view), want);
+  assert.equal(await emissionsOf(ner), before, "the recogniser beside it knows nothing of them");
+  assert.is(view.info().memoryBytes, ner.info().memoryBytes);
+  // A term at a time, in views of views, is all of them.
+  const [dis, med] = OWN.lexicon!;
+  const first = await ner.withLexicon({ lexicon: [dis!] });
+  const second = await first.withLexicon({ lexicon: [med!] });
+  first.close();
+  assert.equal(await emissionsOf(second), want);
+  for (
+    const made of [
+      await Ner.fromBundle(bundle, { ...options, ...OWN }),
+      await Ner.fromBytes(writePackage(addTerms(bundle, OWN)), options),
+    ]
+  ) assert.equal(await emissionsOf(made), want);
+});
+
+test("it is the same in a call, a batch, a stream and a document, and calls beside each other", async () => {
+  const ner = await Ner.fromBundle(modelOf(64), { backend: "fp32", kernels });
+  const learnt = await Ner.fromBundle(learntModel(), { backend: "fp32", kernels });
+  const want = await learnt.extractBatch(TEXTS), plain = await ner.extractBatch(TEXTS);
+  assert.not.equal(want, plain);
+  const [own, none, alone] = await Promise.all([
+    ner.extractBatch(TEXTS, OWN),
+    ner.extractBatch(TEXTS),
+    Promise.all(TEXTS.map((text) => ner.extract(text, OWN))),
+  ]);
+  assert.equal([own, none, alone], [want, plain, want]);
+  const stream: Entity[][] = [], document: Entity[] = [];
+  for await (const entities of ner.extractStream(TEXTS, OWN)) stream.push(entities);
+  assert.equal(stream, want);
+  for await (const entity of ner.extractDocument([LONG], OWN)) document.push(entity);
+  assert.equal(document, want.at(-1));
+  assert.equal(await ner.extractNBest(LONG, 2, OWN), await learnt.extractNBest(LONG, 2));
+  const sentences = { sentences: true };
+  assert.equal(
+    await ner.extractBatch(TEXTS, { ...OWN, ...sentences }),
+    await learnt.extractBatch(TEXTS, sentences),
+  );
+});
+
+test("a weight, and a type that no list of the model is of, are evidence before the CRF as elsewhere", async () => {
+  const options = { backend: "fp32", kernels } as const;
+  const ner = await Ner.fromBundle(modelOf(64), options), text = SHORT[3]!;
+  const heavy = await ner.withLexicon({
+    lexicon: [{ type: "DIS", terms: ["nothing"], weight: 40 }],
+  });
+  assert.equal(await emissionsOf(heavy), await emissionsOf(ner));
+  const [{ data }] = await heavy.probabilitiesBatch([text]);
+  assert.ok(data[3]! > 0.999, "the first token begins an illness");
+  // Of plain lists of medicines alone nothing can be said of an illness.
+  const plain: Lexicons = { ...lexicons, lists: [lexicons.lists[0]!] };
+  const few = { ...modelOf(64), lexicons: plain };
+  const config = configOf({ ...SIZES, maxPositions: 64, features: featureCount(plain) });
+  const listed = await Ner.fromBundle({ ...few, weights: randomWeights(config, 11) }, options);
+  const both = await listed.withLexicon(OWN);
+  const only = await listed.withLexicon({ lexicon: [OWN.lexicon![1]!] });
+  assert.equal(await emissionsOf(both), await emissionsOf(only));
+  assert.not.equal(
+    (await both.probabilities(text)).data,
+    (await only.probabilities(text)).data,
+  );
+});
+
+test("terms that count as those of lexicons need a model that has some", async () => {
+  const { terms } = addTerms(modelOf(64), OWN);
+  const { lexicons: _, ...bare } = modelOf(64);
+  const config = configOf({ ...SIZES, maxPositions: 64 });
+  try {
+    const bundle = { ...bare, weights: randomWeights(config, 11), terms };
+    await Ner.fromBundle(bundle, { backend: "fp32", kernels });
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as ModelError).code, "model/lexicon");
+    assert.match((error as ModelError).message, /"DIS" count as those of its lexicons, but it/);
   }
 });
 

@@ -39,6 +39,8 @@ export interface Expected {
   };
   /** The same of {@link headsSha256}. */
   readonly headsSha256: string;
+  /** The same of {@link featuresSha256}. */
+  readonly featuresSha256: string;
   /** The same, with the adapter of {@link adapterBytes} beside the model. */
   readonly adaptedSha256: { readonly int8: string; readonly fp32: string };
   /** SHA-256 of the parameters after the steps of training.ts. */
@@ -188,6 +190,64 @@ export async function headsSha256(library: Library, model: Uint8Array): Promise<
         hashes.push(await sha256(new Uint8Array(bytes.buffer)));
       }
       ner.close();
+    }
+  }
+  return await sha256(new TextEncoder().encode(hashes.join()));
+}
+
+/**
+ * SHA-256 of the emissions of {@link TEXTS} under a model that takes lexicon features, with a caller's terms beside lists
+ * that know no word: packed and read, in int8 and in float32.
+ */
+export async function featuresSha256(
+  library: Library,
+  model: Uint8Array,
+  threads: number,
+): Promise<string> {
+  const { weights, ...rest } = library.readPackage(model), { config } = weights;
+  let state = 5;
+  const next = (): number => state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  const table = (rows: number, columns: number) => ({
+    type: "f32" as const,
+    rows,
+    columns,
+    data: Float32Array.from({ length: rows * columns }, () => ((next() >>> 20) - 2048) / 4096),
+  });
+  const types = ["MED", "DIS", "ORG"], columns = types.length + 2, terms = 6;
+  const fingerprints = () => Int32Array.from({ length: 2 * terms }, () => next() | 0);
+  const lists = [
+    {
+      type: undefined,
+      fingerprints: fingerprints(),
+      rates: Uint8Array.from({ length: terms * columns }, () => next() >>> 24),
+    },
+    { type: "MED", fingerprints: fingerprints(), rates: undefined },
+  ];
+  const features = 2 * columns + 1 + 2;
+  const packed = library.writePackage(library.addTerms({
+    ...rest,
+    weights: {
+      ...weights,
+      config: { ...config, features },
+      features: {
+        input: table(features, config.embeddingSize),
+        window: table(3 * features, config.labels.length),
+      },
+    },
+    lexicons: { types, inflected: true, longest: 12, lists },
+  }, { lexicon: [{ type: "MED", terms: ["প্যারাসিটামল", "মেটফরমিন", "napa extra"] }] }));
+  const hashes: string[] = [];
+  for (const backend of ["int8", "fp32"] as const) {
+    const ner = await library.Ner.fromBytes(packed, { backend, threads });
+    const lexicon = [{ type: "DIS", terms: ["জ্বর", "ডায়াবেটিস", "উচ্চ রক্তচাপ"] }];
+    const own = await ner.withLexicon({ lexicon });
+    for (const recogniser of [ner, own]) {
+      for (const { data } of await recogniser.emissionsBatch(TEXTS)) {
+        const bytes = new DataView(new ArrayBuffer(4 * data.length));
+        data.forEach((value, i) => bytes.setFloat32(4 * i, value, true));
+        hashes.push(await sha256(new Uint8Array(bytes.buffer)));
+      }
+      recogniser.close();
     }
   }
   return await sha256(new TextEncoder().encode(hashes.join()));
@@ -424,6 +484,13 @@ export const CASES: readonly Case[] = [
       equal(await headsSha256(library, model), expected.headsSha256, "SHA-256 of the emissions");
     },
   },
+  ...[1, 2].map((threads): Case => ({
+    name: `a caller's terms beside a model's lexicons give the committed bits, threads: ${threads}`,
+    async run({ library, model, expected }): Promise<void> {
+      const found = await featuresSha256(library, model, threads);
+      equal(found, expected.featuresSha256, "SHA-256 of the emissions");
+    },
+  })),
   {
     name: "a batch gives the same as each text alone",
     async run({ library, model }): Promise<void> {

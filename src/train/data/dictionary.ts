@@ -12,6 +12,7 @@
  */
 import { fingerprintsOf, termKey } from "../../lexicon/fingerprint.ts";
 import { Matcher } from "../../lexicon/matcher.ts";
+import { ratesOf } from "../../lexicon/rates.ts";
 import type { LexiconList } from "../../model/lexicon.ts";
 import { Random } from "../random.ts";
 import type { LabelledText } from "../../corpus/text.ts";
@@ -25,27 +26,10 @@ export const GROUPED = 0.4;
 /** Shortest entity that is a term, in UTF-16 code units. */
 const SHORTEST = 2;
 
-/** Added to a term's occurrences, so that one that was seen once is not trusted wholly. */
-const PRIOR = 0.5;
-
 /** What a text says of terms: pairs of a term and a type, and terms that stand in it. */
 interface Said {
   readonly entities: readonly (readonly [term: number, type: number])[];
   readonly found: readonly number[];
-}
-
-/** Natural logarithm by squaring: an engine's own rounds as it likes in the last bit. */
-function logarithm(x: number): number {
-  let log2 = 0;
-  for (; x >= 2; x /= 2) log2++;
-  for (let bit = 0.5; bit > 1e-9; bit /= 2) {
-    x *= x;
-    if (x >= 2) {
-      log2 += bit;
-      x /= 2;
-    }
-  }
-  return log2 * Math.LN2;
 }
 
 /** Learns dictionaries from texts. */
@@ -115,10 +99,7 @@ export class DictionaryMaker {
       const sum = counts.reduce((a, b) => a + b, 0), seen = Math.max(found[i]!, sum);
       if (sum === 0) return;
       kept.push(term);
-      const shares = counts.map((count) => count / (seen + PRIOR));
-      const rest = 1 - shares.reduce((a, b) => a + b, 0);
-      const values = [...shares, rest, Math.min(1, logarithm(1 + seen) / 4)];
-      rates.push(...values.map((value) => Math.round(255 * value)));
+      rates.push(...ratesOf(counts, seen));
     });
     const { words, longest } = fingerprintsOf(kept);
     return { type: undefined, fingerprints: words, rates: Uint8Array.from(rates), longest };

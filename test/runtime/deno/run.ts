@@ -24,6 +24,7 @@ import {
   adapterBytes,
   type Expected,
   type ExpectedEntity,
+  featuresSha256,
   fingerprint,
   headsSha256,
   laneModel,
@@ -56,6 +57,7 @@ async function write(): Promise<void> {
       lanes: await fingerprint(lanes),
     },
     headsSha256: await headsSha256(await import("../../../mod.ts"), model),
+    featuresSha256: await featuresSha256(await import("../../../mod.ts"), model, 1),
     adaptedSha256: {
       int8: await fingerprint(await ner.withAdapter(adapter)),
       fp32: await fingerprint(await fp32.withAdapter(adapter)),

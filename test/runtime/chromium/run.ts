@@ -12,7 +12,7 @@ import { checkPages } from "./pages.ts";
 import { command, program } from "../../../tools/check/programs.ts";
 import { bundle, installPackage } from "../../../tools/check/project.ts";
 import { expectedUrl, finish, record, startServer, step } from "../harness.ts";
-import type { Result } from "../shared.ts";
+import { type Expected, type ExpectedEntity, type Result, TEXTS } from "../shared.ts";
 
 /** Chromium must not look for services that are not there. */
 const FLAGS = [
@@ -32,6 +32,29 @@ const LIMIT_MS = 300_000;
 const HTML = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">' +
   '<script type="module" src="/test.js"></script>';
 
+/** A page without a bundler: the one file from the package, a worker of its own, and the browser's Cache. */
+const PLAIN =
+  `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
+import { Ner } from "/edge-ner.min.js";
+globalThis.plainTest = async (text) => {
+  const told = [];
+  for (const cached of [false, true]) {
+    using ner = await Ner.inWorker("/model.safetensors", {
+      cache: true,
+      onProgress: (progress) => told.push(progress.cached),
+    });
+    if (told.at(-1) !== cached) throw new Error("cached: " + told.at(-1));
+    if (!cached) continue;
+    const found = await ner.extract(text);
+    for await (const again of ner.extractStream([text, text])) {
+      if (JSON.stringify(again) !== JSON.stringify(found)) throw new Error(JSON.stringify(again));
+    }
+    const { data } = await ner.emissions(text);
+    return { found, emissions: data.length };
+  }
+};
+</script>`;
+
 await finish("chromium", async () => {
   const chromium = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
   const version = (await command(chromium, ["--version", "--no-sandbox"])).trim();
@@ -47,8 +70,18 @@ await finish("chromium", async () => {
     "cross-origin-embedder-policy": "require-corp",
   };
   const csp = { "content-security-policy": "script-src 'self'" };
+  const dist = (name: string): Promise<Uint8Array<ArrayBuffer>> =>
+    Deno.readFile(`${project.path}/node_modules/edge-ner/dist/${name}`);
+  const alone = await Promise.all(
+    ["edge-ner.min.js", "edge-ner.worker.min.js"].map(async (name) =>
+      [`/${name}`, { type: "text/javascript", body: await dist(name) }] as const
+    ),
+  );
+  const expected: Expected = JSON.parse(await Deno.readTextFile(expectedUrl));
   await using server = await startServer({
     ...await examplePages(),
+    ...Object.fromEntries(alone),
+    "/plain.html": { type: "text/html", body: PLAIN },
     "/test.html": html,
     "/isolated.html": { ...html, headers: isolation },
     "/blobless.html": { ...html, headers: { ...isolation, ...noWorkers } },
@@ -88,6 +121,21 @@ await finish("chromium", async () => {
     const code = await page.evaluate("blockedTest()");
     if (code !== "runtime/wasm-blocked") throw new Error(code);
   });
+
+  await step(
+    "a page without a bundler has its recogniser in a worker, from the Cache",
+    async () => {
+      await page.goto(`${server.url}plain.html`);
+      await page.waitForFunction("globalThis.plainTest !== undefined");
+      const { found, emissions } = await page.evaluate(
+        `plainTest(${JSON.stringify(TEXTS[0])})`,
+      ) as { found: ExpectedEntity[]; emissions: number };
+      const places = (entities: readonly ExpectedEntity[]): string =>
+        entities.map(({ type, start, end }) => `${type} ${start} ${end}`).join();
+      if (places(found) !== places(expected.entities[0])) throw new Error(JSON.stringify(found));
+      return `${found.length} entities, ${emissions} emissions`;
+    },
+  );
 
   await checkPages(browser, server.url, Deno.args[0]);
 });

@@ -9,6 +9,7 @@ import type { Linear } from "../backend/backend.ts";
 import { WasmBackend } from "../backend/wasm/wasm.ts";
 import { InputError } from "../errors.ts";
 import { chooseKernels } from "../kernels/module.ts";
+import { FeatureFinder } from "../lexicon/features.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { linearsOf } from "../model/linears.ts";
 import type { Matrix } from "../model/weights.ts";
@@ -34,7 +35,7 @@ export async function samplesOf(
   texts: Iterable<string>,
   kernels: readonly WebAssembly.Module[],
 ): Promise<Samples> {
-  const { tokenizer, weights } = bundle, chosen = await chooseKernels(kernels);
+  const { tokenizer, weights, lexicons } = bundle, chosen = await chooseKernels(kernels);
   const backend = await WasmBackend.create(chosen, weights, {
     precision: "fp32",
     maxTokens: TOKENS,
@@ -42,16 +43,25 @@ export async function samplesOf(
   const matrices = linearsOf(weights).map(({ weight }) => weight);
   const samples = new Map(matrices.map((matrix) => [matrix, new Moments(matrix.columns)]));
   const places = new Map<Linear, Matrix>(linearsOf(backend).map((l, i) => [l, matrices[i]]));
+  const finder = lexicons && new FeatureFinder(lexicons), width = finder?.count ?? 0;
   const seen: Promise<void>[] = [];
   const watched = observed(backend, (linear, input) => {
     seen.push(input.then((rows) => samples.get(places.get(linear)!)!.add(rows)));
   });
   try {
     for (const text of texts) {
-      const { ids } = tokenizer.encode(text);
+      const encoding = tokenizer.encode(text), { ids } = encoding;
+      const found = finder?.features(text, encoding);
       for (const { start, end } of windowsOf(ids.length, windowSize(backend))) {
         const own = [tokenizer.cls, ...ids.subarray(start, end), tokenizer.sep];
-        await encode(watched, { ids: Int32Array.from(own), offsets: Int32Array.of(0, own.length) });
+        // The special tokens around a window have none.
+        const features = found && new Float32Array(own.length * width);
+        features?.set(found!.subarray(start * width, end * width), width);
+        await encode(watched, {
+          ids: Int32Array.from(own),
+          offsets: Int32Array.of(0, own.length),
+          ...(features && { features }),
+        });
         await Promise.all(seen.splice(0));
       }
     }

@@ -21,6 +21,7 @@ import { FeatureFinder } from "../../src/lexicon/features.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
+import { samplesOf } from "../../src/ner/sample.ts";
 import { windowsOf } from "../../src/ner/windows.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/load.ts";
 import { bits, configOf, randomWeights, relativeL2, shipped } from "../support.ts";
@@ -100,6 +101,33 @@ test("a token in a window has the features that it has in the text", async () =>
       rows.slice(first * n, (first + keepEnd - keepStart) * n),
     );
   }
+});
+
+test("weights are rounded by what layers are given, features included", async () => {
+  const bundle = modelOf(512), { layers: [{ qkv }], features: tables } = bundle.weights;
+  const none = lexicons.lists.map((list) => ({
+    ...list,
+    fingerprints: new Int32Array(0),
+    rates: list.rates && new Uint8Array(0),
+  }));
+  const without = { ...bundle, lexicons: { ...lexicons, lists: none } };
+  const given = async (model: ModelBundle): Promise<Float64Array> =>
+    (await samplesOf(model, [LONG], kernels)).get(qkv.weight)!.mean();
+  const [a, b] = [
+    await given({ ...bundle, lexicons: lexicons }),
+    await given(without),
+  ];
+  assert.is(a.length, b.length);
+  // The first layer is given the embedding, to which features add rows of their table.
+  const encoding = tokenizer.encode(LONG), rows = encoding.ids.length + 2;
+  const found = new FeatureFinder(lexicons).features(LONG, encoding);
+  const { data } = tables!.input, width = data.length / features, want = new Float32Array(width);
+  found.forEach((x, i) => {
+    for (let c = 0; c < width; c++) want[c]! += x * data[i % features * width + c]! / rows;
+  });
+  const got = Float32Array.from(a, (x, i) => x - b[i]!);
+  // Means of sums of float32.
+  assert.ok(relativeL2(got, want) < 1e-5, `${relativeL2(got, want)}`);
 });
 
 test("a document in pieces has the features of the whole, also where a term lies across them", async () => {

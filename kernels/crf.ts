@@ -10,7 +10,8 @@
  * the block and not by the text; the caller keeps the rows it needs.
  * Sources: Lafferty, McCallum and Pereira 2001; Rabiner 1989, section III.
  *
- * Parameter block at `crf`, all f64: start[L], end[L], transition[L][L], exp(transition)[L][L] (contract.ts).
+ * Parameter block at `crf`, all f64: start[L], end[L], transition[L][L], exp(transition)[L][L] (contract.ts), NaN in the
+ * place of exponentials that products of such could be wrong with.
  * Emissions are float32 `[t][L]` without gaps; rows of scores are float64 `[L]`.
  */
 import { CRF_END_ROW, CRF_TRANSITION_ROWS } from "./contract";
@@ -45,10 +46,20 @@ function transitionsOf(crf: usize, labels: i32): usize {
   return crf + (<usize> (CRF_TRANSITION_ROWS * labels) << 3);
 }
 
+/**
+ * Transitions above it are not multiplied as exponentials. A label so far behind the best one that its exponential
+ * underflows (708) would be counted as none, although such a transition makes up for it; up to 200 what is lost
+ * is below e^-508, beside sums that are above 1e-200 = e^-460: less than one part in 2^53.
+ */
+const LARGEST_STEP: f64 = 200;
+
 /** Fills exp(transition), once start, end and transition are in place. */
 export function crf_prepare(crf: usize, labels: i32): void {
   const transitions = transitionsOf(crf, labels), size = labels * labels;
-  for (let i = 0; i < size; i++) put(transitions, size + i, exp64(at(transitions, i)));
+  for (let i = 0; i < size; i++) {
+    const step = at(transitions, i);
+    put(transitions, size + i, step > LARGEST_STEP ? NaN : exp64(step));
+  }
 }
 
 /** e^x, for turning a log score into a probability with the same bits everywhere. */
@@ -115,8 +126,8 @@ function exponentials(row: usize, high: f64, labels: i32, units: usize): void {
 
 /**
  * log sum_i exp(row[i] + step[i * stride]), given the row's exponentials and exp(step) in `steps`. A step
- * then costs L exponentials and not L^2. Where all products underflow although a path exists, the sum is
- * taken again around its own largest term.
+ * then costs L exponentials and not L^2. Where all products underflow although a path exists, or a step is too
+ * large for a product, the sum is taken again around its own largest term.
  */
 function logSum(
   row: usize,

@@ -225,7 +225,7 @@ export async function readFolder(
       })`;
   throw new RuntimeError(
     "runtime/folder",
-    `${location} holds no model.onnx, but ${count(graphs, "other ONNX file")}, ` +
+    `${location} holds no model.onnx; found ${count(graphs, "other ONNX file")}, ` +
       `${count(packages, "packed model")} and ${
         has(CONFIG) ? "a" : "no"
       } config.json; expected an export ` +

@@ -337,7 +337,7 @@ test("what is no export is refused", async () => {
   cpSync(TINY, folder, { recursive: true });
   for (const command of [["convert", "-o", path("never")], ["inspect"]]) {
     const run = (source: string): Promise<Run> => cli([...command, source]);
-    refused(await run("no-such-folder"), /no-such-folder: no such file/);
+    refused(await run("no-such-folder"), /Nothing is at no-such-folder; /);
     refused(await run(path("dir")), /holds no model\.onnx/);
     refused(await run(fixture("tokenizer-cases.json")), /safetensors/);
     rmSync(`${folder}/config.json`, { force: true });

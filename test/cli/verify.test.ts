@@ -97,7 +97,7 @@ test("bad input is refused", async () => {
   for (
     const [args, message] of [
       [[], /missing required argument 'export'/],
-      [["no-such-folder"], /no-such-folder: no such file/],
+      [["no-such-folder"], /Nothing is at no-such-folder; /],
       [[TINY, "--file", path("blank")], /no text to compare on/],
       [[TINY, "--file", "nope"], /nope: no such file/],
       [[TINY, "--max-fp32", "-1"], /at least 0/],

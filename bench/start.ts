@@ -14,7 +14,8 @@
  * @module
  */
 import { program, root } from "../tools/check/programs.ts";
-import { bundle, installPackage } from "../tools/check/project.ts";
+import { installPackage } from "../tools/check/project.ts";
+import { bundleWorker, startWorkerd, WORKER_MODULES } from "../tools/check/workerd.ts";
 import { readPackage } from "../mod.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
 import { table } from "../src/cli/table.ts";
@@ -118,12 +119,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (
-  modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
-    (name = "relaxed.wasm", wasm = embed "relaxed.wasm"),
-    (name = "pairs.wasm", wasm = embed "pairs.wasm"),
-    (name = "baseline.wasm", wasm = embed "baseline.wasm"),
-  ],
+  ${WORKER_MODULES},
   bindings = [(name = "MODEL", data = embed "model.safetensors")],
   compatibilityDate = "2026-11-01",
 );
@@ -148,29 +144,12 @@ function command(name: string, file: string, args: readonly string[], cwd: strin
 }
 
 /** Starts workerd, asks it once, and ends it. */
-function workerd(file: string, cwd: string): Starter {
+function workerd(binary: string, folder: string): Starter {
   return {
     name: "edge-ner, workerd",
     async start(): Promise<string> {
-      const child = new Deno.Command(file, {
-        args: ["serve", "--control-fd=1", "config.capnp"],
-        cwd,
-        stdin: "null",
-        stdout: "piped",
-        stderr: "inherit",
-      }).spawn();
-      try {
-        let text = "";
-        for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-          text += chunk;
-          const port = /"event":"listen","socket":"http","port":(\d+)/.exec(text);
-          if (port !== null) return await (await fetch(`http://127.0.0.1:${port[1]}/`)).text();
-        }
-        throw new Error("workerd ended before it listened");
-      } finally {
-        child.kill("SIGTERM");
-        await child.status;
-      }
+      await using running = await startWorkerd(binary, folder);
+      return await (await fetch(running.url)).text();
     },
   };
 }
@@ -207,11 +186,7 @@ async function starters(
     await Deno.copyFile(from, `${folder}/${name}`);
   }
   await write("worker.mjs", WORKER);
-  await bundle(`file://${folder}/worker.mjs`, folder, "worker.js", {
-    conditions: ["workerd"],
-    loader: { ".wasm": "copy" },
-    assetNames: "[name]",
-  });
+  await bundleWorker(`file://${folder}/worker.mjs`, folder);
   await write("config.capnp", CONFIG);
   const all = [
     ...await everywhere("nothing", "nothing.mjs", folder),

@@ -10,6 +10,12 @@
  */
 import { FormatError, type FormatErrorCode } from "../errors.ts";
 
+/**
+ * How deep a file's values may be nested. Configurations of models need fewer than ten; without a bound it would be the
+ * stack of the machine that decides which file can be written again.
+ */
+const MAX_NESTING = 200;
+
 /** A parsed JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -41,6 +47,22 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
+/** How deep the values of a valid JSON text are nested. */
+function nesting(json: string): number {
+  let depth = 0, deepest = 0;
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '"') {
+      do i += json[i] === "\\" ? 2 : 1; while (json[i] !== '"');
+    } else if (c === "{" || c === "[") {
+      deepest = Math.max(deepest, ++depth);
+    } else if (c === "}" || c === "]") {
+      depth--;
+    }
+  }
+  return deepest;
+}
+
 /**
  * Parses a JSON object without repeated keys. Throws {@link FormatError} with `code`; `what` names the
  * text in the message.
@@ -59,6 +81,13 @@ export function parseJsonObject(
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new FormatError(code, `${what} is not a JSON object.`);
+  }
+  const depth = nesting(json);
+  if (depth > MAX_NESTING) {
+    throw new FormatError(
+      code,
+      `${what} nests values ${depth} deep; at most ${MAX_NESTING} are read.`,
+    );
   }
   const key = JSON.stringify(value) === json.trimEnd() ? undefined : duplicateKey(json);
   if (key !== undefined) {

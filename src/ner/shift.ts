@@ -36,5 +36,7 @@ export function shiftTypes(
       if (tag.type === type) bias[i] += shift;
     });
   }
-  return { ...model, weights: { ...weights, classifier: { ...classifier, bias } } };
+  // A temperature was fitted to the scores of before.
+  const { temperature: _, ...rest } = model;
+  return { ...rest, weights: { ...weights, classifier: { ...classifier, bias } } };
 }

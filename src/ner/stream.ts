@@ -8,8 +8,8 @@ import { InputError, show } from "../errors.ts";
 /** Strings one after the other. */
 export type TextSource = AsyncIterable<string> | Iterable<string> | ReadableStream<string>;
 
-/** The reader of a stream; not every engine lets one be iterated. */
-async function* readAll(stream: ReadableStream<string>): AsyncGenerator<string> {
+/** What comes of a stream; not every engine lets one be iterated. */
+export async function* readAll<T>(stream: ReadableStream<T>): AsyncGenerator<T> {
   const reader = stream.getReader();
   let ended = false;
   try {
@@ -38,7 +38,7 @@ export async function* stringsOf(source: TextSource, method: string): AsyncGener
   const iterable = Symbol.asyncIterator in source || Symbol.iterator in source
     ? source as AsyncIterable<string> | Iterable<string>
     : "getReader" in source
-    ? readAll(source)
+    ? readAll<string>(source)
     : fail(source);
   for await (const text of iterable) {
     if (typeof text !== "string") fail(text);

@@ -8,26 +8,11 @@
  */
 import { RuntimeError } from "../errors.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
+import { readAll } from "../ner/stream.ts";
 import type { ModelCache } from "./source.ts";
 
 /** The size under which a file was stored, where its server stated one. */
 const SIZE = "x-edge-ner-size";
-
-/** Pieces of a stream. (Not every engine lets one be iterated.) */
-async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  let ended = false;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      ended = done;
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    if (!ended) await reader.cancel();
-  }
-}
 
 /** A stream of pieces, one at a time as they are asked for. */
 function streamOf({ chunks }: ByteSource, failed: (error: unknown) => void): ReadableStream {
@@ -61,7 +46,7 @@ export async function cacheStorage(name: string): Promise<ModelCache> {
     const found = await cache.match(url);
     if (!found?.body) return undefined;
     const size = found.headers.get(SIZE);
-    return { size: size === null ? undefined : Number(size), chunks: piecesOf(found.body) };
+    return { size: size === null ? undefined : Number(size), chunks: readAll(found.body) };
   };
   return {
     get,

@@ -11,32 +11,15 @@ import { sha256 } from "npm:@noble/hashes@2.4.0/sha2.js";
 import { InputError, RuntimeError, show } from "../errors.ts";
 import type { Folder } from "../formats/folder.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
-
-const BASE64 = /^sha256-([A-Za-z0-9+/]{43}=)$/, HEX = /^[0-9a-f]{64}$/i;
-
-/** Whether a text is a digest in one of the two spellings. */
-export function isDigest(text: string): boolean {
-  return BASE64.test(text) || HEX.test(text);
-}
-
-const hexOf = (bytes: Iterable<number>): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-/** Hexadecimal digits of a digest in either spelling. */
-function digits(digest: string): string {
-  const base64 = BASE64.exec(digest)?.[1];
-  return base64 === undefined
-    ? digest.toLowerCase()
-    : hexOf(Array.from(atob(base64), (character) => character.charCodeAt(0)));
-}
+import { digitsOf, hexOf } from "./digest.ts";
 
 function compare(name: string, found: Uint8Array, expected: string): void {
   const hex = hexOf(found);
-  if (hex === digits(expected)) return;
+  if (hex === digitsOf(expected)) return;
   throw new RuntimeError(
     "runtime/integrity",
     `the SHA-256 of ${name} is ${hex}; expected ${
-      digits(expected)
+      digitsOf(expected)
     }: it is damaged, or not the file that was meant.`,
   );
 }

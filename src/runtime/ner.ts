@@ -27,7 +27,6 @@ import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_opt
 import { Recogniser } from "../ner/recogniser.ts";
 import { type Samples, samplesOf } from "../ner/sample.ts";
 import { collect } from "./download.ts";
-import { verified } from "./integrity.ts";
 import type { ModelSource } from "./source.ts";
 import { SOURCE_RULES, type SourceOptions } from "./source_options.ts";
 import { threadsOf } from "./threading.ts";
@@ -105,7 +104,10 @@ async function reading<T>(
   const kept = cache === undefined || cache === false ? undefined : await platform.cache(cache);
   const opened = await platform.open(source, options, kept);
   try {
-    return await read(integrity === undefined ? opened : verified(opened, integrity));
+    if (integrity === undefined) return await read(opened);
+    // Loaded when it is asked for: a load that names no digest should not wait for the import.
+    const { verified } = await import("./integrity.ts");
+    return await read(verified(opened, integrity));
   } catch (error) {
     const damaged = error instanceof FormatError ||
       error instanceof RuntimeError && error.code === "runtime/integrity";

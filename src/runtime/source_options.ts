@@ -5,7 +5,7 @@
  */
 import { GRAPHS, type GraphType } from "../formats/folder.ts";
 import { CALL_RULES, FUNCTION, oneOf, type Rule, type Rules } from "../ner/check_options.ts";
-import { isDigest } from "./integrity.ts";
+import { isDigest } from "./digest.ts";
 
 /** How far a file has come. */
 export interface LoadProgress {

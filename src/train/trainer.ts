@@ -10,6 +10,7 @@
  * @module
  */
 import { checkBatch } from "../backend/batch.ts";
+import { placeFeatures } from "../backend/features.ts";
 import type { PackedBatch, ThreadState } from "../backend/backend.ts";
 import { InputError, show } from "../errors.ts";
 import { CONTROL_MAY_SLEEP, CONTROL_TAKEN, MAX_THREADS } from "../kernels/contract.ts";
@@ -288,7 +289,11 @@ class WasmTrainer implements Trainer {
         i32[(workspace.positions >> 2) + t] = t - offsets[s - 1];
       }
     }
-    this.#placeFeatures(batch);
+    const { features } = workspace;
+    if (features) {
+      const { address, width } = features;
+      placeFeatures(f32, { first: address >> 2, stride: padded(width), width }, batch);
+    }
     ops.tokens = ids.length;
     ops.sequences = offsets.length - 1;
     this.#cutFor(ids.length * this.#work);
@@ -302,22 +307,6 @@ class WasmTrainer implements Trainer {
       i32[at + 3 + 2 * kind] = threshold;
       f32[at + 4 + 2 * kind] = 1 / (1 - threshold / 2 ** 32);
     });
-  }
-
-  /** Features of three tokens a row, as the fp32 backend has them. */
-  #placeFeatures({ ids, offsets, features }: PackedBatch): void {
-    const place = this.#parts.plan.workspace.features, { f32 } = this.#memory;
-    if (place === undefined) return;
-    const count = place.width / 3, row = padded(place.width), first = place.address >> 2;
-    f32.fill(0, first, first + ids.length * row);
-    for (let s = 1; s < offsets.length; s++) {
-      for (let t = offsets[s - 1]; t < offsets[s]; t++) {
-        const own = features!.subarray(t * count, (t + 1) * count), at = first + t * row;
-        if (t > offsets[s - 1]) f32.set(own, at - row + 2 * count);
-        f32.set(own, at + count);
-        if (t + 1 < offsets[s]) f32.set(own, at + row);
-      }
-    }
   }
 
   #cutFor(work: number): void {

@@ -16,6 +16,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Emissions, loadBundle, Ner, readPackage, writePackage } from "../../mod.ts";
 import { replaceFile } from "../../src/cli/replace.ts";
+import { shiftTypes } from "../../src/ner/shift.ts";
 import { cli, fixture, scratch } from "./run.ts";
 import type { Run } from "./run.ts";
 
@@ -115,6 +116,9 @@ test("--shift raises the emissions of a type's labels, and of no other", async (
     // Two additions in float32 for one: a rounding each of numbers below 8.
     assert.ok(Math.abs(after.data[i] - x - want(labels[i % labels.length])) < 1e-6)
   );
+  // A temperature was fitted to other scores.
+  const calibrated = { ...readPackage(readFileSync(plain)), temperature: 2 };
+  assert.is(shiftTypes(calibrated, { MED: 1 }).temperature, undefined);
   for (const value of ["MED", "MED=", "=1", "MED=more"]) {
     refused(await cli(["convert", TINY, "-o", path("no"), "--shift", value]), /Expected TYPE=X/);
   }

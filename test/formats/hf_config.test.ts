@@ -121,4 +121,15 @@ test("a repeated key is found wherever it is", () => {
   assert.is(duplicateKey('{"x\\\\":1,"x\\\\":2}'), "x\\");
 });
 
+test("what nests deeper than files do is refused, however deep it is", () => {
+  const nested = (depth: number) => {
+    const deep = "[".repeat(depth) + '"\\"]"' + "]".repeat(depth);
+    return `{"id2label": {"0": "O"}, "a": "[[[", "b": ${deep}}`;
+  };
+  assert.equal(readHfConfig(nested(199)).labels, ["O"]);
+  for (const depth of [200, 10_000, 1_000_000]) {
+    throwsCode(() => readHfConfig(nested(depth)), "config/json", /deep; at most 200/);
+  }
+});
+
 test.run();

@@ -7,7 +7,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NerError } from "../../src/errors.ts";
-import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import type { CrfWeights } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
@@ -31,7 +30,7 @@ import { hiddenLoss } from "../../src/train/losses/hidden.ts";
 import { pathLoss } from "../../src/train/losses/paths.ts";
 import type { LossInput, MakeTrainer } from "../../src/train/types.ts";
 import { configOf, normal, random } from "../support.ts";
-import { randomModel } from "./support.ts";
+import { loaded, randomModel } from "./support.ts";
 
 const one: MakeTrainer = (model, options) => createTrainer(model, { ...options, threads: 1 });
 
@@ -372,14 +371,6 @@ for (const options of [{}, { augment: { exchange: 0.5 } }, { crf: false, accumul
     assert.equal(rest.files, whole.files);
   });
 }
-
-const loaded = (files: ReadonlyMap<string, Uint8Array>): ModelBundle =>
-  bundleFromCheckpoint({
-    model: files.get("model.safetensors")!,
-    config: files.get("config.json")!,
-    tokenizer: files.get("tokenizer.json"),
-    crf: files.get("crf.safetensors"),
-  });
 
 test("a CRF that is frozen stays the teacher's; a packed teacher teaches", async () => {
   const packed = { ...TEACHER, weights: quantizeEncoder(TEACHER.weights).weights };

@@ -7,7 +7,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PackedBatch } from "../../src/backend/backend.ts";
-import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
@@ -27,6 +26,7 @@ import { pack } from "../../src/train/loop/sequences.ts";
 import { startModel } from "../../src/train/loop/start.ts";
 import type { MakeTrainer } from "../../src/train/types.ts";
 import { configOf, randomWeights } from "../support.ts";
+import { loaded } from "./support.ts";
 
 const one: MakeTrainer = (model, options) => createTrainer(model, { ...options, threads: 1 });
 
@@ -233,13 +233,7 @@ test("layers of a teacher with lexicons learn from three, and the run goes on wi
   const whole = await run(input({})), { files } = await run(input({}), 4);
   assert.equal(whole.result.lexicons, DRUGS);
   assert.not.equal(whole.result.weights.features, kept.weights.features);
-  const model = bundleFromCheckpoint({
-    model: files.get("model.safetensors")!,
-    config: files.get("config.json")!,
-    tokenizer: files.get("tokenizer.json")!,
-    crf: files.get("crf.safetensors")!,
-    features: files.get("features.safetensors")!,
-  });
+  const model = loaded(files);
   const rest = await run(input({ model, state: files.get("optimizer.safetensors") }));
   assert.equal(rest.files, whole.files);
   for (const teacher of teachers) teacher.close();

@@ -27,6 +27,7 @@ import { Validation } from "../../src/train/loop/validate.ts";
 import type { MakeTrainer } from "../../src/train/types.ts";
 import { Labeller } from "../../src/train/data/labels.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
+import { loaded } from "./support.ts";
 
 const DRUGS = ["napa", "ace", "omez", "losec"], ILLS = ["fever", "cough", "pain"];
 const WORDS = [...DRUGS, ...ILLS, "take", "for", "extra", "no"];
@@ -92,14 +93,6 @@ async function run(
     tuning.close();
   }
 }
-
-const loaded = (files: ReadonlyMap<string, Uint8Array>): ModelBundle =>
-  bundleFromCheckpoint({
-    model: files.get("model.safetensors")!,
-    config: files.get("config.json")!,
-    tokenizer: files.get("tokenizer.json"),
-    crf: files.get("crf.safetensors"),
-  });
 
 async function refused(from: FineTuneInput, code: string, message: RegExp): Promise<void> {
   try {

@@ -5,7 +5,6 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import type { InputError } from "../../src/errors.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
@@ -17,6 +16,7 @@ import { type FineTuneInput, FineTuning } from "../../src/train/loop/fine_tune.t
 import { TrainingLexicons } from "../../src/train/loop/lexicons.ts";
 import { freshModel } from "../../src/train/loop/start.ts";
 import { Random } from "../../src/train/random.ts";
+import { loaded } from "./support.ts";
 
 const NAMES = ["napa", "ace", "omez", "losec", "seclo", "zimax", "fexo", "monas"];
 const WORDS = [...NAMES, "take", "for", "fever", "cough", "no"];
@@ -144,13 +144,7 @@ test("a run with lexicons learns what they add, and goes on with the same bits",
   assert.is(weights.features!.input.rows, 2 * 4 + 1 + 2);
   assert.ok(weights.features!.window.data.some((value) => value !== 0));
   const part = await run(input(), 5), { files } = part;
-  const model = bundleFromCheckpoint({
-    model: files.get("model.safetensors")!,
-    config: files.get("config.json")!,
-    tokenizer: files.get("tokenizer.json")!,
-    crf: files.get("crf.safetensors")!,
-    features: files.get("features.safetensors")!,
-  });
+  const model = loaded(files);
   const rest = await run(input({ model, state: files.get("optimizer.safetensors") }));
   assert.equal(rest.files, whole.files);
   try {

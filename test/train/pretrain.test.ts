@@ -6,7 +6,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NerError } from "../../src/errors.ts";
-import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
@@ -27,6 +26,7 @@ import {
 } from "../../src/train/pretrain/pretrain.ts";
 import { Random } from "../../src/train/random.ts";
 import { random } from "../support.ts";
+import { loaded } from "./support.ts";
 
 const ANIMALS = ["cat", "dog", "hen", "cow"], SOUNDS = ["mews", "barks", "clucks", "moos"];
 const tokenizer = tokenizerFromVocab(
@@ -239,13 +239,6 @@ for (const objective of ["masked", "replaced"] as const) {
     }
   });
 }
-
-const loaded = (files: ReadonlyMap<string, Uint8Array>): ModelBundle =>
-  bundleFromCheckpoint({
-    model: files.get("model.safetensors")!,
-    config: files.get("config.json")!,
-    tokenizer: files.get("tokenizer.json"),
-  });
 
 test("a head that came with the model stays as it was", async () => {
   const model = freshModel(SIZES, tokenizer, ["O", "B-X", "I-X"], 3);

@@ -4,7 +4,9 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
+import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { readSafetensors } from "../../src/formats/safetensors/read.ts";
+import type { ModelBundle } from "../../src/model/bundle.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { visitEncoder } from "../../src/model/roles.ts";
 import type { LinearWeights } from "../../src/model/weights.ts";
@@ -27,6 +29,17 @@ export function trainerOf(
 ): Promise<Trainer> {
   const plain = { maxTokens: 64, dropout: 0, clip: Infinity };
   return createTrainer({ module, shared: false }, model, { ...plain, ...options });
+}
+
+/** The model of a run's checkpoint, to go on with. */
+export function loaded(files: ReadonlyMap<string, Uint8Array>): ModelBundle {
+  return bundleFromCheckpoint({
+    model: files.get("model.safetensors")!,
+    config: files.get("config.json")!,
+    tokenizer: files.get("tokenizer.json"),
+    crf: files.get("crf.safetensors"),
+    features: files.get("features.safetensors"),
+  });
 }
 
 /** Numbers of a fixture by name, as the type that they have. */

@@ -44,6 +44,7 @@ import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
+import { placeFeatures } from "../features.ts";
 import { type Encoder, placeAdapter, type WasmAdapter } from "./adapter.ts";
 import {
   paddedHead,
@@ -212,28 +213,19 @@ export class WasmBackend implements Backend {
     for (let s = 1; s < offsets.length; s++) {
       for (let t = offsets[s - 1]; t < offsets[s]; t++) i32[positions + t] = t - offsets[s - 1];
     }
-    this.#placeFeatures(batch);
+    if (this.#plan.features) {
+      const { address, stride, width } = this.#plan.features.rows;
+      placeFeatures(
+        this.#open.views.f32,
+        { first: address >> 2, stride: stride >> 2, width },
+        batch,
+      );
+    }
     this.#sequences = offsets.length - 1;
     this.#tokens = ids.length;
     this.#pending = undefined;
     program.clear();
     this.#cutFor = this.#machine.forRun(this.#tokens * this.#workPerToken);
-  }
-
-  /** Rows of features, those of the tokens beside it around a token's own; outside of its sequence there are none. */
-  #placeFeatures({ ids, offsets, features }: PackedBatch): void {
-    if (!this.#plan.features) return;
-    const { f32 } = this.#open.views, { address, stride, width } = this.#plan.features.rows;
-    const count = width / 3, row = stride >> 2, first = address >> 2;
-    f32.fill(0, first, first + ids.length * row);
-    for (let s = 1; s < offsets.length; s++) {
-      for (let t = offsets[s - 1]; t < offsets[s]; t++) {
-        const own = features!.subarray(t * count, (t + 1) * count), at = first + t * row;
-        if (t > offsets[s - 1]) f32.set(own, at - row + 2 * count);
-        f32.set(own, at + count);
-        if (t + 1 < offsets[s]) f32.set(own, at + row);
-      }
-    }
   }
 
   #rows(block: number): RowCut {

@@ -108,8 +108,12 @@ function textOf({ shards, workers, jobs, failures }: QueueStatus): string {
 
 function metricsOf({ shards, workers, jobs }: QueueStatus): Metric[] {
   const label = (name: string, value: string): string => `{${name}=${JSON.stringify(value)}}`;
-  const byJob = (value: (job: JobStatus) => number): Record<string, number> =>
-    Object.fromEntries(jobs.map((job) => [label("folder", job.folder), value(job)]));
+  const byJob = (name: string, help: string, value: (job: JobStatus) => number): Metric => ({
+    name,
+    type: "gauge",
+    help,
+    values: Object.fromEntries(jobs.map((job) => [label("folder", job.folder), value(job)])),
+  });
   return [
     {
       name: "edge_ner_queue_shards",
@@ -125,29 +129,13 @@ function metricsOf({ shards, workers, jobs }: QueueStatus): Metric[] {
       help: "Workers that are connected.",
       values: { "": workers },
     },
-    {
-      name: "edge_ner_job_shards",
-      type: "gauge",
-      help: "Shards of a job.",
-      values: byJob((job) => job.shards),
-    },
-    {
-      name: "edge_ner_job_shards_done",
-      type: "gauge",
-      help: "Finished shards of a job.",
-      values: byJob((job) => job.done),
-    },
-    {
-      name: "edge_ner_job_documents",
-      type: "gauge",
-      help: "Documents of finished shards.",
-      values: byJob((job) => job.documents),
-    },
-    {
-      name: "edge_ner_job_dead_letters",
-      type: "gauge",
-      help: "Documents that could not be worked on.",
-      values: byJob((job) => job.dead),
-    },
+    byJob("edge_ner_job_shards", "Shards of a job.", ({ shards }) => shards),
+    byJob("edge_ner_job_shards_done", "Finished shards of a job.", ({ done }) => done),
+    byJob("edge_ner_job_documents", "Documents of finished shards.", ({ documents }) => documents),
+    byJob(
+      "edge_ner_job_dead_letters",
+      "Documents that could not be worked on.",
+      ({ dead }) => dead,
+    ),
   ];
 }

@@ -9,7 +9,8 @@
  */
 import * as guide from "../../guide.ts";
 import { command, path, program } from "../../../tools/check/programs.ts";
-import { bundle, installPackage } from "../../../tools/check/project.ts";
+import { installPackage } from "../../../tools/check/project.ts";
+import { bundleWorker, startWorkerd, WORKER_MODULES } from "../../../tools/check/workerd.ts";
 import { expectedUrl, finish, modelUrl, record, startServer, step } from "../harness.ts";
 import type { Result } from "../shared.ts";
 import { runQueue } from "./queue.ts";
@@ -25,12 +26,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (
-  modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
-    (name = "relaxed.wasm", wasm = embed "relaxed.wasm"),
-    (name = "pairs.wasm", wasm = embed "pairs.wasm"),
-    (name = "baseline.wasm", wasm = embed "baseline.wasm"),
-  ],
+  ${WORKER_MODULES},
   bindings = [
     (name = "MODEL", data = embed "${model}"),
     (name = "EXPECTED", json = embed "expected.json"),
@@ -42,40 +38,6 @@ const worker :Workerd.Worker = (
 `;
 }
 
-/** Bundles a worker as wrangler does: .wasm files stay imports, and become modules beside it. */
-async function bundleWorker(entry: string, project: string, output = "worker.js"): Promise<void> {
-  await bundle(entry, project, output, {
-    conditions: ["workerd"],
-    loader: { ".wasm": "copy" },
-    assetNames: "[name]",
-  });
-}
-
-/** Starts workerd and waits for the port on its control channel. */
-async function start(binary: string, folder: string): Promise<{ url: string } & AsyncDisposable> {
-  const child = new Deno.Command(binary, {
-    args: ["serve", "--control-fd=1", "config.capnp"],
-    cwd: folder,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  let text = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const port = /"event":"listen","socket":"http","port":(\d+)/.exec(text);
-    if (port === null) continue;
-    return {
-      url: `http://127.0.0.1:${port[1]}/`,
-      async [Symbol.asyncDispose](): Promise<void> {
-        child.kill("SIGTERM");
-        await child.status;
-      },
-    };
-  }
-  throw new Error(`workerd ended with ${(await child.status).code} before it listened`);
-}
-
 await finish("workerd", async () => {
   const binary = await program("@cloudflare/workerd-linux-64/bin/workerd");
   const version = (await command(binary, ["--version"])).trim();
@@ -85,7 +47,7 @@ await finish("workerd", async () => {
   await Deno.copyFile(modelUrl, `${project.path}/model.safetensors`);
   await Deno.copyFile(expectedUrl, `${project.path}/expected.json`);
   await Deno.writeTextFile(`${project.path}/config.capnp`, config(server.url, "model.safetensors"));
-  await using worker = await start(binary, project.path);
+  await using worker = await startWorkerd(binary, project.path);
   const response = await fetch(worker.url, { signal: AbortSignal.timeout(300_000) });
   const body = await response.text();
   if (!response.ok) throw new Error(`the worker answered ${response.status}: ${body}`);
@@ -107,7 +69,7 @@ await finish("workerd", async () => {
       `${project.path}/config.capnp`,
       config(server.url, "recipes.safetensors"),
     );
-    await using running = await start(binary, project.path);
+    await using running = await startWorkerd(binary, project.path);
     const answer = await fetch(running.url, { method: "POST", body: "Add 200 g of butter." });
     const found: { type: string; text: string }[] = await answer.json();
     const foods = found.filter(({ type }) => type === "FOOD").map(({ text }) => text);

@@ -46,10 +46,11 @@ interface Tally {
 const HELP =
   `Feeds the library malformed input, and graphs with one change, and holds it to its promises.
 
-  deno task fuzz [--seconds 60] [--target NAME]... [--seed 1] [--jobs 2]
+  deno task fuzz [--seconds 60] [--cases N] [--target NAME]... [--seed 1] [--jobs 2]
   deno task fuzz --target NAME --seed 7 --case 123 [--save FOLDER]
 
   --seconds N    how long; each target has one round of cases at least
+  --cases N      at most so many of each target, in rounds of ${CHUNK}
   --target NAME  only this target; repeatable: ${TARGETS.map(({ name }) => name).join(", ")}
   --seed N       which cases: the same seed gives the same ones
   --case N       only this case, with all there is to say about it
@@ -65,6 +66,7 @@ function parse() {
     options: {
       help: { type: "boolean", short: "h" },
       seconds: { type: "string", default: "60" },
+      cases: { type: "string" },
       seed: { type: "string", default: "1" },
       target: { type: "string", multiple: true },
       case: { type: "string" },
@@ -91,7 +93,7 @@ if (values.help) {
   Deno.exit(0);
 }
 
-function integer(name: "seconds" | "seed" | "case" | "jobs", text: string): number {
+function integer(name: "seconds" | "cases" | "seed" | "case" | "jobs", text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   console.error(`--${name} is ${JSON.stringify(text)}; expected an integer of at least 0.`);
@@ -166,9 +168,9 @@ async function one(index: number): Promise<void> {
   await worker.end();
 }
 
-/** Runs chunks of all targets in turn until the time is over. */
-async function many(seconds: number): Promise<void> {
-  const end = performance.now() + seconds * 1000;
+/** Runs chunks of all targets in turn until the time is over, or each has had `cases`. */
+async function many(seconds: number, cases: number): Promise<void> {
+  const end = performance.now() + seconds * 1000, chunks = names.length * Math.ceil(cases / CHUNK);
   let chunk = 0;
   const draw = (): Work => {
     const target = names[chunk % names.length]!, from = Math.floor(chunk / names.length) * CHUNK;
@@ -180,7 +182,9 @@ async function many(seconds: number): Promise<void> {
     await worker.start();
     known(worker);
     // Once around, however short the time.
-    while (chunk < names.length || performance.now() < end) await worker.run(draw());
+    while (chunk < names.length || chunk < chunks && performance.now() < end) {
+      await worker.run(draw());
+    }
     await worker.end();
   });
   const progress = setInterval(() => {
@@ -228,7 +232,8 @@ if (values.case !== undefined) {
     if (cases > 0 && failed === 0) console.log(accepted > 0 ? "accepted" : "refused");
   }
 } else {
-  await many(integer("seconds", values.seconds));
+  const cases = values.cases === undefined ? Infinity : integer("cases", values.cases);
+  await many(integer("seconds", values.seconds), cases);
   summary();
 }
 console.log();

@@ -28,7 +28,7 @@ export {
 } from "./src/runtime/ner.ts";
 export { type Samples } from "./src/ner/sample.ts";
 export { type Moments } from "./src/quantize/moments.ts";
-export type { RemoteNer } from "./src/runtime/worker/client.ts";
+export type { RemoteNer, RemoteVocabulary } from "./src/runtime/worker/client.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Fetch, LoadProgress, SourceOptions } from "./src/runtime/source_options.ts";
 export type { Entity, Reading } from "./src/ner/entities.ts";
@@ -52,9 +52,11 @@ export type { TextSource } from "./src/ner/stream.ts";
 export type { NerInfo } from "./src/ner/parts.ts";
 export {
   type Aggregation,
+  type Classifies,
   type GroupEntity,
   pipeline,
   type PipelineOptions,
+  type Spelling,
   type TokenClassifier,
   type TokenEntity,
 } from "./src/pipeline/token_classification.ts";

@@ -8,7 +8,7 @@
  */
 import { Crf } from "../crf/crf.ts";
 import { parseTags } from "../crf/scheme.ts";
-import { InputError, RuntimeError } from "../errors.ts";
+import { InputError, isBytes, RuntimeError } from "../errors.ts";
 import { type AdapterOptions, namesLabels, readAdapter } from "../formats/hf/adapter.ts";
 import { checkOptions, type Rules } from "./check_options.ts";
 import type { Parts } from "./parts.ts";
@@ -29,7 +29,7 @@ export async function adapt(
   bytes: Uint8Array,
   options: AdapterOptions,
 ): Promise<Parts> {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new InputError("input/bytes", "withAdapter: an adapter must be given as a Uint8Array.");
   }
   checkOptions(options, "withAdapter", RULES);

@@ -26,7 +26,7 @@ import {
 } from "../ner/check_options.ts";
 import type { CallOptions, OffsetUnit } from "../ner/options.ts";
 import { Offsets } from "../ner/output.ts";
-import type { Probabilities, Recogniser, Vocabulary } from "../ner/recogniser.ts";
+import type { Probabilities, Vocabulary } from "../ner/recogniser.ts";
 
 /** How tokens are joined. */
 export type Aggregation = "none" | "simple" | "first" | "average" | "max";
@@ -93,6 +93,20 @@ const RULES: Readonly<Record<string, Rule>> = {
   ],
 };
 
+/** What is used of a recogniser: a `Ner`, or one in a worker, of which everything has to be waited for. */
+export interface Classifies {
+  /** See `Recogniser.probabilitiesBatch`. */
+  probabilitiesBatch(texts: readonly string[], options?: CallOptions): Promise<Probabilities[]>;
+  /** See `Recogniser.vocabulary`. */
+  vocabulary(): Spelling | Promise<Spelling>;
+}
+
+/** A vocabulary, here or in a worker. */
+export interface Spelling extends Omit<Vocabulary, "spell"> {
+  /** See `Vocabulary.spell`. */
+  spell(pieces: readonly string[]): string | Promise<string>;
+}
+
 /** A token before it has a label. */
 interface Piece {
   readonly word: string;
@@ -120,7 +134,7 @@ function mean(values: readonly number[]): number {
 function piecesOf(
   text: string,
   { tokens, labels, data }: Probabilities,
-  { unknown, continuing }: Vocabulary,
+  { unknown, continuing }: Spelling,
 ): Piece[] {
   return tokens.map(({ id, piece, start, end }, i) => {
     const place = text.slice(start, end), n = labels.length;
@@ -140,12 +154,12 @@ function piecesOf(
 }
 
 /** A word's label, by those of its tokens. */
-function labelled(
+async function labelled(
   pieces: readonly Piece[],
   labels: readonly string[],
   strategy: "first" | "average" | "max",
-  { spell }: Vocabulary,
-): Labelled {
+  { spell }: Spelling,
+): Promise<Labelled> {
   const first = pieces[0];
   const scores: ArrayLike<number> = strategy === "first"
     ? first.scores
@@ -156,7 +170,7 @@ function labelled(
   return {
     entity: labels[label],
     score: scores[label],
-    word: spell(pieces.map(({ word }) => word)),
+    word: await spell(pieces.map(({ word }) => word)),
     start: first.start,
     end: pieces[pieces.length - 1].end,
   };
@@ -177,32 +191,32 @@ function runsOf<T>(items: readonly T[], cut: (item: T, last: T) => boolean): T[]
   return runs;
 }
 
-function entitiesOf(
+async function entitiesOf(
   pieces: readonly Piece[],
   labels: readonly string[],
   strategy: Aggregation,
-  vocabulary: Vocabulary,
-): (TokenEntity | GroupEntity)[] {
+  vocabulary: Spelling,
+): Promise<(TokenEntity | GroupEntity)[]> {
   const single = ({ scores, index, word, start, end }: Piece): TokenEntity => {
     const label = best(scores);
     return { entity: labels[label], score: scores[label], index, word, start, end };
   };
   if (strategy === "none") return pieces.map(single);
-  const words: Labelled[] = strategy === "simple"
-    ? pieces.map(single)
-    : runsOf(pieces, ({ isSubword }) => !isSubword)
-      .map((run) => labelled(run, labels, strategy, vocabulary));
+  const words: Labelled[] = strategy === "simple" ? pieces.map(single) : await Promise.all(
+    runsOf(pieces, ({ isSubword }) => !isSubword)
+      .map((run) => labelled(run, labels, strategy, vocabulary)),
+  );
   const groups = runsOf(words, ({ entity }, last) => {
     const { begins, type } = tagOf(entity);
     return begins || type !== tagOf(last.entity).type;
   });
-  return groups.map((group): GroupEntity => ({
+  return await Promise.all(groups.map(async (group): Promise<GroupEntity> => ({
     entity_group: group[0].entity.replace(/^[^-]*-/, ""),
     score: mean(group.map(({ score }) => score)),
-    word: vocabulary.spell(group.map(({ word }) => word)),
+    word: await vocabulary.spell(group.map(({ word }) => word)),
     start: group[0].start,
     end: group[group.length - 1].end,
-  }));
+  })));
 }
 
 /**
@@ -219,7 +233,7 @@ function entitiesOf(
  */
 export function pipeline(
   task: "token-classification" | "ner",
-  ner: Pick<Recogniser, "probabilitiesBatch" | "vocabulary">,
+  ner: Classifies,
   options: PipelineOptions = {},
 ): TokenClassifier {
   const tasks = ["token-classification", "ner"];
@@ -244,19 +258,20 @@ export function pipeline(
       offsets = "utf16",
       ...call
     } = { ...options, ...own };
-    const texts = Array.isArray(input) ? input : [input], vocabulary = ner.vocabulary();
+    const texts = Array.isArray(input) ? input : [input], vocabulary = await ner.vocabulary();
     const all = await ner.probabilitiesBatch(texts, call);
-    const found = all.map((probabilities, i) => {
+    const found = await Promise.all(all.map(async (probabilities, i) => {
       const places = new Offsets(offsets, texts[i]);
-      return entitiesOf(
+      const entities = await entitiesOf(
         piecesOf(texts[i], probabilities, vocabulary),
         probabilities.labels,
         strategy,
         vocabulary,
-      ).filter((entity) =>
+      );
+      return entities.filter((entity) =>
         !ignored.includes("entity" in entity ? entity.entity : entity.entity_group)
       ).map((entity) => places.of(entity));
-    });
+    }));
     return Array.isArray(input) ? found : found[0];
   };
   return classify as TokenClassifier;

@@ -233,14 +233,8 @@ export class Ner extends Recogniser {
     if (typeof workers === "string") {
       throw new RuntimeError("runtime/unsupported", `Ner.inWorker: ${workers}.`);
     }
-    const ner = new RemoteNer(workers.start(worker));
-    try {
-      await ner.load(isBytes(source) ? source : workers.locate(source), options);
-    } catch (error) {
-      ner.close();
-      throw error;
-    }
-    return ner;
+    const from = isBytes(source) ? source : workers.locate(source);
+    return await RemoteNer.load(workers.start(worker), from, options);
   }
 
   /**

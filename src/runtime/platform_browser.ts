@@ -20,7 +20,7 @@ import {
   shortUrl,
 } from "./source.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
-import type { WorkerPort } from "./worker/client.ts";
+import type { WorkerPort } from "./worker/connection.ts";
 
 /** Browsers. */
 export const platform: Platform = {

@@ -14,7 +14,7 @@ import { embeddedKernels } from "./kernels.ts";
 import { openUrl } from "./remote.ts";
 import type { SourceOptions } from "./source_options.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
-import type { WorkerPort } from "./worker/client.ts";
+import type { WorkerPort } from "./worker/connection.ts";
 import {
   asUrl,
   isFetchable,

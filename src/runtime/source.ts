@@ -12,7 +12,7 @@ import type { Folder } from "../formats/folder.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
 import type { Threading } from "../kernels/threads.ts";
 import type { SourceOptions } from "./source_options.ts";
-import type { WorkerPort } from "./worker/client.ts";
+import type { WorkerPort } from "./worker/connection.ts";
 
 /**
  * A path, or a URL: `file:`, `http:`, `https:`, `data:` or `blob:`; or `hf:OWNER/NAME`, a model of the Hugging Face hub.

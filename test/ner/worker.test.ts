@@ -2,13 +2,39 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { InputError, ModelError, Ner, NerError, RuntimeError } from "../../mod.ts";
+import {
+  InputError,
+  ModelError,
+  Ner,
+  NerError,
+  pipeline,
+  type Recogniser,
+  type RemoteNer,
+  type RemoteVocabulary,
+  RuntimeError,
+  type Vocabulary,
+} from "../../mod.ts";
 import { bits } from "../support.ts";
+
+/** What a method gives from a worker: what must be waited for here, too, or a promise of it. */
+type Awaiting<T> = T extends AsyncGenerator ? T
+  : T extends Promise<Recogniser> ? Promise<RemoteNer>
+  : T extends Promise<unknown> ? T
+  : T extends Vocabulary ? Promise<RemoteVocabulary>
+  : T extends void ? void
+  : Promise<T>;
+
+/** The methods of a recogniser, so that none is forgotten in a worker: a type error tells. */
+type Remote = {
+  [K in keyof Recogniser]: (
+    ...args: Parameters<Recogniser[K]>
+  ) => Awaiting<ReturnType<Recogniser[K]>>;
+};
 
 const folder = new URL("../fixtures/tiny-torchscript/", import.meta.url).pathname;
 const TEXTS = ["Metformin 500mg twice a day, পেটে ব্যথা হলে ডাক্তারকে জানান।", "", "x y z"];
 const here = await Ner.load(folder, { threads: 1 });
-const there = await Ner.inWorker(folder, { threads: 1 });
+const there: Remote = await Ner.inWorker(folder, { threads: 1 });
 
 test("every method gives what it gives without a worker", async () => {
   assert.equal(await there.extract(TEXTS[0]), await here.extract(TEXTS[0]));
@@ -17,9 +43,69 @@ test("every method gives what it gives without a worker", async () => {
   const [a, b] = [await there.emissionsBatch(TEXTS), await here.emissionsBatch(TEXTS)];
   assert.equal(a.map(({ data }) => bits(data)), b.map(({ data }) => bits(data)));
   assert.equal((await there.emissions(TEXTS[0])).tokens, b[0].tokens);
+  const [p, q] = [await there.probabilitiesBatch(TEXTS), await here.probabilitiesBatch(TEXTS)];
+  assert.equal(p.map(({ data }) => bits(data)), q.map(({ data }) => bits(data)));
+  assert.equal(bits((await there.probabilities(TEXTS[0])).data), bits(q[0].data));
+  assert.equal(await there.extractNBest(TEXTS[0], 3), await here.extractNBest(TEXTS[0], 3));
+  const { spell, ...vocabulary } = await there.vocabulary(), own = here.vocabulary();
+  assert.equal(vocabulary, { unknown: own.unknown, continuing: own.continuing });
+  assert.is(await spell(["in", "##sulin"]), own.spell(["in", "##sulin"]));
   const { threadChunks: _, ...info } = await there.info();
-  const { threadChunks: __, ...own } = here.info();
-  assert.equal(info, own);
+  const { threadChunks: __, ...told } = here.info();
+  assert.equal(info, told);
+});
+
+test("a pipeline takes a recogniser in a worker", async () => {
+  const options = { aggregation_strategy: "average", ignore_labels: [] } as const;
+  const [a, b] = [there, here].map((ner) => pipeline("token-classification", ner)(TEXTS, options));
+  assert.equal(await a, await b);
+});
+
+test("an adapter is beside the model, as it is without a worker", async () => {
+  const place = new URL("../fixtures/zoo/bert-safetensors/", import.meta.url).pathname;
+  const peft = (name: string): Uint8Array =>
+    readFileSync(new URL(`../formats/fixtures/peft/${name}`, import.meta.url));
+  const adapter = peft("adapter_model.safetensors");
+  const options = { config: new TextDecoder().decode(peft("adapter_config.json")) };
+  using alone = await Ner.load(place, { threads: 1 });
+  using want = await alone.withAdapter(adapter, options);
+  using first = await Ner.inWorker(place, { threads: 1 });
+  using adapted = await first.withAdapter(adapter, options);
+  const data = async (ner: Pick<Ner, "emissions">) => bits((await ner.emissions(TEXTS[0])).data);
+  assert.equal(await data(adapted), await data(want));
+  assert.equal(await data(first), await data(alone));
+  assert.not.equal(await data(first), await data(adapted));
+  const error = await first.withAdapter(adapter).catch((e) => e);
+  assert.instance(error, NerError);
+  assert.is(error.code, "adapter/config");
+});
+
+test("recognisers with terms live beside the one that they are made of", async () => {
+  using first = await Ner.inWorker(folder, { threads: 1 });
+  const terms = { always: [{ type: "FOOD", terms: ["ডাক্তার"] }] };
+  const known = await first.withLexicon(terms);
+  using same = await here.withLexicon(terms);
+  const found = await same.extract(TEXTS[0]);
+  assert.ok(found.some(({ type }) => type === "FOOD"));
+  assert.equal(await known.extract(TEXTS[0]), found);
+  assert.equal(await first.extract(TEXTS[0]), await here.extract(TEXTS[0]));
+
+  // The worker ends with the last of them.
+  first.close();
+  assert.is((await first.extract("x").catch((e) => e)).code, "input/closed");
+  const again = await known.withLexicon({ never: ["ডাক্তার"] });
+  known.close();
+  assert.ok(Array.isArray(await again.extract(TEXTS[0])));
+  again.close();
+  assert.match((await again.extract("x").catch((e) => e)).message, /^extract: /);
+});
+
+test("what cannot be sent is refused", async () => {
+  const error = await there.extract((() => {}) as unknown as string).catch((e) => e);
+  assert.instance(error, InputError);
+  assert.is(error.code, "input/type");
+  assert.match(error.message, /^extract: /);
+  assert.equal(await there.extract("x"), await here.extract("x"));
 });
 
 test("streams go across one at a time", async () => {

@@ -40,6 +40,13 @@ interface Constant {
   readonly make: () => Data;
 }
 
+/** An array's elements' type. By its tag, which another realm's arrays have, too. */
+const STORED = {
+  Float32Array: TYPE.float,
+  Int8Array: TYPE.int8,
+  BigInt64Array: TYPE.int64,
+} as const;
+
 /** Bytes of an element. */
 const SIZES = new Map<number, number>([[TYPE.float, 4], [TYPE.int8, 1], [TYPE.int64, 8]]);
 
@@ -116,12 +123,7 @@ export class GraphWriter {
 
   /** A constant tensor, row-major. A name that was given before stands for what it was given for. */
   constant(name: Value, dims: readonly number[], data: Data): Value {
-    const type = data instanceof Float32Array
-      ? TYPE.float
-      : data instanceof Int8Array
-      ? TYPE.int8
-      : TYPE.int64;
-    return this.lazy(name, dims, type, () => data);
+    return this.lazy(name, dims, STORED[data[Symbol.toStringTag]], () => data);
   }
 
   /** A constant tensor whose elements are made when the file is; as many as `dims` say. */

@@ -28,6 +28,9 @@ import { withChecksums } from "./checksums.ts";
 import { DEFLATE_FROM, deflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
+/** How an array's elements are stored. By its tag, which another realm's arrays have, too. */
+const STORED = { Float32Array: "F32", Int8Array: "I8", Uint8Array: "U8" } as const;
+
 function bytesOf(array: Float32Array | Int8Array | Uint8Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
@@ -94,8 +97,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     shape: number[],
     array: Float32Array | Int8Array | Uint8Array,
   ): void => {
-    const dtype = array instanceof Int8Array ? "I8" : array instanceof Uint8Array ? "U8" : "F32";
-    tensors.set(name, { dtype, shape, data: bytesOf(array) });
+    tensors.set(name, { dtype: STORED[array[Symbol.toStringTag]], shape, data: bytesOf(array) });
   };
   const lanes = weights.lanes && checkBudget(weights, weights.lanes);
   visitEncoder(config, {

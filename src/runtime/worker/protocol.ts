@@ -3,7 +3,7 @@
  *
  * A call has a number. A call for one answer ends with `answer` or `failed`. A stream goes to and fro: the client asks
  * for the `next` value, the worker asks for a `piece` of the source when it needs one, so that neither is ever more
- * than one ahead.
+ * than one ahead. Recognisers have numbers, too: the one that was loaded is 0, and one that a call made has the call's.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import type { EntityOptions, Progress, TermOptions } from "../../ner/options.ts";
 import type { LoadProgress } from "../source_options.ts";
 
-/** Methods that are called across. */
+/** Methods that are called across; `spell` is that of a vocabulary. */
 export type Method =
   | "load"
   | "extract"
@@ -27,32 +27,51 @@ export type Method =
   | "extractNBest"
   | "emissions"
   | "emissionsBatch"
+  | "probabilities"
+  | "probabilitiesBatch"
   | "tokenize"
+  | "vocabulary"
+  | "spell"
   | "info";
+
+/** Methods that make a recogniser beside one. */
+export type Making = "withAdapter" | "withLexicon";
 
 /** Methods that give a stream. */
 export type StreamMethod = "extractStream" | "extractDocument";
 
+/** What crosses of a call's options. */
+export type SentOptions = EntityOptions & TermOptions;
+
+/** A call for one answer. */
+export interface Call {
+  readonly kind: "call";
+  /** The call's number; where it makes a recogniser, that one's, too. */
+  readonly id: number;
+  /** The recogniser's number. */
+  readonly ner: number;
+  readonly method: Method | Making;
+  readonly args: readonly unknown[];
+  /** Whether the caller wants to be told of progress. */
+  readonly progress: boolean;
+  readonly options: SentOptions;
+}
+
 /** From the program to the worker. */
 export type Request =
-  | {
-    readonly kind: "call";
-    readonly id: number;
-    readonly method: Method;
-    readonly args: readonly unknown[];
-    /** Whether the caller wants to be told of progress. */
-    readonly progress: boolean;
-    readonly options: EntityOptions & TermOptions;
-  }
+  | Call
   | {
     readonly kind: "stream";
     readonly id: number;
+    readonly ner: number;
     readonly method: StreamMethod;
-    readonly options: EntityOptions & TermOptions;
+    readonly options: SentOptions;
   }
   | { readonly kind: "next"; readonly id: number }
   | { readonly kind: "piece"; readonly id: number; readonly done: boolean; readonly piece: string }
-  | { readonly kind: "abort"; readonly id: number };
+  | { readonly kind: "abort"; readonly id: number }
+  /** Closes recogniser `id`. */
+  | { readonly kind: "close"; readonly id: number };
 
 /** From the worker to the program. */
 export type Reply =

@@ -28,6 +28,7 @@ import {
   COMMAND_BYTES,
   COMMANDS,
   CONTROL_BYTES,
+  F32_DEPTH,
   LEVELS,
   PANEL,
   PANEL_PARAMS,
@@ -164,6 +165,8 @@ function place(sizes: readonly Size[], kernels: Sizes, lengths: readonly number[
     out: arena.take(m * wide * 4),
     scratch: arena.take(
       Math.max(
+        // A product in one chunk packs all rows.
+        4 * F32_DEPTH * padded(m),
         ...sizes.map(({ d }) =>
           Math.max(kernels.attention_f32_scratch(m, d), kernels.attention_int8_scratch(m, d))
         ),
@@ -261,6 +264,8 @@ function productOf(b: Buffers, m: number, n: number, depth: number) {
     panels: padded(n) / PANEL,
     chunkRows: m,
     chunkPanels: padded(n) / PANEL,
+    scratch: b.scratch,
+    scratchBytes: 0,
   };
 }
 
@@ -296,8 +301,6 @@ function int8Cases(call: Caller, b: Buffers, kind: Family, size: Size): Case[] {
           rowParams: b.rows,
           weights: b.weights,
           columns: b.columns,
-          scratch: b.scratch,
-          scratchBytes: 0,
         }),
       }))
     ),

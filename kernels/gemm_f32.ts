@@ -2,12 +2,14 @@
  * float32 matrix product, for the fp32 backend and for attention in every backend.
  *
  * Weights come in panels of 8 columns, each panel `[K][8]` floats with rows `ldw` bytes apart: a packed
- * linear layer has ldw = 32, and attention multiplies by V where it lies, with ldw = the row of V. Rows of
- * `a` are read in place. Every output is one sum over k in ascending order, whichever tile computes it, and
- * multiply and add stay separate: the bits do not depend on the batch or on the engine.
+ * linear layer has ldw = 32, and attention multiplies by V where it lies, with ldw = the row of V. A layer packs its
+ * rows for packed_f32.ts's tile; attention and adapters, whose products are small, have them read in place. Every output
+ * is one sum over k in ascending order, whichever tile computes it, and multiply and add stay separate: the bits do not
+ * depend on the batch or on the engine.
  */
-import { GemmF32, PANEL } from "./contract";
+import { F32_DEPTH, GemmF32, PANEL } from "./contract";
 import { madd } from "./math";
+import { CARRY_ON, multiplyPanel, packRows, REPLACE, ROWS } from "./packed_f32";
 import { transposePanel } from "./transpose";
 
 /**
@@ -78,21 +80,29 @@ export function f32Tile1x8(
   v128.store(c, f32x4.add(c0, b0)), v128.store(c, f32x4.add(c1, b1), 16);
 }
 
-/** Rows i0 .. i1 and columns 8 p0 .. 8 p1. */
-export function gemm_f32(it: GemmF32, i0: i32, i1: i32, p0: i32, p1: i32): void {
+/**
+ * Rows i0 .. i1 and columns 8 p0 .. 8 p1; `scratch` takes F32_DEPTH columns of the rows, packed.
+ *
+ * Columns of `a` go in blocks of F32_DEPTH, so that the rows stay in the second-level cache and a panel's share in the
+ * first; a sum is carried on from block to block. A row that is left over alone is multiplied where it lies, in half of
+ * the time that a tile of four would take.
+ */
+export function gemm_f32(it: GemmF32, i0: i32, i1: i32, p0: i32, p1: i32, scratch: usize): void {
   const k = it.k, lda = it.aStride, ldc = it.stride, step = <usize> k * PANEL * 4;
-  for (let p = p0; p < p1; p++) {
-    const wp = it.weights + <usize> p * step, column = <usize> (p * PANEL * 4), bias = it.bias + column;
-    let i = i0, a = it.a + <usize> i0 * lda, c = it.c + <usize> i0 * ldc + column;
-    for (; i + 4 <= i1; i += 4) {
-      f32Tile4x8(a, lda, wp, 32, k, bias, 0, c, ldc);
-      a += 4 * lda;
-      c += 4 * ldc;
+  const first = it.weights + <usize> p0 * step, column = <usize> (p0 * PANEL * 4);
+  if (((i1 - i0) & (ROWS - 1)) == 1) {
+    i1--;
+    let w = first, bias = it.bias + column, c = it.c + <usize> i1 * ldc + column;
+    for (let p = p0; p < p1; p++, w += step, bias += PANEL * 4, c += PANEL * 4) {
+      f32Tile1x8(it.a + <usize> i1 * lda, w, 32, k, bias, c);
     }
-    for (; i < i1; i++) {
-      f32Tile1x8(a, wp, 32, k, bias, c);
-      a += lda;
-      c += ldc;
+  }
+  for (let q = 0; q < k; q += F32_DEPTH) {
+    const depth = min(F32_DEPTH, k - q), last = q + depth == k;
+    packRows(it.a + (<usize> q << 2), lda, i0, i1, depth, scratch);
+    let w = first + (<usize> q << 5), bias = it.bias + column, c = it.c + <usize> i0 * ldc + column;
+    for (let p = p0; p < p1; p++, w += step, bias += PANEL * 4, c += PANEL * 4) {
+      multiplyPanel(scratch, w, depth, i1 - i0, last ? bias : 0, q ? CARRY_ON : REPLACE, c, ldc);
     }
   }
 }

@@ -60,10 +60,11 @@ function gemmInt8Chunk(it: GemmInt8, chunk: i32, thread: i32): void {
   gemm(it.m, it.k, it.packed, it.rowParams, it.weights, it.columns, it.c, it.stride, p0, p1, i0, i1, scratch);
 }
 
-function gemmF32Chunk(it: GemmF32, chunk: i32): void {
+function gemmF32Chunk(it: GemmF32, chunk: i32, thread: i32): void {
   const size = it.chunkRows, group = it.chunkPanels, panels = it.panels, groups = (panels + group - 1) / group;
   const block = chunk / groups, i0 = block * size, p0 = chunk % groups * group;
-  gemm_f32(it, i0, endOf(i0, size, block, it.chunks / groups, it.m), p0, min(p0 + group, panels));
+  const i1 = endOf(i0, size, block, it.chunks / groups, it.m), p1 = min(p0 + group, panels);
+  gemm_f32(it, i0, i1, p0, p1, it.scratch + <usize> thread * it.scratchBytes);
 }
 
 function attentionChunk(it: Attention, chunk: i32, thread: i32): void {
@@ -84,7 +85,7 @@ function step(command: Command, chunk: i32, thread: i32): void {
   const operation = command.operation, words = changetype<usize>(command);
   if (operation == OPERATION_GEMM_INT8) gemmInt8Chunk(changetype<GemmInt8>(words), chunk, thread);
   else if (operation == OPERATION_QUANTIZE) quantizeChunk(changetype<Quantize>(words), chunk);
-  else if (operation == OPERATION_GEMM_F32) gemmF32Chunk(changetype<GemmF32>(words), chunk);
+  else if (operation == OPERATION_GEMM_F32) gemmF32Chunk(changetype<GemmF32>(words), chunk, thread);
   else if (operation == OPERATION_ATTENTION_INT8 || operation == OPERATION_ATTENTION_F32) {
     attentionChunk(changetype<Attention>(words), chunk, thread);
   } else if (operation == OPERATION_LOW_RANK) {

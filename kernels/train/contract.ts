@@ -2,13 +2,12 @@
 
 import { Command } from "../contract";
 
-export const DEPTH: i32 = 256;
 export const DROPOUT_BYTES: i32 = 28;
 export const DROPOUT_EXAMPLE: i32 = 8;
 export const DROPOUT_KINDS: i32 = 12;
 export const DROPS_HIDDEN: i32 = 0;
 export const DROPS_ATTENTION: i32 = 1;
-export const TRAIN_ABI: i32 = 2;
+export const TRAIN_ABI: i32 = 3;
 export const OPERATION_EMBED_FORWARD: i32 = 0;
 export const OPERATION_SCATTER_ROWS: i32 = 1;
 export const OPERATION_GATHER_ROWS: i32 = 2;

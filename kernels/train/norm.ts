@@ -10,11 +10,12 @@
  * is in the first-level cache. The forward pass is norm.ts's own, so that its bits are. What belongs to columns (the
  * derivatives by gamma, beta and biases) is cut by columns, so that its sums over rows have one order.
  */
+import { F32_DEPTH as DEPTH } from "../contract";
 import { padded } from "../layout";
 import { horizontalSum, madd } from "../math";
 import { normalizeRow } from "../norm";
 import { dropRow, drops } from "./philox";
-import { DEPTH, DROPS_HIDDEN } from "./contract";
+import { DROPS_HIDDEN } from "./contract";
 
 /** Results of {@link findMoments}: a row's mean and 1 / sqrt(variance + epsilon). */
 let mean: f32 = 0;

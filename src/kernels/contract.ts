@@ -12,7 +12,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const ABI = 5;
+export const ABI = 6;
 
 /** Columns of a row in memory come in multiples of this: four steps of the int8 dot, two vectors of eight lanes. */
 export const COLUMN_ALIGN = 16;
@@ -43,6 +43,9 @@ export const LAST_ROWS = 8;
  * registers left for them.
  */
 export const PRODUCT_SCRATCH = BLOCK_ROWS * PANEL * 4;
+
+/** Columns of the left side of a float32 product that are packed at a time: so many rows of a panel are 8 KiB. */
+export const F32_DEPTH = 256;
 
 /** The largest quantized activation, where a model says nothing else: all of 8 bits. */
 export const LEVELS = 255;
@@ -158,7 +161,7 @@ export const GEMM_INT8 = {
   scratchBytes: "usize",
 } as const;
 
-/** c = a w + bias. Chunks go by rows, then by panels. */
+/** c = a w + bias, k a multiple of 4. Chunks go by rows, then by panels. */
 export const GEMM_F32 = {
   m: "i32",
   k: "i32",
@@ -171,6 +174,9 @@ export const GEMM_F32 = {
   panels: "i32",
   chunkRows: "i32",
   chunkPanels: "i32",
+  /** `scratchBytes` for each thread: F32_DEPTH floats for each row of a chunk, their number rounded up to a multiple of 4. */
+  scratch: "usize",
+  scratchBytes: "usize",
 } as const;
 
 /**

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { LAST_ROWS, PANEL } from "./contract.ts";
+import { F32_DEPTH, LAST_ROWS, PANEL } from "./contract.ts";
 
 /**
  * Multiplications that a thread may be kept with: half a millisecond to 2 ms of one thread's int8, by engine and
@@ -50,6 +50,17 @@ export interface ProductCut extends RowCut {
  * cache, of which small cores have 256 KiB.
  */
 const CACHED_BYTES = 192 * 1024;
+
+/** Bytes of a row of activations that a float32 product goes over again and again: of as many columns as it packs at a time. */
+export function rowBytesF32(k: number): number {
+  return 4 * Math.min(k, F32_DEPTH);
+}
+
+/** Bytes of packed rows that a chunk of a float32 product takes, of `m` rows at most. */
+export function scratchF32(m: number): number {
+  const last = LAST_ROWS * 4 * F32_DEPTH;
+  return Math.min(CACHED_BYTES + last, Math.ceil(m / 4) * 4 * 4 * F32_DEPTH);
+}
 
 /** A chunk of fewer multiplications (a few microseconds) would cost more to hand out than it saves. */
 const LEAST_WORK = 1 << 18;

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { padded } from "../../src/backend/wasm/layout.ts";
 import { ACTIVATION, PANEL } from "../../src/kernels/contract.ts";
+import { scratchF32 } from "../../src/kernels/cut.ts";
 import { ACTIVATION_NAMES, ACTIVATIONS } from "../../src/model/activations.ts";
 import { bits, normal, random } from "../support.ts";
 import { type Engine, engines, FREE } from "./engine.ts";
@@ -69,7 +70,7 @@ function layerNorm(x: ArrayLike<number>, n: number, gamma: Float32Array, beta: F
 for (const engine of engines) {
   test(`${engine.name}: the product`, () => {
     for (const m of ROWS) {
-      for (const [n, k] of [[1, 5], [8, 16], [16, 17], [33, 48]]) {
+      for (const [n, k] of [[1, 5], [8, 16], [16, 17], [33, 48], [9, 300], [8, 512]]) {
         const next = random(m * 100 + n), { take, rows, read } = roomOf(engine);
         const x = normal(next, m * k, 1), w = normal(next, n * k, 1), b = normal(next, n, 1);
         const kp = padded(k), panels = padded(n) / PANEL;
@@ -92,6 +93,8 @@ for (const engine of engines) {
           panels,
           chunkRows: m,
           chunkPanels: 2,
+          scratch: take(scratchF32(m)),
+          scratchBytes: scratchF32(m),
         });
         const want = Float32Array.from({ length: m * n }, (_, i) => {
           let sum = 0;

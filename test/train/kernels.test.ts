@@ -4,7 +4,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Program } from "../../src/kernels/program.ts";
-import { COMMANDS, DEPTH } from "../../src/train/engine/contract.ts";
+import { F32_DEPTH as DEPTH } from "../../src/kernels/contract.ts";
+import { COMMANDS } from "../../src/train/engine/contract.ts";
 import { instantiateTrainKernels } from "../../src/train/engine/kernels.ts";
 import { philox } from "../../src/train/random.ts";
 import { random } from "../support.ts";

@@ -28,7 +28,7 @@ import {
   PRODUCT_SCRATCH,
   ROW_PARAMS,
 } from "../../kernels/contract.ts";
-import { PIECE_WORK } from "../../kernels/cut.ts";
+import { PIECE_WORK, scratchF32 } from "../../kernels/cut.ts";
 import type { Sizes } from "../../kernels/module.ts";
 import { stagingBytes, tableRowBytes } from "./upload.ts";
 
@@ -144,7 +144,8 @@ export function placeEncoder(
     2 * Math.ceil((config.layers * layerWork + otherWork) / PIECE_WORK);
   const scratch = int8 ? sizes.attention_int8_scratch : sizes.attention_f32_scratch;
   const attention = scratch(longest, paddedHead(config));
-  const scratchBytes = Math.ceil(Math.max(attention, PRODUCT_SCRATCH) / 64) * 64;
+  const scratchBytes =
+    Math.ceil(Math.max(attention, int8 ? PRODUCT_SCRATCH : scratchF32(maxTokens)) / 64) * 64;
   const plan: Plan = {
     precision,
     lanes: weights.lanes,

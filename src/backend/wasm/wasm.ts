@@ -32,6 +32,7 @@ import {
   ELEMENT_WORK,
   panelsOfPiece,
   PIECE_WORK,
+  rowBytesF32,
   type RowCut,
 } from "../../kernels/cut.ts";
 import type { ChosenKernels } from "../../kernels/module.ts";
@@ -277,7 +278,7 @@ export class WasmBackend implements Backend {
     this.#settleFor(out);
     const shape = int8
       ? { rowBytes: this.#machine.chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
-      : { rowBytes: 4 * k, block: 4 };
+      : { rowBytes: rowBytesF32(k), block: 4 };
     const step = panelsOfPiece(panels, m * k * panels * PANEL);
     for (let p = 0; p < panels; p += step) {
       const some = Math.min(step, panels - p);
@@ -291,12 +292,13 @@ export class WasmBackend implements Backend {
         panels: some,
         chunkRows: cut.rows,
         chunkPanels: cut.panels,
+        scratch,
+        scratchBytes,
       };
       const work = m * k * some * PANEL;
       if (int8) {
         const a = { packed, rowParams: rows, columns: columns + p * PANEL_PARAMS };
-        const room = { scratch, scratchBytes };
-        this.#program.add("gemm_int8", cut.chunks, { ...product, ...a, ...room }, work);
+        this.#program.add("gemm_int8", cut.chunks, { ...product, ...a }, work);
       } else {
         const a = { a: x.address, aStride: x.stride, bias: columns + p * PANEL * 4 };
         this.#program.add("gemm_f32", cut.chunks, { ...product, ...a }, work);

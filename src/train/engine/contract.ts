@@ -10,10 +10,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const TRAIN_ABI = 2;
-
-/** Columns of the left side of a product that are packed at a time: 256 KiB for 256 rows. */
-export const DEPTH = 256;
+export const TRAIN_ABI = 3;
 
 /** Philox's words of a pass: the key, and which batch of the step it is; then a threshold and a scale for each kind. */
 export const DROPOUT_EXAMPLE = 8;

@@ -47,20 +47,10 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
-/** How deep the values of a valid JSON text are nested. */
-function nesting(json: string): number {
-  let depth = 0, deepest = 0;
-  for (let i = 0; i < json.length; i++) {
-    const c = json[i];
-    if (c === '"') {
-      do i += json[i] === "\\" ? 2 : 1; while (json[i] !== '"');
-    } else if (c === "{" || c === "[") {
-      deepest = Math.max(deepest, ++depth);
-    } else if (c === "}" || c === "]") {
-      depth--;
-    }
-  }
-  return deepest;
+/** Whether a value nests others deeper than this. */
+function nests(value: unknown, deeper: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return deeper === 0 || Object.values(value).some((inner) => nests(inner, deeper - 1));
 }
 
 /**
@@ -82,12 +72,8 @@ export function parseJsonObject(
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new FormatError(code, `${what} is not a JSON object.`);
   }
-  const depth = nesting(json);
-  if (depth > MAX_NESTING) {
-    throw new FormatError(
-      code,
-      `${what} nests values ${depth} deep; at most ${MAX_NESTING} are read.`,
-    );
+  if (nests(value, MAX_NESTING)) {
+    throw new FormatError(code, `${what} nests values deeper than ${MAX_NESTING}.`);
   }
   const key = JSON.stringify(value) === json.trimEnd() ? undefined : duplicateKey(json);
   if (key !== undefined) {

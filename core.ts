@@ -17,6 +17,7 @@
 export { Ner } from "./src/ner/packed.ts";
 export type { Entity, Reading } from "./src/ner/entities.ts";
 export type {
+  Accelerator,
   CallOptions,
   KernelOptions,
   LexiconTerms,
@@ -36,6 +37,9 @@ export type {
   Vocabulary,
 } from "./src/ner/recogniser.ts";
 export type { NerInfo } from "./src/ner/parts.ts";
+export type { GpuPrecision } from "./src/backend/accelerate.ts";
+export type { GpuReport, RaceTimes } from "./src/backend/engine.ts";
+export type { Expected } from "./src/backend/race.ts";
 export type { AdapterOptions } from "./src/formats/hf/adapter.ts";
 export type { TextSource } from "./src/ner/stream.ts";
 export type { ByteSource } from "./src/formats/package/stream.ts";

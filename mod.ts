@@ -34,6 +34,7 @@ export type { Fetch, LoadProgress, SourceOptions } from "./src/runtime/source_op
 export type { Entity, Reading } from "./src/ner/entities.ts";
 export { BOUNDARIES, type Boundary } from "./src/ner/boundaries.ts";
 export type {
+  Accelerator,
   CallOptions,
   DocumentOptions,
   EntityOptions,
@@ -50,6 +51,9 @@ export type {
 } from "./src/ner/options.ts";
 export type { TextSource } from "./src/ner/stream.ts";
 export type { NerInfo } from "./src/ner/parts.ts";
+export type { GpuPrecision } from "./src/backend/accelerate.ts";
+export type { GpuReport, RaceTimes } from "./src/backend/engine.ts";
+export type { Expected } from "./src/backend/race.ts";
 export {
   type Aggregation,
   type Classifies,

@@ -31,12 +31,12 @@ const parts = await assemble(readPackage(bytes), {
   kernels: await defaultKernels({ shared: threads > 1 }),
   threading,
 });
-const tags = parseTags(parts.backend.config.labels), queue = new Queue();
+const tags = parseTags(parts.engine.config.labels), queue = new Queue();
 
 /** What the recogniser does, with nobody else in mind. */
 async function straight(texts: readonly string[]): Promise<Entity[][]> {
   const encodings = texts.map((text) => parts.tokenizer.encode(text));
-  const emissions = await emissionsOf(parts.backend, encodings, parts.tokenizer, {
+  const emissions = await emissionsOf(parts.engine, encodings, parts.tokenizer, {
     pause: () => undefined,
     queue,
     check: () => {},
@@ -98,4 +98,4 @@ for (const [name, texts] of Object.entries(mixes)) {
   );
 }
 ner.close();
-parts.backend.close();
+parts.engine.close();

@@ -33,9 +33,9 @@ export async function adapt(
     throw new InputError("input/bytes", "withAdapter: an adapter must be given as a Uint8Array.");
   }
   checkOptions(options, "withAdapter", RULES);
-  const { backend, kernels, constrained, maxMemoryBytes } = parts;
+  const { engine, kernels, constrained, maxMemoryBytes } = parts;
   const own = options.labels !== undefined || namesLabels(bytes);
-  const adapter = readAdapter(bytes, own ? options : { ...options, labels: backend.config.labels });
+  const adapter = readAdapter(bytes, own ? options : { ...options, labels: engine.config.labels });
   const head = own
     ? {
       crf: await Crf.create(kernels, parseTags(adapter.labels), adapter.crf, constrained),
@@ -45,7 +45,7 @@ export async function adapt(
     : {};
   const all = { ...parts, ...head }, { crf } = all;
   // Not while a pass is under way.
-  const adapted = await parts.encoderQueue.run(() => Promise.resolve(backend.adapt(adapter)));
+  const adapted = await parts.encoderQueue.run(() => engine.adapt(adapter));
   if (adapted.memoryBytes + crf.memoryBytes > maxMemoryBytes) {
     adapted.close();
     throw new RuntimeError(
@@ -58,7 +58,7 @@ export async function adapt(
   }
   return {
     ...parts,
-    backend: adapted,
+    engine: adapted,
     // Evidence for a type that the adapter's labels have not says nothing.
     terms: parts.terms && new TermFinder(parts.terms.terms, parseTags(adapter.labels)),
     crf,

@@ -48,9 +48,24 @@ const LIST: Rule = ["a list", (value) => Array.isArray(value)];
 /** Those of {@link TermOptions}. */
 export const TERM_RULES: Rules<TermOptions> = { lexicon: LIST, always: LIST, never: LIST };
 
+function isExpected(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { tokens, sequences, ...more } = value as Partial<Record<string, unknown>>;
+  const [, holds] = integer(1, 1 << 20);
+  return Object.keys(more).length === 0 && holds(tokens) && holds(sequences) &&
+    Number(tokens) >= Number(sequences);
+}
+
 /** Those of {@link NerOptions} and {@link KernelOptions}. */
 export const MODEL_RULES: Rules<NerOptions & KernelOptions> = {
-  backend: oneOf("int8", "fp32", "reference"),
+  backend: oneOf("int8", "wasm", "fp32", "webgpu", "auto", "reference"),
+  gpuPrecision: oneOf("f32", "f16", "int8"),
+  expect: [
+    "{ tokens, sequences }, whole numbers from 1 to 1048576, and no fewer tokens than sequences",
+    isExpected,
+  ],
+  choice: oneOf("wasm", "webgpu"),
+  onGpuLost: FUNCTION,
   constrained: FLAG,
   allowStripAccents: FLAG,
   maxTokens: integer(3, 1 << 20),
@@ -63,6 +78,10 @@ export const MODEL_RULES: Rules<NerOptions & KernelOptions> = {
   threading: [
     "threads, or why there are none",
     (value) => typeof value === "string" || typeof value === "object" && value !== null,
+  ],
+  accelerator: [
+    "what edge-ner/webgpu makes of a GPU, or why there is none",
+    (value) => typeof value === "string" || typeof value === "function",
   ],
 };
 

@@ -14,7 +14,8 @@
  *
  * @module
  */
-import type { Backend, Pause } from "../backend/backend.ts";
+import type { Pause } from "../backend/backend.ts";
+import type { Engine } from "../backend/engine.ts";
 import type { Crf } from "../crf/crf.ts";
 import type { Tag } from "../crf/scheme.ts";
 import type { Tokenizer } from "../tokenizer/types.ts";
@@ -40,7 +41,7 @@ const MOST_UNITS = 1 << 16;
 
 /** What a document is read with. */
 export interface DocumentParts {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly crf: Crf;
   readonly tags: readonly Tag[];
   readonly tokenizer: Tokenizer;
@@ -201,8 +202,8 @@ export class DocumentReader {
 
   /** Windows as `windowsOf` places them in the whole, as far as they do not depend on where it ends. */
   async #encode(ended: boolean): Promise<void> {
-    const { backend, tokenizer, passes } = this.#parts, tokens = this.#tokens;
-    const size = windowSize(backend), step = stepOf(size), labels = backend.config.labels.length;
+    const { engine, tokenizer, passes } = this.#parts, tokens = this.#tokens;
+    const size = windowSize(engine), step = stepOf(size), labels = engine.config.labels.length;
     const { first } = tokens, end = first + this.#settled();
     const emissions = new Float32Array(tokens.ids.length * labels);
     emissions.set(tokens.emissions);
@@ -230,15 +231,15 @@ export class DocumentReader {
     }
     if (ended && this.#keep < end) add(this.#window, end);
     if (windows.length === 0) return;
-    await runWindows(backend, windows, tokenizer, passes);
+    await runWindows(engine, windows, tokenizer, passes);
     tokens.emissions = emissions.subarray(0, (this.#keep - first) * labels);
   }
 
   /** Entities that begin in tokens `from .. to`, seen with those up to `seen`. */
   async #decode(from: number, to: number, seen: number, last: boolean): Promise<Entity[]> {
-    const { backend, crf, tags, decoder, pause, boundary, terms } = this.#parts;
+    const { engine, crf, tags, decoder, pause, boundary, terms } = this.#parts;
     const tokens = this.#tokens;
-    const { first, starts, ends, emissions } = tokens, labels = backend.config.labels.length;
+    const { first, starts, ends, emissions } = tokens, labels = engine.config.labels.length;
     const begin = Math.max(first, from - CONTEXT) - first, base = this.#textStart;
     const placed = (all: readonly number[]): Int32Array =>
       Int32Array.from(all.slice(begin, seen - first), (place) => place - base);
@@ -265,7 +266,7 @@ export class DocumentReader {
 
   /** Lets go of what neither the next section nor the next window needs. */
   #forget(): void {
-    const tokens = this.#tokens, labels = this.#parts.backend.config.labels.length;
+    const tokens = this.#tokens, labels = this.#parts.engine.config.labels.length;
     const count = Math.min(this.#given - CONTEXT, this.#window) - tokens.first;
     if (count <= 0) return;
     tokens.first += count;

@@ -3,6 +3,9 @@
  *
  * @module
  */
+import type { GpuPrecision } from "../backend/accelerate.ts";
+import type { Expected } from "../backend/race.ts";
+import type { RuntimeError } from "../errors.ts";
 import type { Boundary } from "./boundaries.ts";
 import type { Threading } from "../kernels/threads.ts";
 
@@ -33,10 +36,29 @@ export interface TermOptions {
 /** How a model is run. */
 export interface NerOptions extends TermOptions {
   /**
-   * `int8` (default): int8 weights and activations. `fp32`: float32 throughout, four times the memory.
-   * `reference`: plain TypeScript, slow, the oracle of the tests.
+   * `int8` (default; also by the name `wasm`): WebAssembly, int8 weights and activations. `fp32`: WebAssembly, float32
+   * throughout, four times the memory. `webgpu`: a GPU; where there is none the model is refused, and a call during which
+   * it is lost is rejected. `auto`: a GPU where it is faster than `int8`, which is measured once at load; where there is
+   * none, or it is lost, `int8`. `reference`: plain TypeScript, slow, the oracle of the tests.
    */
-  backend?: "int8" | "fp32" | "reference";
+  backend?: "int8" | "wasm" | "fp32" | "webgpu" | "auto" | "reference";
+  /**
+   * What a GPU computes in: `f32` (default), `f16` (float16 weights and tensors, for adapters with `shader-f16`), or `int8`
+   * (as in WebAssembly).
+   */
+  gpuPrecision?: GpuPrecision;
+  /**
+   * The calls that are to come, for `auto`: texts in a call, and tokens of all of them together. The race is run with a
+   * batch of this size. Default: one text of 128 tokens.
+   */
+  expect?: Expected;
+  /** For `auto`: what an earlier {@link NerInfo.gpu} said is the faster one here; then there is no race. */
+  choice?: "wasm" | "webgpu";
+  /**
+   * For `auto`: told once when a GPU was lost and WebAssembly has taken its place, in the same call. Default: a warning on the
+   * console.
+   */
+  onGpuLost?: (reason: RuntimeError) => void;
   /**
    * Forbid label sequences that the tag scheme does not know (an `I-x` after `O`). Default true. A model in IOB1
    * that has a `B-x` for every type cannot be told from one in IOB2 and needs false; see `src/crf/scheme.ts`.
@@ -46,11 +68,11 @@ export interface NerOptions extends TermOptions {
   allowStripAccents?: boolean;
   /**
    * Most tokens that pass through the encoder at once; memory grows with it. Default: the model's positions,
-   * from 512 to 2048. Texts and batches of any size are cut to fit.
+   * from 512 to 2048; on a GPU from 4096 to 8192, as many as are expected. Texts and batches of any size are cut to fit.
    */
   maxTokens?: number;
   /**
-   * Bytes of linear memory that the recogniser may take ({@link NerInfo.memoryBytes}). A model that needs more is
+   * Bytes of linear memory, and of buffers on a GPU, that the recogniser may take ({@link NerInfo.memoryBytes}). A model that needs more is
    * refused with a {@link RuntimeError} (`runtime/memory`) before any of it is allocated; a packed int8 model that
    * is loaded from a file, a URL or a stream, before its weights are read. Default: no limit but WebAssembly's own,
    * 2 GiB. Not for `reference`, which has no linear memory.
@@ -58,7 +80,10 @@ export interface NerOptions extends TermOptions {
   maxMemoryBytes?: number;
 }
 
-/** Where the kernels come from. */
+/** What `edge-ner/webgpu` makes of a GPU. How it is asked is between it and a recogniser of the same release. */
+export type Accelerator = (request: never) => Promise<unknown>;
+
+/** Where the kernels come from, and what else there is to run on. */
 export interface KernelOptions {
   /** Compiled kernel modules in order of preference; the first that passes its known-answer probe runs. */
   kernels: readonly WebAssembly.Module[];
@@ -67,6 +92,8 @@ export interface KernelOptions {
    * Default: the calling thread alone.
    */
   threading?: Threading | string;
+  /** For the backends `webgpu` and `auto`: what `edge-ner/webgpu` makes of a GPU; or why there is none. */
+  accelerator?: Accelerator | string;
 }
 
 /** How far a call has come. */

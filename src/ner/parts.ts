@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backend } from "../backend/backend.ts";
+import type { Engine, GpuReport } from "../backend/engine.ts";
 import type { Crf } from "../crf/crf.ts";
 import { type Tag, typesOf } from "../crf/scheme.ts";
 import type { FeatureFinder } from "../lexicon/features.ts";
@@ -14,8 +14,10 @@ import type { Queue } from "./turns.ts";
 
 /** What a recogniser is and takes. */
 export interface NerInfo {
-  /** `wasm int8`, `wasm fp32` or `reference`. */
+  /** What runs: `wasm int8`, `wasm fp32`, `reference`, `webgpu f32`, `webgpu f16` or `webgpu int8`. */
   backend: string;
+  /** For the backends `webgpu` and `auto`: which runs now, and why; the times of a race, where there was one. */
+  gpu?: GpuReport;
   /** Which kernel module passed its probe here. */
   kernel: "relaxed" | "pairs" | "baseline";
   /** Label names by emission column. */
@@ -31,8 +33,8 @@ export interface NerInfo {
   /** Pieces of work that each thread has carried out so far, the calling thread first. */
   threadChunks: readonly number[];
   /**
-   * Bytes of memory for weights, tensors and scratch, those that are shared with adapters included. More after loading
-   * only once there is an adapter.
+   * Bytes of memory for weights, tensors and scratch, a GPU's and those that are shared with adapters included. More after
+   * loading only once there is an adapter.
    */
   memoryBytes: number;
   /** For a recogniser that `withAdapter` made: bytes of weights that are the adapter's own. */
@@ -53,7 +55,7 @@ export interface NerInfo {
 
 /** What a recogniser is made of. */
 export interface Parts {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly crf: Crf;
   /** Whether the model brought the CRF's parameters. */
   readonly hasCrf: boolean;
@@ -75,20 +77,21 @@ export interface Parts {
 
 /** What there is to tell of a recogniser. */
 export function infoOf(
-  { backend, crf, hasCrf, kernels, threadsReason }: Parts,
+  { engine, crf, hasCrf, kernels, threadsReason }: Parts,
   tags: readonly Tag[],
 ): NerInfo {
-  const { config, adapterBytes } = backend,
-    { threads, chunks, reason = threadsReason } = backend.threads;
+  const { config, adapterBytes, gpu } = engine,
+    { threads, chunks, reason = threadsReason } = engine.threads;
   return {
-    backend: backend.name,
+    backend: engine.name,
+    ...(gpu && { gpu }),
     kernel: kernels.kind,
     labels: config.labels,
     types: typesOf(tags),
     crf: hasCrf,
-    memoryBytes: backend.memoryBytes + crf.memoryBytes,
+    memoryBytes: engine.memoryBytes + crf.memoryBytes,
     ...(adapterBytes !== undefined && { adapterBytes }),
-    maxTokens: backend.maxTokens,
+    maxTokens: engine.maxTokens,
     maxPositions: config.maxPositions,
     hiddenSize: config.hiddenSize,
     layers: config.layers,

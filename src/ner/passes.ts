@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { Backend, Pause } from "../backend/backend.ts";
-import { encode } from "../backend/encoder.ts";
+import type { Pause } from "../backend/backend.ts";
+import type { Engine } from "../backend/engine.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/types.ts";
 import type { Queue } from "./turns.ts";
 import { type Window, windowsOf } from "./windows.ts";
@@ -54,26 +54,26 @@ export interface Passes {
  */
 const PASS_VALUES = 1 << 20;
 
-/** Tokens of a backend's longest window, its special tokens left out. */
-export function windowSize({ config, maxTokens }: Backend): number {
-  return Math.min(config.maxPositions, maxTokens) - 2;
+/** Tokens of an encoder's longest window, its special tokens left out. */
+export function windowSize({ maxSequence }: Pick<Engine, "maxSequence">): number {
+  return maxSequence - 2;
 }
 
 /** Emissions of each text, float32 `[tokens, labels]`, special tokens left out. */
 export async function emissionsOf(
-  backend: Backend,
+  engine: Engine,
   encodings: readonly EncodedText[],
   specials: Specials,
   passes: Passes,
 ): Promise<Float32Array[]> {
-  const labels = backend.config.labels.length, size = windowSize(backend);
+  const labels = engine.config.labels.length, size = windowSize(engine);
   const jobs = encodings.map(({ ids, features }): Job => ({
     ids,
     features,
     emissions: new Float32Array(ids.length * labels),
   }));
   await runWindows(
-    backend,
+    engine,
     jobs.flatMap((job) => windowsOf(job.ids.length, size).map((window) => ({ job, window }))),
     specials,
     passes,
@@ -83,19 +83,21 @@ export async function emissionsOf(
 
 /** Fills in the emissions that windows keep. */
 export async function runWindows(
-  backend: Backend,
+  engine: Engine,
   windows: readonly Piece[],
   specials: Specials,
   { pause, queue, check, passed }: Passes,
 ): Promise<void> {
-  const { hiddenSize, feedForwardSize } = backend.config;
+  const { hiddenSize, feedForwardSize } = engine.config;
   const few = Math.floor(PASS_VALUES / Math.max(hiddenSize, feedForwardSize));
-  const most = Math.min(backend.maxTokens, Math.max(windowSize(backend) + 2, few));
+  const most = engine.keepsThread
+    ? Math.min(engine.maxTokens, Math.max(engine.maxSequence, few))
+    : engine.maxTokens;
   let pieces: Piece[] = [], tokens = 0;
   const pass = async (): Promise<void> => {
     await queue.run(async () => {
       check();
-      await encodePieces(backend, pieces, tokens, specials, pause);
+      await encodePieces(engine, pieces, tokens, specials, pause);
     });
     passed(pieces.reduce((sum, { window }) => sum + window.keepEnd - window.keepStart, 0));
     pieces = [], tokens = 0;
@@ -112,15 +114,15 @@ export async function runWindows(
 
 /** One pass of the encoder over windows, each between [CLS] and [SEP]. */
 async function encodePieces(
-  backend: Backend,
+  engine: Engine,
   pieces: readonly Piece[],
   tokens: number,
   { cls, sep }: Specials,
   pause: Pause,
 ): Promise<void> {
-  const labels = backend.config.labels.length;
+  const labels = engine.config.labels.length;
   const ids = new Int32Array(tokens), offsets = new Int32Array(pieces.length + 1);
-  const width = backend.config.features ?? 0, features = new Float32Array(tokens * width);
+  const width = engine.config.features ?? 0, features = new Float32Array(tokens * width);
   let at = 0;
   pieces.forEach(({ job, window }, i) => {
     ids[at++] = cls;
@@ -131,7 +133,7 @@ async function encodePieces(
     ids[at++] = sep;
     offsets[i + 1] = at;
   });
-  const rows = await encode(backend, { ids, offsets, ...(width > 0 && { features }) }, pause);
+  const rows = await engine.encode({ ids, offsets, ...(width > 0 && { features }) }, pause);
   pieces.forEach(({ job, window }, i) => {
     const { start, keepStart, keepEnd } = window, first = offsets[i] + 1 + keepStart - start;
     job.emissions.set(

@@ -100,7 +100,7 @@ export class Recogniser {
   /** Takes parts that fit together. */
   protected constructor(parts: Parts) {
     this.#parts = parts;
-    this.#tags = parseTags(parts.backend.config.labels);
+    this.#tags = parseTags(parts.engine.config.labels);
   }
 
   /**
@@ -154,10 +154,10 @@ export class Recogniser {
   ): AsyncGenerator<Entity, void, undefined> {
     const method = "extractDocument";
     checkCall(options, method);
-    const { backend, crf, tokenizer } = this.#parts, pause = pauseOf(options);
+    const { engine, crf, tokenizer } = this.#parts, pause = pauseOf(options);
     const check = (): void => this.#checkOpen(method);
     const parts: DocumentParts = {
-      backend,
+      engine,
       crf,
       tokenizer,
       tags: this.#tags,
@@ -272,8 +272,8 @@ export class Recogniser {
     return Promise.resolve().then(() => {
       checkOptions(options, method, TERM_RULES);
       this.#checkOpen(method);
-      const known = this.#knownTo(options, method), backend = this.#parts.backend.share();
-      return new Recogniser({ ...this.#parts, backend, ...known });
+      const known = this.#knownTo(options, method), engine = this.#parts.engine.share();
+      return new Recogniser({ ...this.#parts, engine, ...known });
     });
   }
 
@@ -313,7 +313,7 @@ export class Recogniser {
    * (`input/closed`); closing again is allowed.
    */
   close(): void {
-    if (!this.#closed) this.#parts.backend.close();
+    if (!this.#closed) this.#parts.engine.close();
     this.#closed = true;
   }
 
@@ -335,7 +335,7 @@ export class Recogniser {
     options: CallOptions,
     method: string,
   ): Promise<Emissions[]> {
-    const { labels } = this.#parts.backend.config;
+    const { labels } = this.#parts.engine.config;
     checkCall(options, method);
     const runs = await this.#encode(texts, options, method);
     return runs.map(({ encoding, emissions }) => ({
@@ -350,8 +350,8 @@ export class Recogniser {
     options: CallOptions,
     method: string,
   ): Promise<Probabilities[]> {
-    const { backend, crf, hasCrf, decoderQueue, terms } = this.#parts;
-    const { labels } = backend.config;
+    const { engine, crf, hasCrf, decoderQueue, terms } = this.#parts;
+    const { labels } = engine.config;
     const runs = await this.#encode(texts, options, method);
     const pause = pauseOf(options), found: Probabilities[] = [];
     for (const run of runs) {
@@ -454,7 +454,7 @@ export class Recogniser {
     }
     this.#checkOpen(method);
     const { onProgress } = options;
-    const { backend, tokenizer } = this.#parts, pause = pauseOf(options);
+    const { engine, tokenizer } = this.#parts, pause = pauseOf(options);
     // Array.from sees the holes of a sparse array, which map() passes over; and the caller may go on with its own.
     const own = Array.from(texts) as string[], encoded: EncodedText[] = [];
     const encodings: Encoding[] = [];
@@ -467,7 +467,7 @@ export class Recogniser {
     }
     const total = encodings.reduce((sum, { ids }) => sum + ids.length, 0);
     let done = 0;
-    const emissions = await emissionsOf(backend, encoded, tokenizer, {
+    const emissions = await emissionsOf(engine, encoded, tokenizer, {
       pause,
       queue: this.#parts.encoderQueue,
       check: () => this.#checkOpen(method),

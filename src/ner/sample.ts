@@ -40,6 +40,7 @@ export async function samplesOf(
     precision: "fp32",
     maxTokens: TOKENS,
   });
+  const maxSequence = Math.min(weights.config.maxPositions, TOKENS);
   const matrices = linearsOf(weights).map(({ weight }) => weight);
   const samples = new Map(matrices.map((matrix) => [matrix, new Moments(matrix.columns)]));
   const places = new Map<Linear, Matrix>(linearsOf(backend).map((l, i) => [l, matrices[i]]));
@@ -52,7 +53,7 @@ export async function samplesOf(
     for (const text of texts) {
       const encoding = tokenizer.encode(text), { ids } = encoding;
       const found = finder?.features(text, encoding);
-      for (const { start, end } of windowsOf(ids.length, windowSize(backend))) {
+      for (const { start, end } of windowsOf(ids.length, windowSize({ maxSequence }))) {
         const own = [tokenizer.cls, ...ids.subarray(start, end), tokenizer.sep];
         // The special tokens around a window have none.
         const features = found && new Float32Array(own.length * width);

@@ -73,7 +73,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/backend/",
       "src/backend/reference/",
       "src/backend/wasm/",
-      "src/backend/webgpu/",
     ],
     types: ["src/tokenizer/"],
     packages: NONE,
@@ -105,8 +104,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ["src/kernels/", "src/ner/"],
     packages: ["npm:csv-parse", "npm:re2js"],
   },
+  "src/runtime/gpu/": {
+    imports: ["src/errors.ts", "src/backend/", "src/backend/webgpu/"],
+    types: ["src/model/", "src/ner/"],
+    packages: NONE,
+  },
   "src/runtime/": {
-    imports: ["wasm/", "src/errors.ts", "src/kernels/", "src/formats/", "src/ner/"],
+    imports: [
+      "wasm/",
+      "src/errors.ts",
+      "src/kernels/",
+      "src/formats/",
+      "src/ner/",
+      "src/runtime/gpu/",
+    ],
     types: ["src/model/"],
     packages: ["node:", "npm:@noble/hashes"],
   },
@@ -120,7 +131,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   "core.ts": {
     imports: ["src/errors.ts", "src/model/", "src/crf/", "src/formats/", "src/ner/"],
-    types: ["src/tokenizer/", "src/kernels/"],
+    types: ["src/tokenizer/", "src/kernels/", "src/backend/"],
+    packages: NONE,
+  },
+  "webgpu.ts": {
+    imports: ["src/runtime/gpu/"],
+    types: ["src/ner/"],
     packages: NONE,
   },
   "mod.ts": {
@@ -137,7 +153,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/pipeline/",
       "src/runtime/",
     ],
-    types: ["src/tokenizer/", "src/kernels/"],
+    types: ["src/tokenizer/", "src/kernels/", "src/backend/"],
     packages: NONE,
   },
   "train.ts": {
@@ -210,6 +226,7 @@ export const NEVER: readonly (readonly [room: string, others: readonly string[]]
   ["src/train/", ["src/label/"]],
   ["src/label/", ["src/train/"]],
   ["core.ts", ["src/runtime/", "src/cli/", "src/train/", "src/label/", "npm:@bufbuild/protobuf"]],
+  ["core.ts", ["src/backend/webgpu/"]],
   ["mod.ts", ["src/cli/", "src/train/", "src/label/"]],
   ["src/", ["bench/", "fuzz/", "test/", "tools/", "examples/"]],
 ];

@@ -3,56 +3,32 @@
  *
  * @module
  */
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { blocksOf, callsOf, fromSources } from "./docs/page.ts";
 
-const root = new URL("../", import.meta.url);
-
-/** A fenced block of the page. */
-interface Block {
-  readonly language: string;
-  readonly content: string;
-}
-
-function blocks(): Block[] {
-  const page = readFileSync(new URL("docs/training.md", root), "utf8");
-  return [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
-    .map(([, language, content]) => ({ language, content }));
-}
-
-/** Arguments of a command line, quotes taken off. */
-function words(line: string): string[] {
-  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain);
-}
+const PAGE = "docs/training.md";
 
 /** The page's commands in its order, as arguments of `edge-ner`. */
-export function commands(): string[][] {
-  return blocks().filter(({ language }) => language === "sh")
-    .flatMap(({ content }) => content.trim().split("\n"))
-    .map((line) => {
-      const [program, ...args] = words(line);
-      if (program !== "edge-ner") throw new Error(`docs/training.md: unknown command ${line}`);
-      return args;
-    });
+export function commands(): (readonly string[])[] {
+  return callsOf(PAGE).map(({ args }) => args);
 }
 
 /** The program that the page calls by this name. */
 export function program(name: string): string {
-  const found = blocks().find(({ content }) => content.startsWith(`// ${name}\n`));
-  if (found === undefined) throw new Error(`docs/training.md: no program ${name}`);
+  const found = blocksOf(PAGE).find(({ content }) => content.startsWith(`// ${name}\n`));
+  if (found === undefined) throw new Error(`${PAGE}: no program ${name}`);
   return found.content;
 }
 
 /** A program of the page that imports this package from its sources. */
 export function localProgram(name: string): string {
-  return program(name)
-    .replaceAll('"edge-ner"', JSON.stringify(new URL("mod.ts", root).href))
-    .replaceAll('"edge-ner/train"', JSON.stringify(new URL("train.ts", root).href));
+  return fromSources(program(name));
 }
 
 /** Puts the page's data into a folder. */
 export function prepare(folder: string): void {
-  const data = fileURLToPath(new URL("examples/training/recipes.tsv", root));
+  const data = fileURLToPath(new URL("../examples/training/recipes.tsv", import.meta.url));
   copyFileSync(data, join(folder, "recipes.tsv"));
 }

@@ -14,5 +14,8 @@ declare const Bun: {
 };
 
 const ner = await Ner.load(process.env["MODEL"] ?? model);
-const server = Bun.serve({ port: Number(process.env["PORT"] ?? 8000), fetch: handlerOf(ner) });
+const server = Bun.serve({
+  port: Number(process.env["PORT"] ?? 8000),
+  fetch: handlerOf(() => ner),
+});
 console.log(`Listening on ${server.url}`);

@@ -12,4 +12,4 @@ const ner = await Ner.load(Deno.env.get("MODEL") ?? model);
 Deno.serve({
   port: Number(Deno.env.get("PORT") ?? 8000),
   onListen: ({ port }) => console.log(`Listening on http://localhost:${port}/`),
-}, handlerOf(ner));
+}, handlerOf(() => ner));

@@ -21,9 +21,22 @@ const MOST = 64 * 1024;
 const answer = (value: unknown, status = 200): Response =>
   Response.json(value, { status, headers: { "cache-control": "no-store" } });
 
-/** A handler for a recogniser that is loaded, or on its way. */
+/**
+ * Calls `load` for the first who asks, and keeps what comes for all others. What failed is not kept: a model that could not
+ * be fetched is asked for again by the next request.
+ */
+export function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () =>
+    loading ??= load().catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+}
+
+/** A handler; `recogniser` is asked at each request for what recognises. */
 export function handlerOf(
-  loading: Recognises | Promise<Recognises>,
+  recogniser: () => Recognises | Promise<Recognises>,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     if (request.method !== "POST") return answer({ error: "POST a text" }, 405);
@@ -38,7 +51,8 @@ export function handlerOf(
       return answer({ error: "the text is not UTF-8" }, 400);
     }
     try {
-      return answer(await (await loading).extract(text, { signal: request.signal }));
+      const ner = await recogniser();
+      return answer(await ner.extract(text, { signal: request.signal }));
     } catch (error) {
       if (error instanceof NerError) return answer({ error: error.message, code: error.code }, 500);
       throw error;

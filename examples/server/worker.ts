@@ -1,24 +1,19 @@
 /**
- * A Cloudflare Worker with its model among its static assets; once an isolate, not once a request, it is read. In
- * wrangler's configuration:
+ * A Cloudflare Worker with its model among its static assets, `wrangler.toml` beside it; the model is read once an
+ * isolate, and not once a request:
  *
- *     main = "worker.ts"
- *     compatibility_date = "2026-11-01"
- *     [assets]
- *     directory = "models"
- *     binding = "ASSETS"
+ *     cp node_modules/edge-ner-meder/meder-int8.safetensors public/
+ *     npx wrangler deploy
  *
  * @module
  */
 import { Ner } from "edge-ner";
-import { handlerOf } from "./handler.ts";
+import { handlerOf, once } from "./handler.ts";
 
 /** The worker's bindings. */
 interface Bindings {
   readonly ASSETS: { fetch(request: Request): Promise<Response> };
 }
-
-let loading: Promise<Ner> | undefined;
 
 async function load({ ASSETS }: Bindings): Promise<Ner> {
   const response = await ASSETS.fetch(new Request("https://assets/meder-int8.safetensors"));
@@ -26,13 +21,11 @@ async function load({ ASSETS }: Bindings): Promise<Ner> {
   return await Ner.fromBytes(new Uint8Array(await response.arrayBuffer()));
 }
 
+let handle: ((request: Request) => Promise<Response>) | undefined;
+
 export default {
   fetch(request: Request, bindings: Bindings): Promise<Response> {
-    // One that failed is not kept: the next request tries again.
-    loading ??= load(bindings).catch((error) => {
-      loading = undefined;
-      throw error;
-    });
-    return handlerOf(loading)(request);
+    handle ??= handlerOf(once(() => load(bindings)));
+    return handle(request);
   },
 };

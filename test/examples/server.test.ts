@@ -1,6 +1,6 @@
 /**
- * examples/server: the handler, and the files that serve it as far as this runtime can. Bun's needs the installed
- * package and is not run here; hono's is given what hono would call.
+ * examples/server: the handler, and the files that serve it as far as this runtime can. `deno task test:examples` runs them with
+ * their own programs, over the installed package.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { POST } from "../../examples/server/next_route.ts";
-import { addEntities } from "../../examples/server/hono.ts";
+import application from "../../examples/server/hono.ts";
 import { handlerOf } from "../../examples/server/handler.ts";
 import worker from "../../examples/server/worker.ts";
 import { loadBundle, Ner, writePackage } from "../../mod.ts";
@@ -28,14 +28,14 @@ const post = (body: BodyInit, url = "http://localhost/"): Request =>
   new Request(url, { method: "POST", body });
 
 test("a text is answered with its entities", async () => {
-  const response = await handlerOf(ner)(post(TEXT));
+  const response = await handlerOf(() => ner)(post(TEXT));
   assert.is(response.status, 200);
   assert.equal(await response.json(), want);
   assert.ok(want.length > 0);
 });
 
 test("what is no text is answered with a sentence", async () => {
-  const handle = handlerOf(ner);
+  const handle = handlerOf(() => ner);
   const status = async (request: Request): Promise<number> => {
     const response = await handle(request), { error } = await response.json();
     assert.ok(error.length > 0);
@@ -53,7 +53,7 @@ test("a request that is given up ends its work", async () => {
     body: TEXT,
     signal: controller.signal,
   });
-  const asked = handlerOf(ner)(request);
+  const asked = handlerOf(() => ner)(request);
   controller.abort(reason);
   assert.is(await asked.then(() => undefined, (error) => error), reason);
 });
@@ -76,11 +76,15 @@ test("a Worker reads its model once, and again where that failed", async () => {
   assert.is(asked, 2);
 });
 
-test("a route of hono hands on the request", async () => {
-  const routes = new Map<string, (context: { req: { raw: Request } }) => Promise<Response>>();
-  addEntities({ post: (path, handler) => routes.set(path, handler) }, Promise.resolve(ner));
-  const response = await routes.get("/entities")!({ req: { raw: post(TEXT) } });
-  assert.equal(await response.json(), want);
+test("an application of hono answers on its route, and on no other", async () => {
+  const ask = async (path: string): Promise<Response> =>
+    await application.request(post(TEXT, path));
+  const response = await ask("http://localhost/entities");
+  assert.is(response.status, 200);
+  // Of the default model, whose entities are its own affair.
+  const [{ text, start, end }] = await response.json();
+  assert.is(text, TEXT.slice(start, end));
+  assert.is((await ask("http://localhost/")).status, 404);
 });
 
 test("Next's route loads the model from where it is served", async () => {

@@ -7,13 +7,9 @@
 import * as esbuild from "esbuild";
 import { command, path, root } from "./programs.ts";
 
-/**
- * Builds and packs the npm package and installs it, without its dependencies' scripts, in a new folder, as a
- * user's project has it. Returns the project's folder, which is removed when disposed of, if it can be.
- */
-export async function installPackage(): Promise<{ path: string } & AsyncDisposable> {
+/** Builds and packs the library and the default model into `folder`, as they are published; returns the archives. */
+export async function packLibrary(folder: string): Promise<string[]> {
   await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
-  const folder = await Deno.makeTempDir({ prefix: "edge-ner-user-" });
   const packed = await command("npm", [
     "pack",
     "--json",
@@ -26,9 +22,27 @@ export async function installPackage(): Promise<{ path: string } & AsyncDisposab
   ], {
     cwd: root,
   });
-  const files = JSON.parse(packed).map(({ filename }: { filename: string }) => `./${filename}`);
+  return JSON.parse(packed).map(({ filename }: { filename: string }) => `${folder}/${filename}`);
+}
+
+/**
+ * Builds and packs the npm package and installs it, and others by their names, without their scripts, in a new folder, as a
+ * user's project has it. Returns the project's folder, which is removed when disposed of, if it can be.
+ */
+export async function installPackage(
+  others: readonly string[] = [],
+): Promise<{ path: string } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-user-" });
+  const files = await packLibrary(folder);
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }\n');
-  await command("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...files], {
+  await command("npm", [
+    "install",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    ...files,
+    ...others,
+  ], {
     cwd: folder,
   });
   return {

@@ -1,7 +1,8 @@
 /**
- * What a user's list of 20 names does beside a model: found of these names before and after, lost and won elsewhere.
+ * What a user's list of 20 names does beside a model: found of these names before and after, lost and won elsewhere, and strict F1 of
+ * all: the tables of docs/lexicons.md.
  *
- *     deno run -A bench/lexicons.ts --data test.jsonl [--model PATH] [--weights 1,2,3] [--draws 5] [--texts N]
+ *     deno run -A bench/lexicons.ts --data validation.jsonl [--model PATH] [--weights 1,2,3] [--draws 5] [--texts N]
  *
  * Lists are drawn from the names that the labelled texts have twice or more: the best case, a user who knows what is in
  * his texts. No time is measured here.
@@ -11,7 +12,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Entity, Ner } from "../mod.ts";
+import { type Entity, Ner, scoreSpans } from "../mod.ts";
 import { readTexts } from "../train.ts";
 
 const { values } = parseArgs({
@@ -58,12 +59,16 @@ const draws = Array.from({ length: Number(values.draws) }, () => {
 });
 
 console.log(`${texts.length} texts, ${names.length} names that stand there twice or more`);
+const gold = texts.map(({ entities }) => entities);
+const percent = (f1: number): string => (100 * f1).toFixed(2);
+console.log(`strict F1 without a list: ${percent(scoreSpans(gold, before).micro.f1)}`);
 console.log(
-  "| weight | names labelled | found before | after | others lost | won | false: names | others |",
+  "| weight | names labelled | found before | after | others lost | won | false: names | others | F1 |",
 );
-console.log("| --: | --: | --: | --: | --: | --: | --: | --: |");
+console.log("| --: | --: | --: | --: | --: | --: | --: | --: | --: |");
 for (const weight of values.weights.split(",").map(Number)) {
   const sums = { labelled: 0, before: 0, after: 0, lost: 0, won: 0, names: 0, others: 0 };
+  let f1 = 0;
   for (const own of draws) {
     const lexicon = types.map((type) => ({
       type,
@@ -72,6 +77,7 @@ for (const weight of values.weights.split(",").map(Number)) {
         .map((name) => name.slice(type.length + 1)),
     })).filter(({ terms }) => terms.length > 0);
     const found = await ner.extractBatch(sentences, { lexicon });
+    f1 += scoreSpans(gold, found).micro.f1 / draws.length;
     texts.forEach(({ text, entities }, i) => {
       const old = new Set(before[i].map(key)), now = new Set(found[i].map(key));
       const isOwn = ({ type, start, end }: Place): boolean =>
@@ -94,6 +100,6 @@ for (const weight of values.weights.split(",").map(Number)) {
       }
     });
   }
-  console.log(`| ${[weight, ...Object.values(sums)].join(" | ")} |`);
+  console.log(`| ${[weight, ...Object.values(sums), percent(f1)].join(" | ")} |`);
 }
 ner.close();

@@ -28,7 +28,7 @@ export function addTermOptions(command: Command): Command {
     )
     .option(
       "--weight <x>",
-      "how much they count: odds times e^x at each token (default: 3)",
+      "how much they count: odds times e^x at each token (default: 2)",
       decimal(-40, 40),
     )
     .option(

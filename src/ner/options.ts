@@ -17,7 +17,7 @@ export interface LexiconTerms {
   readonly terms: readonly string[];
   /**
    * How much they count: at each of a term's tokens the odds of the type's labels are multiplied by e^weight. From -40 to
-   * 40; below 0 it counts against the type. Default 3; but a model that was trained with lexicons of the type takes terms
+   * 40; below 0 it counts against the type. Default 2; but a model that was trained with lexicons of the type takes terms
    * without a weight as terms of these, which count as much as it has learnt to trust them.
    */
   readonly weight?: number;

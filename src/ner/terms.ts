@@ -33,8 +33,8 @@ import { checkOptions, TERM_RULES } from "./check_options.ts";
 import type { Entity } from "./entities.ts";
 import type { TermOptions } from "./options.ts";
 
-/** Weight of a lexicon's terms where none is given. docs/lexicons.md has what others come to. */
-export const DEFAULT_WEIGHT = 3;
+/** Weight of a lexicon's terms where none is given, chosen on validation texts. docs/lexicons.md has what others come to. */
+export const DEFAULT_WEIGHT = 2;
 
 const fail = (message: string): never => {
   throw new InputError("input/option", message);

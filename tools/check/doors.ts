@@ -201,7 +201,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "models/": { imports: NONE, packages: NONE },
   "examples/": {
     imports: ["core.ts", "mod.ts", "train.ts", "label.ts", "models/"],
-    packages: ["node:"],
+    packages: ["node:", "npm:hono"],
   },
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },

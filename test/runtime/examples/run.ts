@@ -153,7 +153,11 @@ await finish("examples", async () => {
   await step("a Cloudflare Worker, its model among its assets", async () => {
     await Deno.copyFile(modelUrl, `${folder}/public/meder-int8.safetensors`);
     return await deploy(folder, {
-      assets: { directory: `${folder}/public`, binding: "ASSETS" },
+      assets: {
+        directory: `${folder}/public`,
+        binding: "ASSETS",
+        routerConfig: { has_user_worker: true },
+      },
     });
   });
 

@@ -16,8 +16,8 @@ import { classifierInputs, type ModelConfig } from "../../model/config.ts";
 import type { LAYER_LINEARS } from "../../model/linears.ts";
 import { quantizeMatrixLanes } from "../../quantize/lanes.ts";
 import { quantizeMatrix } from "../../quantize/matrix.ts";
+import { headPlaces } from "../heads.ts";
 import {
-  headPlaces,
   padded,
   paddedHead,
   placeLinear,
@@ -62,7 +62,8 @@ function placePart(
   { map, a, b }: AdapterPart,
   low: Low,
 ): WasmLowRank {
-  const heads = { count: config.heads * paddedHead(config), places: headPlaces(config, 1) };
+  const wide = paddedHead(config);
+  const heads = { count: config.heads * wide, places: headPlaces(config, 1, wide) };
   const stacked = ["query", "key", "value"].indexOf(map);
   const columns = map === "attentionOutput" ? heads : { count: a.columns, places: undefined };
   const rows = stacked >= 0 ? heads : { count: b.rows, places: undefined };

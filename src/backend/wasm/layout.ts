@@ -1,15 +1,14 @@
 /**
  * Where an encoder's weights and tensors lie in linear memory, and how a logical column finds its place.
  *
- * Rows are padded to 16 columns, as kernels/layout.ts says. Heads are padded to 16 columns each,
- * by permuting the rows of the QKV weights and the columns of the attention output's weights when they are
- * loaded, so that no kernel ever meets a head that does not fill its vectors.
+ * Rows are padded to 16 columns, as kernels/layout.ts says, and so is every head (`../heads.ts`).
  *
  * @module
  */
 import type { ModelConfig } from "../../model/config.ts";
 import { COLUMN_ALIGN, PANEL, PANEL_PARAMS } from "../../kernels/contract.ts";
 import type { Arena } from "../../kernels/memory.ts";
+import type { Places } from "../heads.ts";
 
 /** Width of a row in memory. */
 export function padded(n: number): number {
@@ -19,22 +18,6 @@ export function padded(n: number): number {
 /** Width of a head in memory. */
 export function paddedHead({ hiddenSize, heads }: ModelConfig): number {
   return padded(hiddenSize / heads);
-}
-
-/** Place of a logical index; undefined: identity. */
-export type Places = Int32Array | undefined;
-
-/**
- * Where the columns of `parts` stacks of heads go when each head is padded: logical column
- * `part * hiddenSize + head * d + i` to `(part * heads + head) * padded + i`.
- */
-export function headPlaces(config: ModelConfig, parts: number): Places {
-  const { hiddenSize, heads } = config, d = hiddenSize / heads, wide = paddedHead(config);
-  if (d === wide) return undefined;
-  return Int32Array.from(
-    { length: parts * hiddenSize },
-    (_, i) => Math.floor(i / d) * wide + i % d,
-  );
 }
 
 /** Float32 rows in linear memory. */

@@ -7,9 +7,9 @@ import { classifierInputs } from "../../model/config.ts";
 import type { LaneBudget } from "../../model/lanes.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
+import { headPlaces } from "../heads.ts";
 import { Arena } from "../../kernels/memory.ts";
 import {
-  headPlaces,
   padded,
   paddedHead,
   placeLinear,
@@ -109,11 +109,11 @@ export function placeEncoder(
 ): { plan: Plan; layers: PlacedLayers } {
   const { config } = weights, arena = new Arena();
   const { hiddenSize: h, feedForwardSize: f, heads } = config, labels = config.labels.length;
-  const wide = heads * paddedHead(config), e = config.embeddingSize;
+  const head = paddedHead(config), wide = heads * head, e = config.embeddingSize;
   const int8 = precision === "int8";
   const words = int8 ? weights.wordEmbedding.type : "f32";
-  const qkvRows = { count: 3 * wide, places: headPlaces(config, 3) };
-  const contextColumns = { count: wide, places: headPlaces(config, 1) };
+  const qkvRows = { count: 3 * wide, places: headPlaces(config, 3, head) };
+  const contextColumns = { count: wide, places: headPlaces(config, 1, head) };
   // A layer that occurs more than once (ALBERT) takes memory once.
   const layers = new Map(
     [...new Set(weights.layers)].map((layer): [LayerWeights, WasmLayer] => [layer, {

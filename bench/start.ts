@@ -62,6 +62,23 @@ console.log(JSON.stringify({ load, entity }));
 globalThis.process?.exit(0);
 `;
 
+/** The same by the entry for packed models alone, which reads no file and compiles nothing by itself. */
+const CORE = `
+import { readFile } from "node:fs/promises";
+import { Ner } from "edge-ner/core";
+const began = performance.now();
+const file = (name) => readFile(new URL(name, import.meta.url));
+const compile = async (name) => await WebAssembly.compile(await file("node_modules/edge-ner/dist/" + name));
+const [model, ...kernels] = await Promise.all([
+  file("model.safetensors"), compile("relaxed.wasm"), compile("pairs.wasm"), compile("baseline.wasm"),
+]);
+const ner = await Ner.fromBytes(model, { kernels });
+const load = performance.now() - began;
+const [entity] = await ner.extract(${JSON.stringify(TEXT)});
+console.log(JSON.stringify({ load, entity }));
+globalThis.process?.exit(0);
+`;
+
 /** The most probable labels, of ids that were made before. */
 const ORT = `
 import * as ort from "./ort.wasm.min.mjs";
@@ -180,6 +197,7 @@ async function starters(
   await write("ids.json", JSON.stringify({ ids, labels }));
   await write("nothing.mjs", 'console.log("entity");\n');
   await write("ours.mjs", OURS);
+  await write("core.mjs", CORE);
   await write("ort.mjs", ORT);
   for (const name of ORT_FILES) {
     const from = new URL(`node_modules/onnxruntime-web/dist/${name}`, root);
@@ -191,6 +209,7 @@ async function starters(
   const all = [
     ...await everywhere("nothing", "nothing.mjs", folder),
     ...await everywhere("edge-ner", "ours.mjs", folder),
+    ...await everywhere("edge-ner/core", "core.mjs", folder),
     workerd(await program("@cloudflare/workerd-linux-64/bin/workerd"), folder),
     ...await everywhere("onnxruntime-web", "ort.mjs", folder),
   ];

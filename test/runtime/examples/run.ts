@@ -3,7 +3,7 @@
  *
  * Servers are started as their opening comments say and asked for entities; Workers are built by wrangler as for a
  * deployment, and what it would have deployed answers in miniflare. Pages and workers of browsers are run by
- * `test:chromium` and `test:firefox`, Next's route by the table of bundlers.
+ * `test:chromium` and `test:firefox`, Next's route in Deno by `test/examples/server.test.ts`.
  *
  * @module
  */

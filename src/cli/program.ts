@@ -20,6 +20,7 @@ import { inspectCommand } from "./inspect.ts";
 import { labelCommand } from "./label.ts";
 import { packageVersion } from "./model.ts";
 import { complain, flush } from "./output.ts";
+import { wrapParagraphs } from "./paragraphs.ts";
 import { pretrainCommand } from "./pretrain.ts";
 import { reportCommand } from "./report.ts";
 import { studentCommand } from "./student.ts";
@@ -50,7 +51,10 @@ function buildProgram(): Command {
     .option("--no-color", "never use colour")
     .configureHelp({ showGlobalOptions: true })
     // Errors are printed below, in one line; help stays as it is.
-    .configureOutput({ writeErr: () => {} })
+    .configureOutput({
+      writeOut: (text) => process.stdout.write(wrapParagraphs(text, process.stdout.columns || 80)),
+      writeErr: () => {},
+    })
     .exitOverride()
     .addHelpText("after", EXAMPLES);
   // --no-color alone would make `color` true by default: undefined has to mean "look at the terminal".

@@ -30,6 +30,8 @@ for (const command of COMMANDS) {
     assert.is(stderr, "");
     assert.match(stdout, new RegExp(`^Usage: edge-ner ${command} `));
     assert.match(stdout, new RegExp(`Examples:\n  edge-ner ${command} `));
+    const long = stdout.split("\n").filter((line) => line.length > 80 && !/^ {2,4}\S/.test(line));
+    assert.equal(long, []);
     const byHelp = await cli(["help", command]);
     assert.is(byHelp.stdout, stdout);
   });

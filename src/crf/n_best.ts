@@ -49,7 +49,6 @@ export function* nBestPaths(
       for (let r = 0; r < k; r++) {
         let best = -Infinity, from = -1;
         for (let i = 0; i < n; i++) {
-          if (ranks[i] === k) continue;
           const score = scores[i * k + ranks[i]] + transitions[i * n + j];
           if (score > best) best = score, from = i;
         }

@@ -73,6 +73,36 @@ test("evidence raises the labels that a type's entity can have at each token", (
   assert.equal(raised(["O", "I-A"], 2), ["I-A", "I-A"]);
 });
 
+/** What finds an `options`' terms, for a model of the types A and B. */
+function finderOf(options: TermOptions): TermFinder {
+  const labels = ["O", "B-A", "I-A", "B-B", "I-B"];
+  return new TermFinder(compileTerms(options, ["A", "B"], "test")!, parseTags(labels));
+}
+
+test("a token without a place of its own is raised by no term around it", () => {
+  const finder = finderOf({ lexicon: [{ type: "A", terms: ["x y"], weight: 2 }] });
+  const emissions = new Float32Array(3 * 5), matches = atOnce(finder.matching("x y"));
+  const starts = Int32Array.of(0, 1, 2), ends = Int32Array.of(1, 1, 3);
+  finder.weigh(emissions, { starts, ends }, matches);
+  assert.equal([...emissions], [0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0]);
+});
+
+test("rules leave what only touches a term, and put the longer of two that begin together first", () => {
+  const text = "a-b c",
+    entity = (start: number, end: number): Entity => {
+      return { type: "B", text: text.slice(start, end), start, end, score: 0.5 };
+    };
+  const finder = finderOf({
+    always: [{ type: "A", terms: ["b"] }, { type: "B", terms: ["b c"] }],
+  });
+  const settled = finder.settle(text, [entity(0, 2)], atOnce(finder.matching(text)));
+  assert.equal(settled.map(({ type, start, end }) => [type, start, end]), [
+    ["B", 0, 2],
+    ["B", 2, 5],
+    ["A", 2, 3],
+  ]);
+});
+
 test("a weight of w multiplies a label's odds by e^w at the term's tokens, and nowhere else without a CRF", async () => {
   const plain = await Ner.fromBundle(modelOf(["O", "MED", "DIS"]), { backend: "fp32", kernels });
   const text = "Take metformin twice.", weight = 1.5;

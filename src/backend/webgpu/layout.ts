@@ -8,11 +8,9 @@
  * @module
  */
 import type { ModelConfig } from "../../model/config.ts";
+import type { GpuPrecision } from "../accelerate.ts";
 import type { Places } from "../heads.ts";
 import type { GpuArray } from "./memory.ts";
-
-/** Of the linear layers: float32, half precision (`shader-f16`), or int8 weights with activations of 8 bits. */
-export type GpuPrecision = "f32" | "f16" | "int8";
 
 /** Output columns of a panel of weights. */
 export const PANEL = 64;

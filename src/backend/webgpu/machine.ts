@@ -70,6 +70,12 @@ interface Layout {
   readonly pipeline: GPUPipelineLayout;
 }
 
+/** What dispatches are told, one behind the other. */
+interface Slots {
+  readonly array: GpuArray;
+  readonly group: GPUBindGroup;
+}
+
 interface Dispatched {
   readonly step: Step;
   readonly dispatch: Dispatch;
@@ -86,7 +92,7 @@ export class Machine {
   readonly #layouts = new Map<string, Layout>();
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #groups = new Map<string, GPUBindGroup>();
-  #slots: { readonly array: GpuArray; readonly group: GPUBindGroup } | undefined;
+  #slots: Slots | undefined;
   #staging: GpuArray | undefined;
   readonly #stamp: GpuArray;
   #run = 0;
@@ -146,6 +152,13 @@ export class Machine {
     this.#pipelines.set(kernel.key, pipeline);
     compiled.then((ready) => pipeline.ready = ready, () => this.#pipelines.delete(kernel.key));
     return pipeline;
+  }
+
+  /** Begins to compile what a run needs, and makes room for it. Throws a {@link RuntimeError} `runtime/memory`. */
+  reserve(steps: readonly Step[], bytes: number): void {
+    for (const { kernel } of steps) this.prepare(kernel);
+    this.#slotsFor(steps.reduce((sum, { dispatches }) => sum + dispatches.length, 0));
+    this.#stagingFor(bytes + STAMP);
   }
 
   /** Resolves when all kernels so far are compiled. */
@@ -233,15 +246,13 @@ export class Machine {
     }
     this.#check();
     const staging = this.#stagingFor(bytes + STAMP);
-    const pieces = submissions(steps, this.submissionWork);
+    const pieces = submissions(steps, this.submissionWork), dispatched = pieces.flat();
     // A run without steps reads what the one before it has left.
-    if (pieces.length === 0) pieces.push([]);
+    const last = pieces.pop() ?? [];
     let slot = 0;
-    const dispatched = pieces.flat();
-    for (const [i, piece] of pieces.entries()) {
-      const last = i + 1 === pieces.length;
-      const valid = this.gpu.guarded("a run", () => {
-        if (i === 0) {
+    const submit = (piece: readonly Dispatched[], finish?: (encoder: GPUCommandEncoder) => void) =>
+      this.gpu.guarded("a run", () => {
+        if (slot === 0) {
           for (const [array, data] of writes) this.memory.write(array, 0, data);
           this.memory.write(this.#stamp, 0, Uint32Array.of(number));
           this.#writeSlots(dispatched);
@@ -254,22 +265,21 @@ export class Machine {
           pass.dispatchWorkgroups(...dispatch.groups);
         }
         pass.end();
-        if (last) {
-          encoder.copyBufferToBuffer(result.buffer, 0, staging.buffer, 0, bytes);
-          encoder.copyBufferToBuffer(this.#stamp.buffer, 0, staging.buffer, bytes, STAMP);
-        }
+        finish?.(encoder);
         device.queue.submit([encoder.finish()]);
       });
-      if (last) {
-        const mapped = staging.buffer.mapAsync(MAP_READ, 0, bytes + STAMP);
-        return await this.#collect(staging, bytes, number, valid, mapped);
-      }
-      await valid;
+    for (const piece of pieces) {
+      await submit(piece);
       await device.queue.onSubmittedWorkDone();
       await pause?.();
       this.#check();
     }
-    throw new Error("unreachable");
+    const valid = submit(last, (encoder) => {
+      encoder.copyBufferToBuffer(result.buffer, 0, staging.buffer, 0, bytes);
+      encoder.copyBufferToBuffer(this.#stamp.buffer, 0, staging.buffer, bytes, STAMP);
+    });
+    const mapped = staging.buffer.mapAsync(MAP_READ, 0, bytes + STAMP);
+    return await this.#collect(staging, bytes, number, valid, mapped);
   }
 
   /** Waits for results and copies them. */
@@ -319,23 +329,27 @@ export class Machine {
     return this.#staging = this.memory.take(bytes, USAGE.MAP_READ | USAGE.COPY_DST);
   }
 
+  /** Room for what so many dispatches are told. */
+  #slotsFor(count: number): Slots {
+    const bytes = Math.max(1, count) * SLOT;
+    if (this.#slots && this.#slots.array.buffer.size >= bytes) return this.#slots;
+    if (this.#slots) this.memory.free(this.#slots.array);
+    const array = this.memory.take(bytes, USAGE.UNIFORM | USAGE.COPY_DST);
+    const group = this.gpu.device.createBindGroup({
+      layout: this.#runs,
+      entries: [{ binding: 0, resource: { buffer: array.buffer, size: 4 * RUN_WORDS } }],
+    });
+    return this.#slots = { array, group };
+  }
+
   /** Writes what each dispatch covers. */
   #writeSlots(dispatched: readonly Dispatched[]): void {
-    const bytes = Math.max(1, dispatched.length) * SLOT;
-    if (this.#slots === undefined || this.#slots.array.buffer.size < bytes) {
-      if (this.#slots) this.memory.free(this.#slots.array);
-      const array = this.memory.take(bytes, USAGE.UNIFORM | USAGE.COPY_DST);
-      const group = this.gpu.device.createBindGroup({
-        layout: this.#runs,
-        entries: [{ binding: 0, resource: { buffer: array.buffer, size: 4 * RUN_WORDS } }],
-      });
-      this.#slots = { array, group };
-    }
-    const data = new Uint32Array(bytes / 4);
+    const { array } = this.#slotsFor(dispatched.length);
+    const data = new Uint32Array(dispatched.length * SLOT / 4);
     dispatched.forEach(({ step: { kernel, shapes }, dispatch: { first, end } }, i) => {
       writeRun(data, i * SLOT / 4, kernel, [first, end], shapes);
     });
-    this.memory.write(this.#slots.array, 0, data);
+    this.memory.write(array, 0, data);
   }
 }
 

@@ -7,10 +7,10 @@ import type { LaneBudget } from "../../model/lanes.ts";
 import type { EncoderWeights, LayerWeights, Matrix } from "../../model/weights.ts";
 import type { LayerHandles, Workspace } from "../backend.ts";
 import { headPlaces } from "../heads.ts";
+import type { GpuPrecision } from "../accelerate.ts";
 import {
   type GpuLinear,
   type GpuNorm,
-  type GpuPrecision,
   type GpuTable,
   type GpuTensor,
   type GpuWords,

@@ -10,12 +10,12 @@ import { ModelError } from "../../errors.ts";
 import type { I8Matrix, LinearWeights, Matrix, NormWeights } from "../../model/weights.ts";
 import { expandRow } from "../../quantize/matrix.ts";
 import type { Places } from "../heads.ts";
+import type { GpuPrecision } from "../accelerate.ts";
 import { toHalf } from "./half.ts";
 import {
   type GpuLinear,
   type GpuNorm,
   type GpuPart,
-  type GpuPrecision,
   type GpuWords,
   padded,
   PANEL,

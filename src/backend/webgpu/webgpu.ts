@@ -15,6 +15,7 @@ import type { Activation } from "../../model/activations.ts";
 import { type Adapter, checkAdapter } from "../../model/adapter.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
+import type { GpuPrecision } from "../accelerate.ts";
 import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { encode } from "../encoder.ts";
@@ -32,7 +33,6 @@ import {
 import {
   type GpuLinear,
   type GpuNorm,
-  type GpuPrecision,
   type GpuTable,
   type GpuTensor,
   paddedHead,
@@ -43,8 +43,6 @@ import type { Data, GpuArray } from "./memory.ts";
 import { type GpuLayer, type GpuWorkspace, type Placed, placeEncoder } from "./place.ts";
 import { attentionTiles, cutGrid, type Grid, tileRows } from "./steps.ts";
 import { STORED } from "./upload.ts";
-
-export type { GpuPrecision } from "./layout.ts";
 
 /** What a backend is made for. */
 export interface WebGpuOptions {
@@ -107,8 +105,8 @@ export class WebGpuBackend implements Backend {
   readonly #encoder: Encoder;
   readonly #adapter: GpuAdapter | undefined;
   #closed = false;
-  /** A run is only written down, to see what it needs. */
-  #rehearsal = false;
+  /** What a run needs that is only written down; undefined in one that is carried out. */
+  #rehearsed: { readonly steps: readonly Step[]; readonly bytes: number }[] | undefined;
   #tokens = 0;
   #longest = 0;
   #tiles = 0;
@@ -184,8 +182,10 @@ export class WebGpuBackend implements Backend {
     const memory = machine.memory.part();
     try {
       const beside = placeAdapter(memory, placed, config, maxTokens, adapter);
+      const own = { ...config, labels: adapter.labels };
+      const backend = new WebGpuBackend(this.#encoder, own, beside);
       machine.share();
-      return new WebGpuBackend(this.#encoder, { ...config, labels: adapter.labels }, beside);
+      return backend;
     } catch (error) {
       memory.freeAll();
       throw error;
@@ -214,9 +214,12 @@ export class WebGpuBackend implements Backend {
     }
   }
 
-  /** Begins to compile what runs of few tokens and of many ask for. */
+  /**
+   * Begins to compile what runs of few tokens and of many ask for, and makes room for them, so that memory does not grow when
+   * they come.
+   */
   #rehearse(): void {
-    this.#rehearsal = true;
+    this.#rehearsed = [];
     const width = this.config.features ?? 0;
     for (const tokens of [1, this.maxTokens]) {
       const step = Math.min(tokens, this.config.maxPositions), offsets = [0];
@@ -227,7 +230,8 @@ export class WebGpuBackend implements Backend {
         ...(width > 0 && { features: new Float32Array(tokens * width) }),
       });
     }
-    this.#rehearsal = false;
+    for (const { steps, bytes } of this.#rehearsed) this.#machine.reserve(steps, bytes);
+    this.#rehearsed = undefined;
   }
 
   begin(batch: PackedBatch): void {
@@ -407,12 +411,12 @@ export class WebGpuBackend implements Backend {
     this.#writes = [];
     this.#steps = [];
     this.#lastProduct = undefined;
-    if (this.#rehearsal) {
-      for (const { kernel } of steps) this.#machine.prepare(kernel);
+    const bytes = tokens * pitch * 4;
+    if (this.#rehearsed) {
+      this.#rehearsed.push({ steps, bytes });
       return new Float32Array(0);
     }
     this.#open();
-    const bytes = tokens * pitch * 4;
     const result = await this.#machine.run({ writes, steps, result: array, bytes }, pause);
     // It may have been closed meanwhile.
     this.#open();

@@ -12,7 +12,7 @@ import type { PackedBatch } from "../../../src/backend/backend.ts";
 import { encode } from "../../../src/backend/encoder.ts";
 import { ReferenceBackend } from "../../../src/backend/reference/reference.ts";
 import { WasmBackend } from "../../../src/backend/wasm/wasm.ts";
-import { deviceDescriptor } from "../../../src/backend/webgpu/device.ts";
+import { deviceDescriptor, Gpu } from "../../../src/backend/webgpu/device.ts";
 import { NerError } from "../../../src/errors.ts";
 import { encoderToOnnx } from "../../../src/formats/onnx/write_encoder.ts";
 import { chooseKernels } from "../../../src/kernels/module.ts";
@@ -58,6 +58,37 @@ test("what to ask an adapter for is never more than it has", () => {
     deviceDescriptor({ limits, features: new Set(features) } as unknown as GPUAdapter);
   assert.equal(of(), { requiredLimits: limits, requiredFeatures: [] });
   assert.equal(of("subgroups", "shader-f16").requiredFeatures, ["shader-f16"]);
+});
+
+test("what an error scope holds is a typed error, and a lost device is told of first", async () => {
+  const errors: Partial<Record<GPUErrorFilter, string>> = {}, open: GPUErrorFilter[] = [];
+  const { promise: lost, resolve: lose } = Promise.withResolvers<GPUDeviceLostInfo>();
+  const gpu = new Gpu({
+    lost,
+    pushErrorScope: (filter: GPUErrorFilter) => void open.push(filter),
+    popErrorScope: () => {
+      const message = errors[open.pop()!];
+      return Promise.resolve(message === undefined ? null : { message });
+    },
+  } as unknown as GPUDevice);
+  assert.is(await gpu.guarded("a test", () => 7), 7);
+  errors["out-of-memory"] = "no room";
+  assert.match(await fails("runtime/memory", () => gpu.guarded("a test", () => 7)), /no room/);
+  delete errors["out-of-memory"];
+  for (const filter of ["validation", "internal"] as const) {
+    errors[filter] = "is wrong";
+    assert.match(
+      await fails("runtime/gpu", () => gpu.guarded("a test", () => 7)),
+      /^a test: .*wrong/,
+    );
+    delete errors[filter];
+  }
+  errors.validation = "is lost";
+  const run = gpu.guarded("a test", () => 7);
+  setTimeout(() => lose({ reason: "unknown", message: "reset" } as never), 5);
+  assert.match(await fails("runtime/gpu-lost", () => run), /lost \(reset\)/);
+  await fails("runtime/gpu-lost", () => gpu.guarded("a test", () => 7));
+  assert.equal(open, []);
 });
 
 /** Emissions of each sequence by onnxruntime-web in float32, packed as the batch is. */
@@ -219,7 +250,9 @@ gpuTest("an adapter beside the encoder gives what the merged model gives", async
 gpuTest("memory is bounded, and given back", async () => {
   let released = 0;
   const backend = await backendOf(float, { released: () => released++ }), { memoryBytes } = backend;
-  const exact = await backendOf(float, { maxMemoryBytes: memoryBytes + 100_000 });
+  const exact = await backendOf(float, { maxMemoryBytes: memoryBytes });
+  await encode(exact, batchOf(config, [60, 60, 40], 1));
+  assert.is(exact.memoryBytes, memoryBytes);
   exact.close();
   await fails("runtime/memory", () => backendOf(float, { maxMemoryBytes: memoryBytes - 1 }));
   const shared = backend.share();

@@ -22,7 +22,15 @@ import { ACTIVATION_NAMES } from "../../../src/model/activations.ts";
 import { float16ToNumber } from "../../../src/formats/floats.ts";
 import { ACTIVATION_NONE } from "../../../src/kernels/contract.ts";
 import { engines, FREE } from "../../kernels/engine.ts";
-import { batchOf, configOf, random, randomWeights, relativeL2 } from "../../support.ts";
+import {
+  batchOf,
+  bits,
+  configOf,
+  normal,
+  random,
+  randomWeights,
+  relativeL2,
+} from "../../support.ts";
 import { backendOf, device, gpuTest, packedDot, precisions } from "./device.ts";
 
 const MAX = 160;
@@ -315,6 +323,55 @@ gpuTest("int8 sums are exact, in either form, with a tile's tails", async () => 
     { numRuns: 8 },
   );
 });
+
+for (const precision of precisions.filter((each) => each !== "int8")) {
+  gpuTest(
+    `${precision}: large tiles and small ones give the same bits, and the product`,
+    async () => {
+      const sizes = [[1, 1, 1], [64, 64, 16], [65, 66, 40], [130, 70, 100], [
+        16,
+        200,
+        130,
+      ]] as const;
+      for (const [m, n, k] of sizes) {
+        const next = random(m), pitch = Math.ceil(k / 16) * 16, wide = Math.ceil(n / 16) * 16;
+        const weight = { type: "f32" as const, rows: n, columns: k, data: normal(next, n * k, 1) };
+        const bias = normal(next, n, 1), x = new Float32Array(m * pitch);
+        for (let i = 0; i < m; i++) x.set(normal(next, k, 1), i * pitch);
+        const machine = new Machine(new Gpu(device), Infinity, {}), { memory } = machine;
+        const { parts: [part] } = uploadLinear(memory, precision, { weight, bias });
+        const y = memory.take(m * wide * 4), values = memory.of(x), results: Float32Array[] = [];
+        for (const [name, block] of [["", 64], ["_few", 16]] as const) {
+          const groups = (blocks: number) => [part.panels, blocks, 1] as const;
+          const result = await machine.run({
+            writes: [],
+            steps: [{
+              kernel: kernelOf(`product_${precision as "f32" | "f16"}${name}`),
+              shapes: { k: pitch, y_width: wide / 4, width: wide / 4 },
+              arrays: [y, values, part.weights, part.columns],
+              dispatches: cutGrid({ count: m, block, work: 1, groups }, 1e9),
+            }],
+            result: y,
+            bytes: m * wide * 4,
+          });
+          results.push(new Float32Array(result, 0, m * wide));
+        }
+        machine.release();
+        assert.equal(bits(results[1]), bits(results[0]), `${m}x${n}x${k}`);
+        const want = new Float32Array(m * wide);
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            let sum = bias[j];
+            for (let c = 0; c < k; c++) sum += x[i * pitch + c] * weight.data[j * k + c];
+            want[i * wide + j] = sum;
+          }
+        }
+        const distance = relativeL2(results[0], want);
+        assert.ok(distance <= (precision === "f16" ? 5e-3 : 1e-5), `${m}x${n}x${k}: ${distance}`);
+      }
+    },
+  );
+}
 
 gpuTest("attention of 1 to 2048 tokens, in memory that grows with them", async () => {
   const lengthsOf = [[16, [1, 2, 31, 32, 33, 257, 2048]], [72, [1, 47]], [130, [1, 33]]] as const;

@@ -29,6 +29,7 @@ export {
 export { type Samples } from "./src/ner/sample.ts";
 export { type Moments } from "./src/quantize/moments.ts";
 export type { RemoteNer, RemoteVocabulary } from "./src/runtime/worker/client.ts";
+export type { GpuDeviceLike, GpuLike, GpuSource } from "./src/runtime/gpu/source.ts";
 export type { ModelSource } from "./src/runtime/source.ts";
 export type { Fetch, LoadProgress, SourceOptions } from "./src/runtime/source_options.ts";
 export type { Entity, Reading } from "./src/ner/entities.ts";

@@ -24,6 +24,7 @@ import {
 import { benchKernels, type KernelReport, kernelText } from "./kernels.ts";
 import { markdown } from "./markdown.ts";
 import { SHAPES } from "./models.ts";
+import { benchGpu } from "./gpu/run.ts";
 import { HELP, type Options, readOptions, type RuntimeName } from "./options.ts";
 import { findEngines } from "./ort.ts";
 import { latencySvg } from "./plot.ts";
@@ -209,6 +210,12 @@ async function main(): Promise<number> {
   if (options.help) {
     console.log(HELP);
     return 0;
+  }
+  if (options.gpu) {
+    const gpus = await benchGpu(options);
+    if (options.json) await Deno.writeTextFile(options.json, JSON.stringify(gpus, null, 2) + "\n");
+    if (gpus.length === 0) console.error("FAILED: there is no GPU, not even one in software");
+    return gpus.length > 0 ? 0 : 1;
   }
   const report = await measureAll(options);
   if (options.table) {

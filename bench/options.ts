@@ -38,6 +38,8 @@ export interface Options {
   readonly torch: string | undefined;
   /** Whether a step of training is also timed operation by operation. */
   readonly profile: boolean;
+  /** GPUs instead of all else. */
+  readonly gpu: boolean;
 }
 
 /** Text of `--help`. */
@@ -74,6 +76,9 @@ What is measured
   --seconds N         time for each size, shared by all engines; default 6. Large sizes take longer, because
                       every engine runs three rounds at least. Kernels take a twentieth each
   --profile           of a step of training on one thread, the milliseconds of each operation, too
+  --gpu               instead of all that: the encoder through WebGPU in Deno and in Chromium (CHROMIUM, or Debian's), beside
+                      WebAssembly and, in Chromium, onnxruntime-web's WebGPU provider; products and attention as shares of
+                      the adapter's measured peaks; what backend "auto" chooses. Default sizes 1,8,32 x 32,128
   --smoke             every path once on tiny sizes, in seconds; the exit code tells whether all is well
 
 What is written
@@ -142,6 +147,7 @@ export function readOptions(args: readonly string[]): Options {
       transformers: { type: "string" },
       torch: { type: "string" },
       profile: { type: "boolean", default: false },
+      gpu: { type: "boolean", default: false },
     },
   });
   const { model, smoke } = values;
@@ -172,5 +178,6 @@ export function readOptions(args: readonly string[]): Options {
     transformers: values.transformers,
     torch: values.torch,
     profile: values.profile,
+    gpu: values.gpu,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A page that measures the visitor's own machine: from text to entities, at three lengths, with one thread and with as
- * many as the page may have.
+ * A page that measures the visitor's own machine: from text to entities, at three lengths, with one thread, with as
+ * many as the page may have, and on its GPU where there is one.
  *
  * Runs of both take turns, so that what slows the machine for a while slows both; a figure is the median of its runs.
  *
@@ -83,12 +83,26 @@ function show(ways: readonly Way[], lengths: readonly number[]): void {
   element("chart").replaceChildren(chartOf(ways, lengths));
 }
 
+/** The model on this machine's GPU; or why there is none. */
+async function onGpu(): Promise<Ner | string> {
+  try {
+    const ner = await Ner.load(DEFAULT_MODEL, { backend: "webgpu" }), { gpu } = ner.info();
+    if (!gpu?.software) return ner;
+    ner.close();
+    return `${gpu.adapter} is a program on the processor`;
+  } catch (error) {
+    return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+  }
+}
+
 async function measure(): Promise<void> {
   tell("Loading the model …");
   const one = await Ner.load(DEFAULT_MODEL, { threads: 1 }), all = await Ner.load(DEFAULT_MODEL);
   const { threads, threadsReason, kernel } = all.info();
   const ways: Way[] = [{ name: "1 thread", ner: one, medians: [] }];
   if (threads > 1) ways.push({ name: `${threads} threads`, ner: all, medians: [] });
+  const gpu = await onGpu();
+  if (typeof gpu !== "string") ways.push({ name: "WebGPU", ner: gpu, medians: [] });
   const texts = LENGTHS.map((length) => textOf(one, length));
   const lengths = texts.map((text) => one.tokenize(text).length);
   for (const [i, text] of texts.entries()) {
@@ -109,8 +123,12 @@ async function measure(): Promise<void> {
   show(ways, lengths);
   one.close();
   all.close();
+  if (typeof gpu !== "string") gpu.close();
   tell(
-    `Done, with the ${kernel} kernel.${threadsReason ? ` One thread only: ${threadsReason}.` : ""}`,
+    `Done, with the ${kernel} kernel.${
+      threadsReason ? ` One thread only: ${threadsReason}.` : ""
+    }` +
+      (typeof gpu === "string" ? ` No GPU: ${gpu}.` : ` WebGPU: ${gpu.info().gpu?.adapter}.`),
   );
 }
 

@@ -6,7 +6,15 @@
  * @module
  */
 /// <reference lib="dom" />
-import { type Emissions, type Entity, ENTITY_HEADER, entityRows, Ner } from "../../mod.ts";
+import {
+  type Emissions,
+  type Entity,
+  ENTITY_HEADER,
+  entityRows,
+  type LoadOptions,
+  Ner,
+  type NerInfo,
+} from "../../mod.ts";
 import { DEFAULT_MODEL, element, make, tell } from "./page.ts";
 import { entityTable, markedText, tokenTable } from "./view.ts";
 
@@ -21,6 +29,8 @@ const threshold = element<HTMLInputElement>("threshold");
 const details = element<HTMLDetailsElement>("details");
 
 let ner: Ner;
+/** Loads the model of now, to run where it is told. */
+let load: (options: LoadOptions) => Promise<Ner>;
 /** What was found in which text, whatever its score. */
 let found: { readonly source: string; readonly entities: readonly Entity[] } = {
   source: "",
@@ -62,9 +72,9 @@ async function update(): Promise<void> {
       found = { source, entities };
       show();
       if (tokens) element("tokens").replaceChildren(tokenTable(tokens));
-      const { kernel, threads, threadsReason } = own.info();
-      element("timing").textContent = `Found in ${ms} ms · ${kernel} kernel, ${threads} ` +
-        `${threads === 1 ? "thread" : "threads"}${threadsReason ? `: ${threadsReason}` : ""}`;
+      const info = own.info();
+      element("timing").textContent = `Found in ${ms} ms · ${runningOn(info)}`;
+      tellEngine(info);
     }
   } finally {
     running = false;
@@ -75,9 +85,38 @@ function fail(error: unknown): void {
   tell(error instanceof Error ? error.message : String(error), { error: true });
 }
 
-/** Exchanges the model. */
-async function use(loading: Promise<Ner>, name: string): Promise<void> {
-  const start = performance.now(), next = await loading;
+/** What runs, in words. */
+function runningOn({ backend, gpu, kernel, threads, threadsReason }: NerInfo): string {
+  if (gpu?.choice === "webgpu") return `${backend} on ${gpu.adapter}`;
+  return `${kernel} kernel, ${threads} ${threads === 1 ? "thread" : "threads"}` +
+    (threadsReason ? `: ${threadsReason}` : "");
+}
+
+/** Says what was measured, and what came of it. */
+function tellEngine({ gpu }: NerInfo): void {
+  const said = element("engine-report");
+  if (gpu === undefined) said.textContent = "";
+  else {
+    const { choice, race, reason, lost, software, adapter } = gpu;
+    const name = choice === "webgpu" ? "WebGPU" : "WebAssembly";
+    const times = race &&
+      `${race.tokens} tokens: ${race.wasm.toFixed(1)} ms in WebAssembly, ${
+        race.webgpu.toFixed(1)
+      } ms in WebGPU`;
+    said.textContent = `${name} runs: ${(lost ?? times ?? reason).replace(/\.$/, "")}.` +
+      (choice === "webgpu" && software ? ` (${adapter} is a program on the processor.)` : "");
+  }
+}
+
+function engineWanted(): LoadOptions {
+  const chosen = document.querySelector<HTMLInputElement>("input[name=engine]:checked");
+  return { backend: chosen?.value as LoadOptions["backend"] };
+}
+
+/** Exchanges the model, or what it runs on. */
+async function use(loader: typeof load, name: string): Promise<void> {
+  const start = performance.now(), next = await loader(engineWanted());
+  load = loader;
   const ms = Math.round(performance.now() - start), before = ner as Ner | undefined;
   ner = next;
   before?.close();
@@ -90,7 +129,7 @@ async function useFile(file: File | undefined): Promise<void> {
   if (file === undefined) return;
   tell(`Loading ${file.name} …`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  await use(Ner.fromBytes(bytes), file.name).catch(fail);
+  await use((options) => Ner.fromBytes(bytes, options), file.name).catch(fail);
 }
 
 async function copy(name: string, content: string): Promise<void> {
@@ -120,6 +159,15 @@ function listen(): void {
       return button;
     }),
   );
+  element("engine").addEventListener("change", () => {
+    tell("Loading …");
+    use(load, element("model").textContent ?? "").catch((error: unknown) => {
+      fail(error);
+      // What ran before goes on.
+      const { gpu } = ner.info(), own = gpu === undefined ? "wasm" : gpu.choice;
+      document.querySelector<HTMLInputElement>(`input[name=engine][value=${own}]`)!.checked = true;
+    });
+  });
   const file = element<HTMLInputElement>("file");
   file.addEventListener("change", () => useFile(file.files?.[0]));
   const dropping = (on: boolean) => (event: DragEvent): void => {
@@ -137,7 +185,7 @@ function listen(): void {
 
 async function main(): Promise<void> {
   if (text.value === "") text.value = Object.values(SAMPLES)[0];
-  await use(Ner.load(DEFAULT_MODEL), "The default model");
+  await use((options) => Ner.load(DEFAULT_MODEL, options), "The default model");
   listen();
   document.body.dataset.ready = "true";
 }

@@ -16,6 +16,7 @@ import { CheckFailed, UsageError } from "./errors.ts";
 import {
   addModelOptions,
   decimal,
+  exactBackend,
   integer,
   loadModel,
   type ModelOptions,
@@ -76,7 +77,7 @@ async function annotate(names: readonly string[], options: AnnotateOptions): Pro
     shardBytes: options.shard,
     model: modelSource(options.model),
     modelHash: await hashOf(options.model),
-    backend: options.backend ?? "int8",
+    backend: exactBackend(options, "annotate"),
     unconstrained: options.unconstrained ?? false,
     allowStripAccents: options.allowStripAccents ?? false,
     minScore: options.minScore,

@@ -65,6 +65,7 @@ Examples:
 const OF_DOCUMENTS = [
   "model",
   "backend",
+  "gpuPrecision",
   "threads",
   "unconstrained",
   "allowStripAccents",

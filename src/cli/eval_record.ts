@@ -12,7 +12,13 @@ import type { Span, SpanScores } from "../../mod.ts";
 import { type Latency, type ModelRecord, ROLES } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
-import { integer, type ModelOptions, modelSource } from "./model.ts";
+import {
+  type ExactBackend,
+  exactBackend,
+  integer,
+  type ModelOptions,
+  modelSource,
+} from "./model.ts";
 import { loadOrt, openOrt } from "./ort.ts";
 
 /** What {@link addRecordOptions} parses to. */
@@ -69,7 +75,7 @@ export async function record(
   const sized = Object.entries(sizes).filter(([name]) =>
     WEIGHTS.test(name) || Object.keys(sizes).length === 1
   );
-  const backend = options.backend ?? "int8";
+  const backend = exactBackend(options, "--record");
   const latencies = [await ownLatency(bundle, backend, scored.texts)];
   if (options.ort) latencies.push(await ortLatency(bundle, backend, scored.texts));
   const own: ModelRecord = {
@@ -109,7 +115,7 @@ async function timed(
 
 async function ownLatency(
   bundle: ModelBundle,
-  backend: "int8" | "fp32" | "reference",
+  backend: ExactBackend,
   texts: readonly string[],
 ): Promise<Latency> {
   const ner = await Ner.fromBundle(bundle, { backend, threads: 1 });
@@ -123,7 +129,7 @@ async function ownLatency(
 /** The encoder alone, on the ids of the same texts, from an export of the model in the same precision. */
 async function ortLatency(
   bundle: ModelBundle,
-  backend: "int8" | "fp32" | "reference",
+  backend: ExactBackend,
   texts: readonly string[],
 ): Promise<Latency> {
   const files = writeExport(bundle, { dtype: backend === "int8" ? "int8" : "f32" });

@@ -10,17 +10,21 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { Ner } from "../../mod.ts";
+import { type GpuPrecision, Ner } from "../../mod.ts";
 import { UsageError } from "./errors.ts";
 import { sourceOptions } from "./files.ts";
 
-/** Which kernels run. */
-export type BackendName = "int8" | "fp32" | "reference";
+/** What computes the same bits on every machine. */
+export type ExactBackend = "int8" | "fp32" | "reference";
+
+/** What runs: kernels in WebAssembly, a GPU, or whichever is faster. */
+export type BackendName = ExactBackend | "webgpu" | "auto";
 
 /** What {@link addModelOptions} parses to. */
 export interface ModelOptions {
   readonly model?: string;
   readonly backend?: BackendName;
+  readonly gpuPrecision?: GpuPrecision;
   readonly threads?: number;
   readonly unconstrained?: boolean;
   readonly allowStripAccents?: boolean;
@@ -54,8 +58,14 @@ export function addModelOptions(command: Command): Command {
       "packed model, folder, URL or hf:OWNER/NAME (default: edge-ner-meder)",
     )
     .addOption(
-      new Option("-b, --backend <name>", "kernels to run (default: int8)")
-        .choices(["int8", "fp32", "reference"]),
+      new Option(
+        "-b, --backend <name>",
+        "what to run: int8 or fp32 kernels, a GPU (webgpu), or a GPU where it is faster than int8 (auto) (default: int8)",
+      ).choices(["int8", "fp32", "webgpu", "auto", "reference"]),
+    )
+    .addOption(
+      new Option("--gpu-precision <name>", "what a GPU computes in (default: f32)")
+        .choices(["f32", "f16", "int8"]),
     )
     .option(
       "--threads <n>",
@@ -88,12 +98,23 @@ export function modelSource(model: string | undefined): string {
   return source;
 }
 
+/** The backend of what must come out alike wherever it is done; a GPU is refused. */
+export function exactBackend({ backend = "int8" }: ModelOptions, command: string): ExactBackend {
+  if (backend === "webgpu" || backend === "auto") {
+    throw new UsageError(
+      `${command} must give the same on every machine, and ${backend} may not; take int8 or fp32`,
+    );
+  }
+  return backend;
+}
+
 /** Loads the model that the options name. */
 export function loadModel(options: ModelOptions): Promise<Ner> {
   const source = modelSource(options.model);
   return Ner.load(source, {
     ...sourceOptions(source),
     ...(options.backend && { backend: options.backend }),
+    ...(options.gpuPrecision && { gpuPrecision: options.gpuPrecision }),
     ...(options.threads !== undefined && { threads: options.threads }),
     ...(options.unconstrained && { constrained: false }),
     ...(options.allowStripAccents && { allowStripAccents: true }),

@@ -24,7 +24,7 @@ import { CheckFailed, UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { decimal } from "./model.ts";
-import type { BackendName } from "./model.ts";
+import type { ExactBackend } from "./model.ts";
 import { loadOrt, openOrt } from "./ort.ts";
 import type { OrtModel } from "./ort.ts";
 import { complain, print } from "./output.ts";
@@ -45,7 +45,7 @@ interface VerifyOptions {
 /** One backend's distance from ONNX Runtime. */
 interface Comparison {
   readonly model: string;
-  readonly backend: BackendName;
+  readonly backend: ExactBackend;
   readonly inputs: number;
   readonly tokens: number;
   readonly maxAbs: number;
@@ -66,7 +66,7 @@ interface Expected {
   readonly spans: readonly Span[];
 }
 
-const BACKENDS: readonly BackendName[] = ["reference", "fp32", "int8"];
+const BACKENDS: readonly ExactBackend[] = ["reference", "fp32", "int8"];
 
 /** What a graph in half precision is given: 11 bits a number, some ten roundings a layer. */
 const HALF_LIMIT = 5e-3;
@@ -242,7 +242,7 @@ async function compare(
   expected: readonly Expected[],
   { path, backend, precision, options }: {
     readonly path: string;
-    readonly backend: BackendName;
+    readonly backend: ExactBackend;
     readonly precision: OnnxDescription["precision"];
     readonly options: VerifyOptions;
   },

@@ -23,6 +23,7 @@ import {
 export const filelessPlatform = (modules: readonly WebAssembly.Module[]): Platform => ({
   kernels: () => Promise.resolve(modules),
   threads: "this runtime has no threads",
+  gpu: "this runtime has no WebGPU",
   workers: "this runtime has no workers of a program's own",
   cache: (where) => cacheStorage(where === true ? "edge-ner" : where),
   open,

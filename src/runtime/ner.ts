@@ -22,11 +22,12 @@ import { type ByteSource, collectModel, streamPackage } from "../formats/package
 import { MAX_THREADS } from "../kernels/contract.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
-import type { KernelOptions, NerOptions } from "../ner/options.ts";
+import type { Accelerator, KernelOptions, NerOptions } from "../ner/options.ts";
 import { checkOptions, integer, MODEL_RULES, type Rules } from "../ner/check_options.ts";
 import { Recogniser } from "../ner/recogniser.ts";
 import { type Samples, samplesOf } from "../ner/sample.ts";
 import { collect } from "./download.ts";
+import { GPU_RULE, type GpuSource } from "./gpu/source.ts";
 import type { ModelSource } from "./source.ts";
 import { SOURCE_RULES, type SourceOptions } from "./source_options.ts";
 import { threadsOf } from "./threading.ts";
@@ -40,11 +41,18 @@ export interface LoadOptions extends NerOptions, Partial<KernelOptions> {
    * memory, there is one, and {@link Ner.info} says why. Results do not depend on it, bit for bit.
    */
   threads?: number;
+  /**
+   * For the backends `webgpu` and `auto`: the GPU, or a device of it, which stays the caller's own. Default: `navigator.gpu`,
+   * of which a device is opened that ends with the recogniser.
+   */
+  gpu?: GpuSource;
 }
 
 /** Options of {@link Ner.inWorker}. */
 export interface WorkerOptions
-  extends Omit<LoadOptions, "threading">, Omit<SourceOptions, "fetch"> {
+  extends
+    Omit<LoadOptions, "threading" | "gpu" | "accelerator" | "onGpuLost">,
+    Omit<SourceOptions, "fetch"> {
   /**
    * Starts the worker, a `Worker` of the page or of `node:worker_threads`, whose program is `edge-ner/worker`: for
    * bundlers that do not follow `new URL("...", import.meta.url)`. Default: the package's own file.
@@ -52,7 +60,14 @@ export interface WorkerOptions
   worker?: () => unknown;
 }
 
-const LOAD_RULES: Rules<LoadOptions> = { ...MODEL_RULES, threads: integer(1, MAX_THREADS) };
+const LOAD_RULES: Rules<LoadOptions> = {
+  ...MODEL_RULES,
+  threads: integer(1, MAX_THREADS),
+  gpu: GPU_RULE,
+};
+
+/** What cannot be sent to a worker. (Those functions can be given that are only told something, which they are from here.) */
+const UNSENDABLE: readonly string[] = ["threading", "fetch", "gpu", "accelerator", "onGpuLost"];
 
 /** A model's files by role. */
 export interface ModelFiles {
@@ -225,10 +240,9 @@ export class Ner extends Recogniser {
     source: ModelSource | Uint8Array,
     { worker, ...options }: WorkerOptions = {},
   ): Promise<RemoteNer> {
-    // A function cannot be sent; those that are only told something are told from here.
     const own = { ...LOAD_RULES, ...(isBytes(source) ? {} : SOURCE_RULES) };
-    const { threading: _, fetch: __, ...rules } = own as Rules<LoadOptions & SourceOptions>;
-    checkOptions(options, "Ner.inWorker", rules);
+    const rules = Object.entries(own).filter(([name]) => !UNSENDABLE.includes(name));
+    checkOptions(options, "Ner.inWorker", Object.fromEntries(rules));
     const { workers } = platform;
     if (typeof workers === "string") {
       throw new RuntimeError("runtime/unsupported", `Ner.inWorker: ${workers}.`);
@@ -334,7 +348,17 @@ async function withKernels(
       : threadsOf(options.threads));
   const shared = typeof threading === "object";
   const kernels = options.kernels ?? await platform.kernels(shared ? "shared" : "alone");
-  return { ...options, kernels, threading };
+  const { gpu: _, ...rest } = options;
+  const accelerator = options.accelerator ?? await acceleratorFor(options);
+  return { ...rest, kernels, threading, ...(accelerator !== undefined && { accelerator }) };
+}
+
+/** What runs encoders on a GPU, where one is asked for; it is loaded only then. */
+async function acceleratorFor(
+  { backend, gpu }: LoadOptions,
+): Promise<Accelerator | string | undefined> {
+  if (backend !== "webgpu" && backend !== "auto") return undefined;
+  return typeof platform.gpu === "string" ? platform.gpu : await platform.gpu(gpu);
 }
 
 /**

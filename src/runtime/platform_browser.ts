@@ -30,6 +30,7 @@ export const platform: Platform = {
     start: startWorker,
     locate: (source) => (asUrl(source) ?? relative(source as string)).href,
   },
+  gpu: async (source) => (await import("./gpu/gpu.ts")).acceleratorOf(source),
   cache: (where) => cacheStorage(where === true ? "edge-ner" : where),
   open,
 };

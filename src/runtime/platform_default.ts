@@ -37,6 +37,7 @@ export const platform: Platform = {
     start,
   },
   workers: { start: startWorker, locate: String },
+  gpu: async (source) => (await import("./gpu/gpu.ts")).acceleratorOf(source),
   cache: (where) => Promise.resolve(cacheFolder(where === true ? userCache() : where)),
   open,
 };

@@ -9,8 +9,10 @@
  */
 import { RuntimeError } from "../errors.ts";
 import type { Folder } from "../formats/folder.ts";
+import type { Accelerator } from "../ner/options.ts";
 import type { ByteSource } from "../formats/package/stream.ts";
 import type { Threading } from "../kernels/threads.ts";
+import type { GpuSource } from "./gpu/source.ts";
 import type { SourceOptions } from "./source_options.ts";
 import type { WorkerPort } from "./worker/connection.ts";
 
@@ -57,6 +59,8 @@ export interface Platform {
   readonly threads: PlatformThreads | string;
   /** How to start workers; or why there are none. */
   readonly workers: PlatformWorkers | string;
+  /** What runs encoders on a GPU, the runtime's own or one that is handed in, loaded when it is asked for; or why there is none. */
+  readonly gpu: ((source?: GpuSource) => Promise<Accelerator>) | string;
   /** The cache of the runtime's own, or one by its name. */
   cache(where: true | string): Promise<ModelCache>;
   /** Opens a model's bytes, or a folder. */

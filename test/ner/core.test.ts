@@ -1,6 +1,6 @@
 /** `edge-ner/core` as it is built: what it recognises, what it refuses and by which name, and that it stays small. */
 import * as esbuild from "esbuild";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type * as core from "../../core.ts";
+import type * as webgpu from "../../webgpu.ts";
 import { type ModelBundle, Ner, readTokenizer, writePackage } from "../../mod.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
@@ -31,6 +32,22 @@ await esbuild.build({
   platform: "browser",
   plugins: [packedOnly],
 });
+// With what runs it on a GPU, as the package has both.
+const { outputFiles } = await esbuild.build({
+  absWorkingDir: decodeURIComponent(new URL("../../", import.meta.url).pathname),
+  entryPoints: ["core.ts", "webgpu.ts"],
+  outdir: join(scratch, "both"),
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2022",
+  platform: "browser",
+  plugins: [packedOnly],
+  write: false,
+});
+mkdirSync(join(scratch, "both"));
+for (const { path, contents } of outputFiles) writeFileSync(path, contents);
 await esbuild.stop();
 const built: typeof core = await import(pathToFileURL(outfile).href);
 const kernels = [await shipped("baseline")];
@@ -109,6 +126,38 @@ test("what only edge-ner does is refused by its name", async () => {
 test("it does not grow unseen", async () => {
   const size = gzipSync(await Deno.readFile(outfile), { level: 9 }).length;
   assert.ok(size < 62_000, `core is ${size} bytes in gzip; 58,000 when this was written`);
+});
+
+test("core runs on a GPU that is handed over, has no shader itself, and knows its errors", async () => {
+  assert.not.match(readFileSync(outfile, "utf8"), /@compute/);
+  const [own, gpu]: [typeof core, typeof webgpu] = await Promise.all(
+    ["core", "webgpu"].map((name) =>
+      import(pathToFileURL(join(scratch, "both", `${name}.mjs`)).href)
+    ),
+  ) as [typeof core, typeof webgpu];
+  const accelerator = gpu.acceleratorOf({ requestAdapter: () => Promise.resolve(null) });
+  const model = writePackage(int8);
+  const ner = await own.Ner.fromBytes(model, { kernels, backend: "auto", accelerator });
+  const { choice, reason } = ner.info().gpu!;
+  assert.is(choice, "wasm");
+  assert.match(reason, /no adapter/);
+  assert.equal(await ner.extract(TEXT), await (await Ner.fromBytes(model)).extract(TEXT));
+  for (
+    const [given, why] of [[accelerator, /no adapter/], [undefined, /edge-ner\/webgpu/]] as const
+  ) {
+    try {
+      await own.Ner.fromBytes(model, {
+        kernels,
+        backend: "webgpu",
+        ...given && { accelerator: given },
+      });
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, own.RuntimeError);
+      assert.is((error as core.NerError).code, "runtime/no-gpu");
+      assert.match((error as Error).message, why);
+    }
+  }
 });
 
 test.run();

@@ -146,10 +146,11 @@ let failed = 0;
 /** Prints results under a heading, if it has one, and counts them. */
 export function record(heading: string, results: readonly Result[]): void {
   if (heading !== "") console.log(heading);
-  for (const { name, ok, note } of results) {
-    const [first, ...rest] = note.split("\n");
-    console.log(`  ${ok ? "ok  " : "FAIL"} ${name}${first && `: ${first}`}`);
+  for (const { name, ok, skipped = false, note } of results) {
+    const [first, ...rest] = note.split("\n"), verdict = skipped ? "skip" : ok ? "ok  " : "FAIL";
+    console.log(`  ${verdict} ${name}${first && `: ${first}`}`);
     if (!ok) { for (const line of rest) console.log(`       ${line}`); }
+    if (skipped) continue;
     if (ok) passed++;
     else failed++;
   }

@@ -66,6 +66,8 @@ export interface Case {
 export interface Result {
   readonly name: string;
   readonly ok: boolean;
+  /** Whether it was not run, for want of what the note says; then it counts neither as passed nor as failed. */
+  readonly skipped?: boolean;
   readonly note: string;
 }
 

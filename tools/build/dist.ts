@@ -11,6 +11,8 @@
  * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
  * - `edge-light.js`: imports `./pairs.wasm?module` and `./baseline.wasm?module`, which is how Vercel's edge runtime spells it.
  * - `core.js`: packed models alone, for any runtime (`core.ts`), without what few of them need. `deno task size` prints what it weighs.
+ * - `webgpu.js`: what runs `core.js` on a GPU (`webgpu.ts`), shaders and all; what both need is in a file of its own, so that there
+ *   is one of each class. The others load the same from a file beside them, when a GPU is asked for.
  * - `edge-ner.min.js`: all of it in one file without imports, for a page's `<script type="module">`, and
  *   `edge-ner.worker.min.js` for its workers.
  * - `cli.js`: the command, for Node, over the first three. THIRD_PARTY_LICENSES.txt has the licences of what they hold.
@@ -141,7 +143,13 @@ const library = (await Promise.all([
     chunkNames: "browser-[hash]",
     plugins: [platformOf("browser"), workerBeside("browser-worker.js")],
   }),
-  bundle({ entryPoints: ["core.ts"], outfile: "dist/core.js", plugins: [packedOnly] }),
+  bundle({
+    entryPoints: { core: "core.ts", webgpu: "webgpu.ts" },
+    outdir: "dist",
+    splitting: true,
+    chunkNames: "core-[hash]",
+    plugins: [packedOnly],
+  }),
   bundle({
     entryPoints: ["mod.ts"],
     outfile: "dist/workerd.js",

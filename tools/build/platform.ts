@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import type { Plugin } from "esbuild";
 
 /** Exchanges `src/runtime/platform.ts` for that of a runtime. */
@@ -10,8 +11,8 @@ export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
   return {
     name: "platform",
     setup(build): void {
-      build.onResolve({ filter: /^\.\/platform\.ts$/ }, ({ resolveDir }) => ({
-        path: `${resolveDir}/platform_${name}.ts`,
+      build.onResolve({ filter: /^\.{1,2}\/(.*\/)?platform\.ts$/ }, ({ path, resolveDir }) => ({
+        path: resolve(resolveDir, `${path.slice(0, -3)}_${name}.ts`),
       }));
     },
   };

@@ -14,21 +14,33 @@ export type Pages = Readonly<
   Record<string, { type: string; body: string | Uint8Array<ArrayBuffer>; headers?: HeadersInit }>
 >;
 
-/** Bundles a program for browsers, from the sources, and returns its JavaScript. */
-export async function bundleForBrowser(entry: string): Promise<string> {
+/**
+ * Bundles programs for browsers, from the sources, and returns the JavaScript of each, and of what is only loaded when it is asked
+ * for, by file name. What is `external` they import, or go without.
+ */
+export async function bundlesForBrowser(
+  entries: readonly string[],
+  external: readonly string[] = [],
+): Promise<ReadonlyMap<string, string>> {
   const { outputFiles } = await esbuild.build({
     absWorkingDir: decodeURIComponent(root.pathname),
-    entryPoints: [entry],
+    entryPoints: [...entries],
+    entryNames: "[name]",
+    outdir: "out",
     bundle: true,
+    splitting: true,
     format: "esm",
     target: "es2022",
     platform: "browser",
     plugins: [platformOf("browser")],
+    external: [...external],
     write: false,
     logLevel: "warning",
   });
   await esbuild.stop();
-  return outputFiles[0].text;
+  return new Map(
+    outputFiles.map(({ path, text }) => [path.slice(path.lastIndexOf("/") + 1), text]),
+  );
 }
 
 /** What a page needs to have threads. */
@@ -46,10 +58,10 @@ export async function examplePages(): Promise<Pages> {
     body: await file(`examples/browser/${name}`),
     headers: ISOLATION,
   });
-  const script = async (name: string) => ({
-    type: "text/javascript; charset=utf-8",
-    body: await bundleForBrowser(`examples/browser/${name}.ts`),
-  });
+  const scripts = await bundlesForBrowser([
+    "examples/browser/main.ts",
+    "examples/browser/bench.ts",
+  ]);
   return {
     "/": await html("index.html"),
     "/bench.html": await html("bench.html"),
@@ -57,8 +69,12 @@ export async function examplePages(): Promise<Pages> {
       type: "text/css; charset=utf-8",
       body: await file("examples/browser/style.css"),
     },
-    "/main.js": await script("main"),
-    "/bench.js": await script("bench"),
+    ...Object.fromEntries(
+      Array.from(scripts, ([name, body]) => [
+        `/${name}`,
+        { type: "text/javascript; charset=utf-8", body },
+      ]),
+    ),
     "/models/meder/meder-int8.safetensors": {
       type: "application/octet-stream",
       body: await file("models/meder/meder-int8.safetensors"),

@@ -153,7 +153,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "src/pipeline/",
       "src/runtime/",
     ],
-    types: ["src/tokenizer/", "src/kernels/", "src/backend/"],
+    types: ["src/tokenizer/", "src/kernels/", "src/backend/", "src/runtime/gpu/"],
     packages: NONE,
   },
   "train.ts": {

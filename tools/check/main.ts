@@ -80,7 +80,10 @@ const checks: readonly (readonly [name: string, check: () => Finding | Promise<F
   ["doors between rooms", doors],
   ["types", () => deno("check", "--quiet", ...typed)],
   ["types of the package", () => deno("run", "-A", ...tsc)],
-  ["documentation", () => deno("doc", "--lint", "mod.ts", "core.ts", "train.ts", "label.ts")],
+  [
+    "documentation",
+    () => deno("doc", "--lint", "mod.ts", "core.ts", "webgpu.ts", "train.ts", "label.ts"),
+  ],
   ["what documents name is there", documents],
   ["wasm/ is built from kernels/", () => deno("run", "-A", "tools/build/wasm.ts", "--check")],
 ];

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
-import { type BackendName, modelSource } from "../model.ts";
+import { type ExactBackend, modelSource } from "../model.ts";
 import type { InputFile } from "./inputs.ts";
 import { partName, type Shard } from "./shards.ts";
 import { writeWhole } from "./whole_file.ts";
@@ -24,7 +24,7 @@ export interface Job {
   readonly model: string;
   /** SHA-256 of the model, where it is a file; of a folder or a URL, nothing. */
   readonly modelHash: string | undefined;
-  readonly backend: BackendName;
+  readonly backend: ExactBackend;
   readonly unconstrained: boolean;
   readonly allowStripAccents: boolean;
   readonly minScore: number;

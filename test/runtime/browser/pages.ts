@@ -140,6 +140,21 @@ export async function checkPages(context: Any, url: string): Promise<void> {
   });
   const model = await tinyModel();
 
+  await step(
+    "where there is no GPU, auto runs in WebAssembly and says why; WebGPU is refused",
+    async () => {
+      const found = await text("#found");
+      await page.locator("input[value=auto]").check();
+      await page.getByText(/^WebAssembly runs: /).waitFor();
+      const report = await text("#engine-report");
+      await page.locator("input[value=webgpu]").check();
+      await page.locator("#status.error").waitFor();
+      expect(await page.locator("input[value=wasm]").isChecked(), "the page says that WebGPU runs");
+      expect(await text("#found") === found, "what ran before is gone");
+      return report;
+    },
+  );
+
   await step("a model of one's own, chosen; what is none does not take its place", async () => {
     await page.locator("#file").setInputFiles(file("own.safetensors", model));
     await page.getByText(/^own\.safetensors loaded in/).waitFor();

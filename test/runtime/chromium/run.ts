@@ -5,24 +5,13 @@
  * @module
  */
 import { testBrowser } from "../browser/suite.ts";
-
-/** Chromium must not look for services that are not there. */
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--password-store=basic",
-];
+import { CHROMIUM_FLAGS } from "../../../tools/check/chromium_flags.ts";
 
 await testBrowser({
   name: "chromium",
   program: Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium",
   version: ["--version", "--no-sandbox"],
-  launch: () => ({ args: FLAGS }),
+  launch: () => ({ args: [...CHROMIUM_FLAGS, "--disable-gpu"] }),
   context: (colorScheme) => ({
     colorScheme,
     permissions: ["clipboard-read", "clipboard-write"],

@@ -262,6 +262,15 @@ for (const code of ["runtime/gpu-lost", "runtime/gpu", "runtime/memory"] as cons
   });
 }
 
+test("a loss that two calls meet at once is told once", async () => {
+  const world = new World(), engine = await world.engine("auto", { choice: "webgpu" });
+  const share = engine.share();
+  world.failures.push(error("runtime/gpu-lost"), error("runtime/gpu-lost"));
+  const found = await Promise.all([engine.encode(batch), share.encode(batch)]);
+  assert.equal(found, [want, want]);
+  assert.is(world.lost.length, 1);
+});
+
 test("a batch that was cut for the GPU is finished in as many as WebAssembly takes", async () => {
   const world = new World(), engine = await world.engine("auto", { choice: "webgpu" });
   const large = batchOf(config, [16, 3, 10, 16, 1], 7);

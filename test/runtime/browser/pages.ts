@@ -93,8 +93,9 @@ export async function checkPages(context: Any, url: string): Promise<void> {
   });
 
   await step("all of it can be reached by keyboard, in the order in which it is read", async () => {
+    // Radio buttons of a group are one stop; arrows go from one to the next.
     const wanted = await page.evaluate(`[...document.querySelectorAll(
-      "a, textarea, button, input, summary, [tabindex='0']",
+      "a, textarea, button, input:not([type=radio]:not(:checked)), summary, [tabindex='0']",
     )].filter((one) => one.checkVisibility()).map((one) => one.id || one.textContent)`) as string[];
     await page.locator("a").first().focus();
     const reached: string[] = [];

@@ -67,7 +67,9 @@ export class Gpu {
     throw new RuntimeError(
       "runtime/gpu-lost",
       `the GPU's device ${reason === "destroyed" ? "was destroyed" : "is lost"}` +
-        `${message ? ` (${message})` : ""}; load the model again on a new one.`,
+        `${
+          message ? ` (${message})` : ""
+        }; the next call opens another, but of a device that was handed in: there, load the model again with a new one.`,
     );
   }
 

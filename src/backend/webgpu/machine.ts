@@ -311,7 +311,7 @@ export class Machine {
     if (new Uint32Array(copy, bytes, 1)[0] !== number) {
       throw new RuntimeError(
         "runtime/gpu-lost",
-        "the GPU gave the results of another run, as it does after its device was lost; load the model again on a new one.",
+        "the GPU gave the results of another run, as it does after its device was lost; the next call opens another, but of a device that was handed in: there, load the model again with a new one.",
       );
     }
     return copy;

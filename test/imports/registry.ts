@@ -1,7 +1,7 @@
 /**
  * A registry of npm packages on this machine, for who asks for `npm:edge-ner`: the packed library, the default model, and
- * what the library depends on, packed from where it is installed. Nothing else is known here, so that a dependency that
- * nobody declared is not found.
+ * what both the package and the sources depend on, packed from where it is installed. Nothing else is known here, so that
+ * a dependency that nobody declared is not found.
  *
  * @module
  */
@@ -18,11 +18,14 @@ async function manifestIn(archive: string): Promise<Manifest> {
   return JSON.parse(await command("tar", ["-xzOf", archive, "package/package.json"]));
 }
 
+/** What only the sources import: the package holds it. */
+const HELD = "@bufbuild/protobuf";
+
 /** Packs the library's dependencies into `folder`, and returns the archives. */
 async function packDependencies(folder: string): Promise<string[]> {
   const { dependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
   return await Promise.all(
-    Object.keys(dependencies).map(async (name) => {
+    [...Object.keys(dependencies), HELD].map(async (name) => {
       const from = path(new URL(`node_modules/${name}/`, root));
       const packed = await command("npm", [
         "pack",

@@ -1,8 +1,8 @@
 /**
  * Recognising with packed models, and nothing else: no file, no network, no ONNX, no compiling. For bundles that must
  * be small, and runtimes that no platform of `edge-ner` is made for. As the package has it, tokenizers are WordPiece with
- * BERT's normalizer and pre-tokenizers; others, and what few need (quantizing, the reference backend, adapters), are refused
- * with the name of the entry that has them.
+ * BERT's normalizer and pre-tokenizers; others, and what few need (quantizing, the reference backend, adapters, lexicons and
+ * terms, documents in pieces, sentences and words), are refused with the name of the entry that has them.
  *
  * ```ts ignore
  * import { Ner } from "edge-ner/core";

@@ -17,14 +17,13 @@ import { InputError, ModelError, RuntimeError } from "../errors.ts";
 import { checkFeatures, checkTemperature } from "../formats/check.ts";
 import { collectModel, type MatrixPart } from "../formats/package/stream.ts";
 import type { ModelBundle } from "../model/bundle.ts";
-import { FeatureFinder } from "../lexicon/features.ts";
 import { checkLexicons } from "../model/lexicon.ts";
 import type { EncoderWeights } from "../model/weights.ts";
 import { isQuantized } from "../model/linears.ts";
 import { quantized, referenceBackend } from "./engines.ts";
+import { compileTerms, FeatureFinder, findingTerms, joinTerms, TermFinder } from "./extras.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
 import type { Parts } from "./parts.ts";
-import { compileTerms, findingTerms, joinTerms, TermFinder } from "./terms.ts";
 import { Queue } from "./turns.ts";
 
 /** A kind of backend, by one name each. */

@@ -17,7 +17,7 @@
  * @module
  */
 import { conjunctEnd, graphemeBreaks } from "../segment/graphemes.ts";
-import { wordBreaks } from "../segment/words.ts";
+import { wordBreaks } from "./segments.ts";
 
 /** A part of a text, as UTF-16 code units, the end exclusive. */
 interface Span {

@@ -11,12 +11,12 @@ import { parseTags, type Tag, typesOf } from "../crf/scheme.ts";
 import { InputError, show } from "../errors.ts";
 import type { AdapterOptions } from "../formats/hf/adapter.ts";
 import type { Match } from "../lexicon/matcher.ts";
-import { sentencesOf } from "../segment/sentences.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { checkCall, checkOptions, TERM_RULES } from "./check_options.ts";
-import { type DocumentParts, DocumentReader } from "./document.ts";
+import type { DocumentParts } from "./document.ts";
 import { adapt } from "./engines.ts";
 import { type Entity, findingEntities, findingReadings, type Reading } from "./entities.ts";
+import { compileTerms, DocumentReader, findingTerms, joinTerms, TermFinder } from "./extras.ts";
 import type {
   CallOptions,
   DocumentOptions,
@@ -29,8 +29,8 @@ import type {
 import { checkTypes, Offsets, wanted } from "./output.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
+import { sentencesOf } from "./segments.ts";
 import { stringsOf, type TextSource } from "./stream.ts";
-import { compileTerms, findingTerms, joinTerms, TermFinder } from "./terms.ts";
 import { eventLoop, inTurns } from "./turns.ts";
 
 /** A token of a text. */

@@ -4,27 +4,25 @@
  * `Intl.Segmenter` is not used: its answers change with the engine's Unicode, and much of it changed lately. Since
  * Unicode 15.1 (rule GB9c) a conjunct of Bengali or Devanagari is one cluster, "ক্ত" as well as "ক্তে", and before it
  * was two: the same text would have other entities in another runtime. Extending and prepended characters are those
- * of the tokenizers (`tokenizer/kinds.ts`), which are of Unicode 16; the rest is in `segment_tables.ts`.
+ * of the tokenizers (`tokenizer/clusters.ts`), which are of Unicode 16; the rest is in `segment_tables.ts`.
  *
  * Weak where: marks that are newer than the tokenizers' tables are clusters of their own, and the vowels of Kirat Rai
  * join as marks do or not at all.
  *
  * @module
  */
-import { characters } from "../tokenizer/categories.ts";
-import { BREAKS, EXTENDS, kinds, PREPENDS } from "../tokenizer/kinds.ts";
-import { complement, intersection } from "../tokenizer/regex/sets.ts";
+import { addClusters, BREAKS, EXTENDS, PREPENDS } from "../tokenizer/clusters.ts";
 import { type CharTable, flagsOf, rangesOf, TableBuilder } from "../tokenizer/unicode.ts";
 import * as data from "./segment_tables.ts";
 
-/** Properties beside those of `kinds.ts`. */
-const SPACING = 1, PICTOGRAPHIC = 2, CONSONANT = 4, LINKER = 8, VIRAMA = 16;
+/** Properties beside those of `clusters.ts`. */
+const SPACING = 1, PICTOGRAPHIC = 2, CONSONANT = 4, LINKER = 64, VIRAMA = 128;
 
 let table: CharTable | undefined;
 
 function properties(): CharTable {
-  return table ??= new TableBuilder()
-    .addRanges(intersection(characters("Mc")!, complement(rangesOf(data.EXTENDING_MC))), SPACING)
+  return table ??= addClusters(new TableBuilder())
+    .addRanges(rangesOf(data.SPACING), SPACING)
     .addRanges(rangesOf(data.PICTOGRAPHIC), PICTOGRAPHIC)
     .addRanges(rangesOf(data.CONSONANTS), CONSONANT)
     .addRanges(rangesOf(data.LINKERS), LINKER)
@@ -59,19 +57,19 @@ const isFlag = (c: number): boolean => c >= 0x1f1e6 && c <= 0x1f1ff;
  * place 0.
  */
 export function graphemeBreaks(text: string): number[] {
-  const kind = kinds(), own = properties(), breaks: number[] = [];
-  let before = -1, kindBefore = 0, hangulBefore = NO_HANGUL, flags = 0;
+  const table = properties(), breaks: number[] = [];
+  let before = -1, propertiesBefore = 0, hangulBefore = NO_HANGUL, flags = 0;
   /** Whether a pictograph and its marks end here; and whether a joiner is the last of them (GB11). */
   let picture = false, joined = false;
   /** Whether a consonant and its marks end here; and whether a linker is among them (GB9c). */
   let consonant = false, linked = false;
   for (let at = 0; at < text.length;) {
-    const c = text.codePointAt(at)!, k = flagsOf(kind, c), p = flagsOf(own, c);
-    const hangul = hangulOf(c), mark = (k & EXTENDS) !== 0, flag = isFlag(c);
+    const c = text.codePointAt(at)!, p = flagsOf(table, c);
+    const hangul = hangulOf(c), mark = (p & EXTENDS) !== 0, flag = isFlag(c);
     const joins = before >= 0 && (
-      kindBefore & BREAKS || k & BREAKS
+      propertiesBefore & BREAKS || p & BREAKS
         ? before === CR && c === LF // GB3 to GB5
-        : mark || (kindBefore & PREPENDS) !== 0 || // GB9 to GB9b
+        : mark || (propertiesBefore & PREPENDS) !== 0 || // GB9 to GB9b
           joinsHangul(hangulBefore, hangul) ||
           (linked && (p & CONSONANT) !== 0) ||
           (joined && (p & PICTOGRAPHIC) !== 0) ||
@@ -85,7 +83,7 @@ export function graphemeBreaks(text: string): number[] {
     else if ((p & CONSONANT) !== 0) consonant = true, linked = false;
     else if (!extends_ || c === ZWNJ) consonant = linked = false;
     flags = flag ? flags + 1 : 0;
-    before = c, kindBefore = k, hangulBefore = hangul;
+    before = c, propertiesBefore = p, hangulBefore = hangul;
     at += c > 0xffff ? 2 : 1;
   }
   breaks.push(text.length);

@@ -22,9 +22,12 @@ export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
 export const packedOnly: Plugin = {
   name: "packed-only",
   setup(build): void {
-    build.onResolve({ filter: /^\.\/(components|engines)\.ts$/ }, ({ path, resolveDir }) => ({
-      path: `${resolveDir}/${path.slice(2, -3)}_core.ts`,
-    }));
+    build.onResolve(
+      { filter: /^\.\/(adapter|components|engines|evidence|extras|segments)\.ts$/ },
+      ({ path, resolveDir }) => ({
+        path: `${resolveDir}/${path.slice(2, -3)}_core.ts`,
+      }),
+    );
   },
 };
 

@@ -11,7 +11,7 @@
  */
 import { PANEL } from "../../kernels/contract.ts";
 import { Arena } from "../../kernels/memory.ts";
-import type { Adapter, AdapterPart } from "../../model/adapter.ts";
+import { type Adapter, type AdapterPart, checkAdapter } from "../../model/adapter.ts";
 import { classifierInputs, type ModelConfig } from "../../model/config.ts";
 import type { LAYER_LINEARS } from "../../model/linears.ts";
 import { quantizeMatrixLanes } from "../../quantize/lanes.ts";
@@ -93,13 +93,15 @@ function placePart(
 }
 
 /**
- * Puts an adapter that fits behind its encoder. Throws a {@link RuntimeError} (`runtime/memory`) if there is no room, and
- * leaves all as it was.
+ * Puts an adapter behind its encoder. Throws a {@link ModelError} for one that does not fit, a {@link RuntimeError}
+ * (`runtime/memory`) if there is no room, and leaves all as it was.
  */
 export function placeAdapter(
   { machine, plan, config, layers, maxTokens }: Encoder,
-  { parts, rank, alpha, classifier: head, labels }: Adapter,
+  adapter: Adapter,
 ): WasmAdapter {
+  checkAdapter(adapter, config);
+  const { parts, rank, alpha, classifier: head, labels } = adapter;
   const { precision, threads } = plan, arena = new Arena(plan.arena.bytes);
   const { hiddenSize, feedForwardSize, heads } = config, int8 = precision === "int8";
   const inputs = classifierInputs(config), wide = heads * paddedHead(config);

@@ -38,7 +38,7 @@ import {
 import type { ChosenKernels } from "../../kernels/module.ts";
 import type { Program } from "../../kernels/program.ts";
 import type { Threading } from "../../kernels/threads.ts";
-import { type Adapter, checkAdapter } from "../../model/adapter.ts";
+import type { Adapter } from "../../model/adapter.ts";
 import { type Activation, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
@@ -173,7 +173,6 @@ export class WasmBackend implements Backend {
   adapt(adapter: Adapter): WasmBackend {
     this.#open;
     const encoder = this.#encoder, { config } = encoder;
-    checkAdapter(adapter, config);
     const placed = placeAdapter(encoder, adapter);
     encoder.machine.share();
     return new WasmBackend(encoder, { ...config, labels: adapter.labels }, placed);

@@ -9,7 +9,6 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { checkLanes, type LaneBudget } from "../../model/lanes.ts";
 import { linearsOf } from "../../model/linears.ts";
-import type { Lexicons } from "../../model/lexicon.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
@@ -21,14 +20,13 @@ import {
   checkVocabulary,
 } from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
-import { lexiconsFromTensors } from "../lexicons.ts";
 import { parseJsonObject } from "../json.ts";
-import { termsFromTensors } from "../terms.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
 import { checksumsIn, Xxh32 } from "./checksums.ts";
 import { inflateText } from "./deflate.ts";
+import { takeEvidence } from "./evidence.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
 /** The configuration in a package's metadata, its fields' types checked. */
@@ -209,10 +207,7 @@ export function assemblePackage(
   for (const name of ["start_transitions", "end_transitions", "transitions"]) {
     unread.delete(`crf.${name}`);
   }
-  const lexicons = takeLexicons(file, config, unread);
-  const described = file.metadata.get("terms");
-  const terms = described === undefined ? undefined : termsFromTensors(tensors, described);
-  for (const i of terms?.lists.keys() ?? []) unread.delete(`terms.${i}`);
+  const { lexicons, terms } = takeEvidence(file, config, unread);
   const [extra] = unread;
   if (extra !== undefined) {
     throw new FormatError(
@@ -230,30 +225,6 @@ export function assemblePackage(
     ...(terms && { terms }),
     ...(temperature !== undefined && { temperature }),
   };
-}
-
-/** The lexicons that a configuration asks for. */
-function takeLexicons(
-  { tensors, metadata }: SafeTensors,
-  { features }: ModelConfig,
-  unread: Set<string>,
-): Lexicons | undefined {
-  const description = metadata.get("lexicons");
-  if (features === undefined && description === undefined) return undefined;
-  if (features === undefined || description === undefined) {
-    throw new FormatError(
-      "package/metadata",
-      features === undefined
-        ? "The package has lexicons, but its configuration says nothing of features."
-        : "The package has no lexicons in its metadata, but its encoder takes features.",
-    );
-  }
-  const lexicons = lexiconsFromTensors(tensors, description, features, "package/tensor");
-  for (const i of lexicons.lists.keys()) {
-    unread.delete(`lexicons.${i}.terms`);
-    if (lexicons.lists[i]!.type === undefined) unread.delete(`lexicons.${i}.rates`);
-  }
-  return lexicons;
 }
 
 /**

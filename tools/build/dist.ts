@@ -209,17 +209,50 @@ const types = await new Deno.Command(Deno.execPath(), {
   stdin: "null",
 }).spawn().status;
 if (!types.success) Deno.exit(1);
-// `Symbol.dispose` is of a library that programs for ES2022 do not name; who uses ours needs no setting for it.
-for (const name of ["src/ner/recogniser", "src/runtime/worker/client"]) {
+/** Names of the web's that declarations use, as far as a program has to know them that has neither the DOM nor Node's types. */
+const WEB = `/** Joined with what a program's own libraries say of these. */
+interface AbortSignal {
+  readonly aborted: boolean;
+}
+interface ReadableStream<R = any> {
+  readonly locked: boolean;
+}
+interface RequestInit {
+  method?: string;
+}
+interface Response {
+  readonly status: number;
+}
+interface URL {
+  href: string;
+}
+declare namespace WebAssembly {
+  interface Module {}
+  interface Memory {
+    readonly buffer: ArrayBuffer;
+  }
+}
+`;
+
+/** What a declaration refers to, before all else. */
+async function refer(name: string, reference: string): Promise<void> {
   const file = new URL(`types/${name}.d.ts`, dist), declared = await Deno.readTextFile(file);
-  await Deno.writeTextFile(file, `/// <reference lib="esnext.disposable" />\n${declared}`);
+  await Deno.writeTextFile(file, `/// <reference ${reference} />\n${declared}`);
 }
 
+await Deno.writeTextFile(new URL("types/web.d.ts", dist), WEB);
 await Deno.writeTextFile(
   new URL("types/kernels.d.ts", dist),
   "/** Compiled kernels, where the runtime or the bundler imports WebAssembly as a module. */\n" +
     "declare const kernels: WebAssembly.Module;\nexport default kernels;\n",
 );
+for (const name of ["mod", "core", "train", "label", "kernels"]) {
+  await refer(name, 'path="./web.d.ts"');
+}
+// `Symbol.dispose` is of a library that programs for ES2022 do not name; who uses ours needs no setting for it.
+for (const name of ["src/ner/recogniser", "src/runtime/worker/client"]) {
+  await refer(name, 'lib="esnext.disposable"');
+}
 
 for await (const entry of Deno.readDir(dist)) {
   if (entry.isFile) {

@@ -209,6 +209,11 @@ const types = await new Deno.Command(Deno.execPath(), {
   stdin: "null",
 }).spawn().status;
 if (!types.success) Deno.exit(1);
+// Tools that tell a module by its text look for its exports behind white space, and find none in one long line.
+const single = new URL("edge-ner.min.js", dist), code = await Deno.readTextFile(single);
+const exports = code.lastIndexOf("export{");
+await Deno.writeTextFile(single, `${code.slice(0, exports)}\n${code.slice(exports)}`);
+
 /** Names of the web's that declarations use, as far as a program has to know them that has neither the DOM nor Node's types. */
 const WEB = `/** Joined with what a program's own libraries say of these. */
 interface AbortSignal {

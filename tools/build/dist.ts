@@ -9,7 +9,7 @@
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
- * - `edge-light.js`: imports `./pairs.wasm?module` and `./baseline.wasm?module`, which is how Vercel's edge runtime spells it.
+ * - `edge-light.js`: imports `./baseline.wasm?module`, which is how Vercel's edge runtime spells it; the others need relaxed SIMD.
  * - `core.js`: packed models alone, for any runtime (`core.ts`), without what few of them need. `deno task size` prints what it weighs.
  * - `webgpu.js`: what runs `core.js` on a GPU (`webgpu.ts`), shaders and all; what both need is in a file of its own, so that there
  *   is one of each class. The others load the same from a file beside them, when a GPU is asked for.

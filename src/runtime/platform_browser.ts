@@ -5,6 +5,7 @@
  */
 import { RuntimeError } from "../errors.ts";
 import type { Thread, ThreadTask } from "../kernels/threads.ts";
+import { startWorker } from "./browser_workers.ts";
 import { cacheStorage } from "./cache_storage.ts";
 import { embeddedKernels } from "./kernels.ts";
 import { openUrl } from "./remote.ts";
@@ -20,13 +21,12 @@ import {
   shortUrl,
 } from "./source.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
-import type { WorkerPort } from "./worker/connection.ts";
 
 /** Browsers. */
 export const platform: Platform = {
   kernels: embeddedKernels,
   threads: threads(),
-  workers: typeof Worker === "undefined" ? "there are no workers here" : {
+  workers: typeof startWorker === "string" ? startWorker : {
     start: startWorker,
     locate: (source) => (asUrl(source) ?? relative(source as string)).href,
   },
@@ -66,27 +66,6 @@ function start(task: ThreadTask, failed: (reason: string) => void): Thread {
     URL.revokeObjectURL(url);
   }
   return worker;
-}
-
-/** Starts a worker with a recogniser in it; bundlers know this expression, and give the file its place. */
-function startWorker(own?: () => unknown): WorkerPort {
-  const worker = own === undefined
-    ? new Worker(new URL("./worker/main_browser.ts", import.meta.url), { type: "module" })
-    : own() as Worker;
-  return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer),
-    listen(receive, failed): void {
-      worker.onmessage = ({ data }): void => receive(data);
-      worker.onerror = ({ message }): void => {
-        failed(
-          message ??
-            "its program could not be loaded; where a bundler does not follow workers, give the option worker",
-        );
-      };
-    },
-    keepAlive: () => {},
-    terminate: () => worker.terminate(),
-  };
 }
 
 /** Fetches a URL. See {@link Platform.open}. */

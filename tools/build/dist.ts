@@ -27,7 +27,7 @@
  */
 import * as esbuild from "esbuild";
 import { licencesOf, packageOf } from "./licences.ts";
-import { packagesBeside, packedOnly, platformOf } from "./platform.ts";
+import { noWorkers, packagesBeside, packedOnly, platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
@@ -70,7 +70,7 @@ function workerBeside(name: string): esbuild.Plugin {
   return {
     name: "worker-beside",
     setup(build): void {
-      build.onLoad({ filter: /\/platform_(default|browser)\.ts$/ }, async ({ path }) => {
+      build.onLoad({ filter: /\/(platform_default|browser_workers)\.ts$/ }, async ({ path }) => {
         const source = await Deno.readTextFile(path);
         const contents = source.replace(/"\.\/worker\/main_\w+\.ts"/, JSON.stringify(`./${name}`));
         if (contents === source) throw new Error(`${path} names no worker`);
@@ -137,7 +137,7 @@ const library = (await Promise.all([
     plugins: [workerBeside("worker.js")],
   }),
   bundle({
-    entryPoints: { browser: "mod.ts", "browser-worker": "src/runtime/worker/main_browser.ts" },
+    entryPoints: { browser: "mod.ts" },
     outdir: "dist",
     splitting: true,
     chunkNames: "browser-[hash]",
@@ -149,6 +149,13 @@ const library = (await Promise.all([
     splitting: true,
     chunkNames: "core-[hash]",
     plugins: [packedOnly],
+  }),
+  bundle({
+    entryPoints: { "browser-worker": "src/runtime/worker/main_browser.ts" },
+    outdir: "dist",
+    splitting: true,
+    chunkNames: "browser-[hash]",
+    plugins: [platformOf("browser"), noWorkers],
   }),
   bundle({
     entryPoints: ["mod.ts"],
@@ -169,14 +176,17 @@ if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
 }
 const page = (await Promise.all(
-  [["edge-ner", "mod.ts"], ["edge-ner.worker", "src/runtime/worker/main_browser.ts"]].map(
-    ([name, entry]) =>
+  ([
+    ["edge-ner", "mod.ts", workerBeside("edge-ner.worker.min.js")],
+    ["edge-ner.worker", "src/runtime/worker/main_browser.ts", noWorkers],
+  ] as const).map(
+    ([name, entry, workers]) =>
       bundle({
         entryPoints: [entry],
         outfile: `dist/${name}.min.js`,
         platform: "browser",
         minify: true,
-        plugins: [platformOf("browser"), workerBeside("edge-ner.worker.min.js")],
+        plugins: [platformOf("browser"), workers],
       }, true),
   ),
 )).flat();

@@ -18,6 +18,16 @@ export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
   };
 }
 
+/** For the program of a browser's worker, which starts none of its own. */
+export const noWorkers: Plugin = {
+  name: "no-workers",
+  setup(build): void {
+    build.onResolve({ filter: /^\.\/browser_workers\.ts$/ }, ({ resolveDir }) => ({
+      path: `${resolveDir}/browser_workers_none.ts`,
+    }));
+  },
+};
+
 /** Exchanges what reads and makes all models for what packed ones of WordPiece need: `edge-ner/core`. */
 export const packedOnly: Plugin = {
   name: "packed-only",

@@ -264,7 +264,9 @@ export const WAYS: readonly Way[] = [
     quick: true,
     async found(workshop): Promise<string> {
       const project = await workshop.project("vitest");
-      await project.run(`${project.path}/node_modules/.bin/vitest`, ["run"], { TEXT });
+      // What jsdom needs, Node 20 does not have.
+      const node = await program(PROGRAMS["Node 24"]);
+      await project.run(node, ["node_modules/vitest/vitest.mjs", "run"], { TEXT });
       return await Deno.readTextFile(`${project.path}/found.json`);
     },
   },

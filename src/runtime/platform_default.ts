@@ -58,9 +58,13 @@ function start(task: ThreadTask, failed: (reason: string) => void): Thread {
 
 /** Starts a worker with a recogniser in it; the build gives its file's name in the package. */
 function startWorker(own?: () => unknown): WorkerPort {
-  const worker = own === undefined
-    ? new Worker(new URL("./worker/main_default.ts", import.meta.url), { execArgv: [] })
-    : own() as Worker;
+  const program = (): URL => {
+    const url = new URL("./worker/main_default.ts", import.meta.url);
+    // Sources that Deno took from a URL: workers take files and data alone.
+    const remote = url.protocol.startsWith("http");
+    return remote ? new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`) : url;
+  };
+  const worker = own === undefined ? new Worker(program(), { execArgv: [] }) : own() as Worker;
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen(receive, failed): void {

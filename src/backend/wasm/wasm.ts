@@ -46,7 +46,7 @@ import type { EncoderWeights } from "../../model/weights.ts";
 import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { placeFeatures } from "../features.ts";
-import { type Encoder, placeAdapter, type WasmAdapter } from "./adapter.ts";
+import { type Encoder, placeAdapter, type WasmAdapter } from "./placed_adapter.ts";
 import {
   paddedHead,
   type Precision,

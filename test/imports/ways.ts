@@ -6,10 +6,10 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { path, program, root } from "../../tools/check/programs.ts";
 import { TEXTS } from "../runtime/shared.ts";
-import type { Pages } from "./firefox.ts";
-import { serveFolder, type Workshop } from "./workshop.ts";
+import { type Pages, serveFolder, type Workshop } from "./workshop.ts";
 
 /** What is recognised. */
 export const TEXT: string = TEXTS[0];
@@ -245,7 +245,10 @@ export const WAYS: readonly Way[] = [
     way: "`wrangler deploy --dry-run`, `wrangler dev`",
     quick: false,
     async found(workshop): Promise<string> {
-      const project = await workshop.project("wrangler");
+      // It asks for a younger Node than 20.
+      const node = await program(PROGRAMS["Node 24"]);
+      const PATH = `${dirname(node)}:${Deno.env.get("PATH")}`;
+      const project = await workshop.project("wrangler", { PATH });
       await project.tool("wrangler", "deploy", "--dry-run");
       const args = [
         "dev",

@@ -7,8 +7,13 @@ import { createRequire } from "node:module";
 import { command, path, program, root } from "../../tools/check/programs.ts";
 import { packLibrary } from "../../tools/check/project.ts";
 import { modelUrl } from "../runtime/harness.ts";
-import { type Pages, startFirefox } from "./firefox.ts";
 import { startRegistry } from "./registry.ts";
+
+/** A browser in which pages are opened. */
+export interface Pages extends AsyncDisposable {
+  /** Opens a page and evaluates an expression in it, whose promise is waited for and gives a string. */
+  evaluate(url: string, expression: string): Promise<string>;
+}
 
 /** Programs that must not wait for an answer, ask for a name or tell of themselves. */
 const QUIET = {
@@ -68,10 +73,12 @@ function freePort(): string {
 /** A project of a user's, in a folder of its own. */
 export class Project {
   readonly path: string;
+  readonly #env: Readonly<Record<string, string>>;
 
-  /** The library is installed at `path`. */
-  constructor(path: string) {
+  /** The library is installed at `path`; `env` are variables of all that runs there. */
+  constructor(path: string, env: Readonly<Record<string, string>> = {}) {
     this.path = path;
+    this.#env = { ...QUIET, ...env };
   }
 
   /** Runs a program that ends; returns what it printed. */
@@ -81,10 +88,10 @@ export class Project {
     env: Readonly<Record<string, string>> = {},
   ): Promise<string> {
     const signal = AbortSignal.timeout(LIMIT_MS);
-    return await command(file, args, { cwd: this.path, env: { ...QUIET, ...env }, signal });
+    return await command(file, args, { cwd: this.path, env: { ...this.#env, ...env }, signal });
   }
 
-  /** Runs a command of an installed tool, in the Node that is installed. */
+  /** Runs a command of an installed tool, in the first Node on the PATH. */
   async tool(name: string, ...args: readonly string[]): Promise<string> {
     return await this.run(`${this.path}/node_modules/.bin/${name}`, args);
   }
@@ -102,7 +109,7 @@ export class Project {
         ...args.map((arg) => arg === "PORT" ? port : arg),
       ],
       cwd: this.path,
-      env: QUIET,
+      env: this.#env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -138,8 +145,7 @@ export class Workshop implements AsyncDisposable {
   readonly #archives: readonly string[];
   readonly #open: AsyncDisposable[] = [];
   readonly #projects = new Map<string, Promise<Project>>();
-  #firefox: Promise<Pages> | undefined;
-  #chromium: Promise<Pages> | undefined;
+  readonly #browsers = new Map<string, Promise<Pages>>();
   #registry: Promise<string> | undefined;
 
   private constructor(folder: string, archives: readonly string[]) {
@@ -157,20 +163,19 @@ export class Workshop implements AsyncDisposable {
    * A project with the library installed and `name`'s files in it (`projects/`), whose tools have the versions of its lock
    * file. (`npm ci` would refuse a lock file that was written where a registry lacks other systems' packages.)
    */
-  project(name: string): Promise<Project> {
+  project(name: string, env?: Readonly<Record<string, string>>): Promise<Project> {
     const made = this.#projects.get(name) ?? (async (): Promise<Project> => {
       const folder = `${this.#folder}/${name}`;
       await command("cp", ["-r", path(new URL(`projects/${name}`, import.meta.url)), folder]);
-      return await this.#install(folder);
+      return await this.#install(new Project(folder, env));
     })();
     this.#projects.set(name, made);
     return made;
   }
 
-  async #install(folder: string): Promise<Project> {
-    const project = new Project(folder);
+  async #install(project: Project): Promise<Project> {
     await project.run("npm", ["install", "--ignore-scripts", ...this.#archives]);
-    await Deno.copyFile(modelUrl, `${folder}/model.safetensors`);
+    await Deno.copyFile(modelUrl, `${project.path}/model.safetensors`);
     return project;
   }
 
@@ -202,20 +207,20 @@ export class Workshop implements AsyncDisposable {
 
   /** Firefox; Debian's, or the one that FIREFOX names. */
   firefox(): Promise<Pages> {
-    return this.#firefox ??= startFirefox(Deno.env.get("FIREFOX") ?? "/usr/bin/firefox-esr")
-      .then((pages) => this.use(pages));
+    const executablePath = Deno.env.get("FIREFOX") ?? "/usr/bin/firefox-esr";
+    return this.#browser("firefox", { executablePath, channel: "moz-firefox" });
   }
 
   /** Chromium; Debian's, or the one that CHROMIUM names. */
   chromium(): Promise<Pages> {
-    return this.#chromium ??= (async (): Promise<Pages> => {
-      const { chromium } = createRequire(import.meta.url)(
-        await program("playwright-core/index.js"),
-      );
-      const browser = await chromium.launch({
-        executablePath: Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium",
-        args: ["--no-sandbox", "--disable-gpu"],
-      });
+    const executablePath = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
+    return this.#browser("chromium", { executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  }
+
+  #browser(name: "firefox" | "chromium", options: object): Promise<Pages> {
+    const opened = this.#browsers.get(name) ?? (async (): Promise<Pages> => {
+      const drivers = createRequire(import.meta.url)(await program("playwright-core/index.js"));
+      const browser = await drivers[name].launch(options);
       return this.use<Pages>({
         async evaluate(url, expression): Promise<string> {
           const page = await browser.newPage();
@@ -231,6 +236,8 @@ export class Workshop implements AsyncDisposable {
         [Symbol.asyncDispose]: () => browser.close(),
       });
     })();
+    this.#browsers.set(name, opened);
+    return opened;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -206,7 +206,7 @@ const REFUSED: readonly (readonly [string, string[], RegExp])[] = [
   ["an unknown option", ["--formt", "text", "x"], /unknown option '--formt'.*--format/],
   ["an unknown format", ["--format", "xml", "x"], /xml.*text, jsonl/],
   ["an unknown boundary", ["--boundary", "line", "x"], /line.*model, grapheme, word/],
-  ["an unknown backend", ["--backend", "gpu", "x"], /gpu.*int8, fp32, reference/],
+  ["an unknown backend", ["--backend", "gpu", "x"], /gpu.*int8, fp32, webgpu, auto, reference/],
   ["a score above 1", ["--min-score", "1.5", "x"], /from 0 to 1/],
   ["a score that is no number", ["--min-score", "high", "x"], /from 0 to 1/],
   ["an empty score", ["--min-score", "", "x"], /from 0 to 1/],

@@ -81,9 +81,11 @@ test("a value that cannot be printed is named, not printed", () => {
   assert.is(show(Object.create(null)), "an object");
   throwsCode(() => readPackage(packageWith({ hiddenSize: UNPRINTABLE })), "model/config");
   throwsCode(() => readPackage(packageWith({ activation: JSON.parse("[[]]") })), "model/config");
-  const tensor = (field: string): Uint8Array => header(`{"a":{"dtype":"U8",${field}:${DEEP}}}`);
-  throwsCode(() => readSafetensors(tensor('"shape"')), "safetensors/tensor");
-  throwsCode(() => readSafetensors(header(`{"a":{"dtype":${DEEP}}}`)), "safetensors/tensor");
+  for (const [value, code] of [["[[1]]", "tensor"], [DEEP, "header"]]) {
+    const shape = `{"a":{"dtype":"U8","shape":${value}}}`, dtype = `{"a":{"dtype":${value}}}`;
+    throwsCode(() => readSafetensors(header(shape)), `safetensors/${code}`);
+    throwsCode(() => readSafetensors(header(dtype)), `safetensors/${code}`);
+  }
   const config = (fields: object): unknown => readHfConfig({ id2label: { 0: "O" }, ...fields });
   throwsCode(() => config({ model_type: UNPRINTABLE }), "config/field");
   throwsCode(() => config({ hidden_size: JSON.parse(DEEP) }), "config/field");

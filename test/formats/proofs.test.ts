@@ -242,4 +242,10 @@ test("bounds hold for every size, and what they decide is decided", () => {
   );
 });
 
+test("what hangs on the sign of a zero is not known", () => {
+  const infinite = divide(constant(1), within(0, 0, 4));
+  assert.ok(Number.isNaN(infinite.value));
+  assert.ok(Number.isNaN(where(less(constant(0), infinite), constant(1), constant(2)).value));
+});
+
 test.run();

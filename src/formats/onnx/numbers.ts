@@ -132,9 +132,11 @@ export function divideSizes(a: Num, b: Num, batch: number, length: number): Num 
   return whole ? { value, low: factor, high: Infinity, bent: a.bent || b.bent, powers } : undefined;
 }
 
-/** a / b of real numbers. */
+/** a / b of real numbers. Of a zero the sign is not known, and so not which infinity comes of it. */
 export function divide(a: Num, b: Num): Num {
-  if (b.low <= 0 && b.high >= 0) return { ...ANYTHING, value: a.value / b.value };
+  if (b.low <= 0 && b.high >= 0) {
+    return { ...ANYTHING, value: b.value === 0 ? NaN : a.value / b.value };
+  }
   return multiply(a, within(1 / b.value, 1 / b.high, 1 / b.low, b.bent));
 }
 
@@ -151,21 +153,22 @@ export function ofConstants(f: (...x: number[]) => number): (...numbers: Num[]) 
       : ANYTHING;
 }
 
-/** A truth value: one that the bounds decide, or the trial's, which elsewhere may be the other. */
-function truth(value: boolean, always: boolean, never: boolean): Num {
+/** A truth value of two numbers: one that the bounds decide, or the trial's, if it knows both, which elsewhere may be the other. */
+function truth(a: Num, b: Num, holds: boolean, always: boolean, never: boolean): Num {
   if (always) return constant(1);
   if (never) return constant(0);
-  return within(value ? 1 : 0, 0, 1, true);
+  const unknown = Number.isNaN(a.value) || Number.isNaN(b.value);
+  return within(unknown ? NaN : holds ? 1 : 0, 0, 1, true);
 }
 
 /** a < b. */
 export function less(a: Num, b: Num): Num {
-  return truth(a.value < b.value, a.high < b.low, a.low >= b.high);
+  return truth(a, b, a.value < b.value, a.high < b.low, a.low >= b.high);
 }
 
 /** a <= b. */
 export function lessOrEqual(a: Num, b: Num): Num {
-  return truth(a.value <= b.value, a.high <= b.low, a.low > b.high);
+  return truth(a, b, a.value <= b.value, a.high <= b.low, a.low > b.high);
 }
 
 /** a = b. */
@@ -173,7 +176,7 @@ export function equal(a: Num, b: Num): Num {
   const point = isConstant(a) && isConstant(b) && a.low === b.low;
   const excluded = isConstant(b) && a.never === b.low || isConstant(a) && b.never === a.low;
   const apart = a.high < b.low || b.high < a.low || excluded;
-  return truth(a.value === b.value, point, apart);
+  return truth(a, b, a.value === b.value, point, apart);
 }
 
 /** Both, of truth values. */
@@ -196,7 +199,8 @@ export function where(condition: Num, x: Num, y: Num): Num {
   if (condition.low === 1) return x;
   if (condition.high === 0) return y;
   if (isConstant(x) && isConstant(y) && x.low === y.low) return x;
-  const value = condition.value === 1 ? x.value : y.value;
+  const chosen = condition.value === 1 ? x.value : y.value;
+  const value = Number.isNaN(condition.value) ? NaN : chosen;
   return { value, low: Math.min(x.low, y.low), high: Math.max(x.high, y.high), bent: true };
 }
 

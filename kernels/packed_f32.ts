@@ -10,6 +10,7 @@
  */
 import { PANEL } from "./contract";
 import { madd } from "./math";
+import { storeTransposed } from "./transpose";
 
 /** Rows that a tile computes. */
 export const ROWS: i32 = 4;
@@ -99,12 +100,7 @@ function packBlock(source: usize, stride: usize, rows: i32, words: i32, target: 
   const fourth = rows > 3 ? third + stride : third;
   for (let p = source, end = source + (<usize> words << 2); p < end; p += 16, target += 64) {
     const r0 = v128.load(p), r1 = v128.load(p + second), r2 = v128.load(p + third), r3 = v128.load(p + fourth);
-    const a = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), b = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-    const c = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), d = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-    v128.store(target, v128.shuffle<i64>(a, c, 0, 2));
-    v128.store(target, v128.shuffle<i64>(a, c, 1, 3), 16);
-    v128.store(target, v128.shuffle<i64>(b, d, 0, 2), 32);
-    v128.store(target, v128.shuffle<i64>(b, d, 1, 3), 48);
+    storeTransposed(r0, r1, r2, r3, target, 16);
   }
 }
 

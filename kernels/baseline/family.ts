@@ -20,6 +20,7 @@
 import { BLOCK_ROWS, FAMILY_BASELINE, ROW_PARAMS } from "../contract";
 import { madd, ROUND_MAGIC, ROUND_MAGIC_BITS } from "../math";
 import { activateRow, rowInverse, rowRange, rowScale, rowZeroPoint } from "../rows";
+import { storeTransposed } from "../transpose";
 
 /** Which family this is. */
 export const FAMILY: i32 = FAMILY_BASELINE;
@@ -52,12 +53,7 @@ export function packPanel(source: usize, k: i32, target: usize, _columns: usize)
       let p = source + i;
       const r0 = mixed(p, p + 4 * row, half), r1 = mixed(p += row, p + 4 * row, half);
       const r2 = mixed(p += row, p + 4 * row, half), r3 = mixed(p += row, p + 4 * row, half);
-      const a = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), b = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-      const c = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), d = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(target, v128.shuffle<i64>(a, c, 0, 2));
-      v128.store(target, v128.shuffle<i64>(a, c, 1, 3), 16);
-      v128.store(target, v128.shuffle<i64>(b, d, 0, 2), 32);
-      v128.store(target, v128.shuffle<i64>(b, d, 1, 3), 48);
+      storeTransposed(r0, r1, r2, r3, target, 16);
       target += 64;
     }
   }

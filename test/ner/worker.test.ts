@@ -133,6 +133,25 @@ test("streams go across one at a time", async () => {
   assert.is(error.message, "no more");
 });
 
+test("one that is closed while its stream waits for the source leaves the others alone", async () => {
+  using first = await Ner.inWorker(folder, { threads: 1 });
+  const beside = await first.withLexicon({ never: ["x"] });
+  let end = "";
+  async function* slow(): AsyncGenerator<string> {
+    try {
+      beside.close();
+      await first.info();
+      yield "x";
+    } finally {
+      end = "let go";
+    }
+  }
+  const error = await Array.fromAsync(beside.extractStream(slow())).catch((e) => e);
+  assert.is(error.code, "input/closed");
+  assert.is(end, "let go");
+  assert.equal(await first.extract("x"), await here.extract("x"));
+});
+
 test("errors keep their class, their code and their message", async () => {
   const same = async (
     call: (ner: { extract(text: string): Promise<unknown> }) => Promise<unknown>,

@@ -103,7 +103,6 @@ export class Connection {
     const strings = stringsOf(source, method), id = ++this.#calls;
     // Before the worker asks, so that a bad source is refused by its own name.
     let first: IteratorResult<string, void> | undefined = await strings.next();
-    this.#post({ kind: "stream", id, ner, method, options }, caller);
     let failed: (error: unknown) => void;
     const want = (): void => {
       const give = ({ done = false, value }: IteratorResult<string, void>): void =>
@@ -116,6 +115,9 @@ export class Connection {
     };
     let ended = false;
     try {
+      // The source may have taken its time, and the recogniser been closed meanwhile.
+      this.#check(caller);
+      this.#post({ kind: "stream", id, ner, method, options }, caller);
       for (;;) {
         const broken = new Promise<never>((_, reject) => failed = reject);
         const asked = this.#ask(id, { kind: "next", id }, caller, { signal }, want);

@@ -1,7 +1,7 @@
 /**
  * Recognising with packed models, and nothing else: no file, no network, no ONNX, no compiling. For bundles that must
  * be small, and runtimes that no platform of `edge-ner` is made for. As the package has it, tokenizers are WordPiece with
- * BERT's normalizer and pre-tokenizers; others, and what few need (quantizing, the reference backend, adapters, lexicons and
+ * BERT's normalizer and pre-tokenizers; others, and what few need (quantizing, the reference backend, adapters, a caller's
  * terms, documents in pieces, sentences and words), are refused with the name of the entry that has them.
  *
  * ```ts ignore

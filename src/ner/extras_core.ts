@@ -1,6 +1,6 @@
 /**
- * What `edge-ner/core` has in the place of `extras.ts`: refusals. Terms and lexicons do not get past them, so what would be
- * made of some is made of none.
+ * What `edge-ner/core` has in the place of `extras.ts`: refusals. Terms do not get past them, so what would be made of
+ * some is made of none.
  *
  * @module
  */
@@ -27,9 +27,6 @@ function refused<T>(what: string): T {
 export const DocumentReader: typeof extras.DocumentReader = refused("read documents in pieces");
 
 /** Refused. */
-export const FeatureFinder: typeof extras.FeatureFinder = refused("take models with lexicons");
-
-/** Refused. */
 export const TermFinder: typeof extras.TermFinder = refused("find terms");
 
 /** None; any are refused. */
@@ -39,5 +36,5 @@ export const compileTerms: typeof extras.compileTerms = ({ lexicon, always, neve
 /** Of none. */
 export const joinTerms: typeof extras.joinTerms = () => undefined;
 
-/** Of none. */
-export const findingTerms: typeof extras.findingTerms = () => undefined;
+/** What finds a model's own. */
+export const findingTerms: typeof extras.findingTerms = (finder) => finder;

@@ -33,7 +33,7 @@ export const packedOnly: Plugin = {
   name: "packed-only",
   setup(build): void {
     build.onResolve(
-      { filter: /^\.\/(components|engines|evidence|extras|placed_adapter|segments)\.ts$/ },
+      { filter: /^\.\/(components|engines|extras|packed_terms|placed_adapter|segments)\.ts$/ },
       ({ path, resolveDir }) => ({
         path: `${resolveDir}/${path.slice(2, -3)}_core.ts`,
       }),

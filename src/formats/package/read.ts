@@ -8,6 +8,7 @@ import { FormatError } from "../../errors.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { checkLanes, type LaneBudget } from "../../model/lanes.ts";
+import type { Lexicons } from "../../model/lexicon.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
@@ -21,13 +22,14 @@ import {
 } from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
 import { parseJsonObject } from "../json.ts";
+import { lexiconsFromTensors } from "../lexicons.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
 import { checksumsIn, Xxh32 } from "./checksums.ts";
 import { inflateText } from "./deflate.ts";
-import { takeEvidence } from "./evidence.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
+import { takeTerms } from "./packed_terms.ts";
 
 /** The configuration in a package's metadata, its fields' types checked. */
 function readConfig(json: string): ModelConfig {
@@ -146,6 +148,30 @@ export function viewMatrix(stored: StoredMatrix): Matrix {
   return checkMatrix(name, rows, columns, matrix);
 }
 
+/** The lexicons that a configuration asks for, taken out of the names of tensors that are still unread. */
+function takeLexicons(
+  { tensors, metadata }: SafeTensors,
+  { features }: ModelConfig,
+  unread: Set<string>,
+): Lexicons | undefined {
+  const description = metadata.get("lexicons");
+  if (features === undefined && description === undefined) return undefined;
+  if (features === undefined || description === undefined) {
+    throw new FormatError(
+      "package/metadata",
+      features === undefined
+        ? "The package has lexicons, but its configuration says nothing of features."
+        : "The package has no lexicons in its metadata, but its encoder takes features.",
+    );
+  }
+  const lexicons = lexiconsFromTensors(tensors, description, features, "package/tensor");
+  for (const i of lexicons.lists.keys()) {
+    unread.delete(`lexicons.${i}.terms`);
+    if (lexicons.lists[i]!.type === undefined) unread.delete(`lexicons.${i}.rates`);
+  }
+  return lexicons;
+}
+
 /**
  * Puts a model together from a package's tensors and metadata, whose kind was checked ({@link checkKind}). Throws as
  * {@link readPackage} does.
@@ -207,7 +233,7 @@ export function assemblePackage(
   for (const name of ["start_transitions", "end_transitions", "transitions"]) {
     unread.delete(`crf.${name}`);
   }
-  const { lexicons, terms } = takeEvidence(file, config, unread);
+  const lexicons = takeLexicons(file, config, unread), terms = takeTerms(file, unread);
   const [extra] = unread;
   if (extra !== undefined) {
     throw new FormatError(

@@ -1,20 +1,9 @@
 // x = LayerNorm(x + update), and x quantized for the product that follows. A workgroup a row.
-@group(1) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
-@group(1) @binding(1) var<storage, read> update: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> norm: array<vec4<f32>>; // gamma, then beta
 @group(1) @binding(3) var<storage, read_write> quantized: array<u32>;
 @group(1) @binding(4) var<storage, read_write> rows: array<vec2<u32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-  let row = run.first + wg.x;
-  let at = row * run.width;
-  var sum = 0.0;
-  for (var i = li; i < run.width; i += 64u) {
-    let v = x[at + i] + update[at + i];
-    x[at + i] = v;
-    sum += dot(v, vec4<f32>(1.0));
-  }
-  normalize(at, sum, li);
-  quantize(row, li);
+  add_norm(run.first + wg.x, li);
+  quantize(run.first + wg.x, li);
 }

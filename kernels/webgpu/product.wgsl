@@ -1,5 +1,8 @@
 // What all products y = x W^T + b share: where their results go.
 //
+// A product is this, numbers of one type and a tile of one size. Of numbers a tile knows how columns of x and of weights are
+// fetched, what a step's operands are, what becomes of them, and how sums are put away; of a tile they know its rows.
+//
 // Weights lie in panels of 64 columns, the last one filled up with zeros; a workgroup's column of tiles is a panel.
 //
 // Binding 0 of group 0 of every kernel is what a dispatch covers and the shapes of its arrays, at a dynamic offset. A long

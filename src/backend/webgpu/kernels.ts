@@ -1,7 +1,7 @@
 /**
  * The contract with kernels/webgpu/: which texts make up a kernel, what it binds, and what it is to be told when it is compiled.
  *
- * A kernel's text is the concatenation of its pieces. Group 0 is what a dispatch is told, its `Run`; group 1 the arrays, in
+ * A kernel's text is the concatenation of its pieces, of which the last has its `main`. Group 0 is what a dispatch is told, its `Run`; group 1 the arrays, in
  * the order that `bindings` gives: `w` for what is written, `r` for what is read. One thing is a constant of the text, since
  * it makes for much of its length: the activation function.
  *
@@ -63,33 +63,36 @@ const row = (bindings: string, ...pieces: ShaderName[]): Definition => ({
   bindings,
   shapes: ROW,
 });
-const product = (kernel: ShaderName): Definition => ({
-  pieces: ["activation", "product", kernel],
-  bindings: "wrrr",
+/** Rows and columns of a product, of numbers of one type, in tiles of one size. */
+const product = (bindings: string, tile: ShaderName, ...numbers: ShaderName[]): Definition => ({
+  pieces: ["activation", "product", ...numbers, tile],
+  bindings,
   shapes: PRODUCT,
 });
-const productInt8 = (dot: ShaderName, kernel: ShaderName): Definition => ({
-  pieces: ["activation", "product", dot, "product_bytes", kernel],
-  bindings: "wrrrr",
-  shapes: PRODUCT,
+const productF32 = (tile: ShaderName) => product("wrrr", tile, "product_f32", "product_float");
+const productF16 = (tile: ShaderName): Definition => ({
+  ...product("wrrr", tile, "product_f16", "product_float"),
+  half: true,
 });
+const productInt8 = (tile: ShaderName, dot: ShaderName) =>
+  product("wrrrr", tile, dot, "product_int8");
 
 const DEFINITIONS = {
   embed: row("wrrrrr", "norm", "embed"),
   features: row("wrr", "features"),
   activate: row("w", "activation", "activate"),
-  add_norm: row("wrr", "norm", "add_norm"),
-  add_norm_quantize: row("wrrww", "norm", "row_quantize", "add_norm_quantize"),
+  add_norm: row("wrr", "norm", "add", "add_norm"),
+  add_norm_quantize: row("wrrww", "norm", "add", "row_quantize", "add_norm_quantize"),
   quantize: row("wwr", "row_quantize", "quantize"),
   attention: { pieces: ["attention"], bindings: "wrr", shapes: ATTENTION },
-  product_f32: product("product_f32"),
-  product_f32_few: product("product_f32_few"),
-  product_f16: { ...product("product_f16"), half: true },
-  product_f16_few: { ...product("product_f16_few"), half: true },
-  product_int8: productInt8("dot_packed", "product_int8"),
-  product_int8_few: productInt8("dot_packed", "product_int8_few"),
-  product_int8_unpacked: productInt8("dot_unpacked", "product_int8"),
-  product_int8_few_unpacked: productInt8("dot_unpacked", "product_int8_few"),
+  product_f32: productF32("tile"),
+  product_f32_few: productF32("tile_few"),
+  product_f16: productF16("tile"),
+  product_f16_few: productF16("tile_few"),
+  product_int8: productInt8("tile", "dot_packed"),
+  product_int8_few: productInt8("tile_few", "dot_packed"),
+  product_int8_unpacked: productInt8("tile", "dot_unpacked"),
+  product_int8_few_unpacked: productInt8("tile_few", "dot_unpacked"),
 } satisfies Record<string, Definition>;
 
 /** The kernels' names. */

@@ -54,30 +54,11 @@ if (ACTIVATION == 2u) { return gelu_tanh(x); }
 if (ACTIVATION == 3u) { return tanh_of(x); }
 return x;
 }`,
-  /** kernels/webgpu/add_norm.wgsl. */
-  add_norm: `@group(1) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+  /** kernels/webgpu/add.wgsl. */
+  add: `@group(1) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
 @group(1) @binding(1) var<storage, read> update: array<vec4<f32>>;
 @group(1) @binding(2) var<storage, read> norm: array<vec4<f32>>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let at = (run.first + wg.x) * run.width;
-var sum = 0.0;
-for (var i = li; i < run.width; i += 64u) {
-let v = x[at + i] + update[at + i];
-x[at + i] = v;
-sum += dot(v, vec4<f32>(1.0));
-}
-normalize(at, sum, li);
-}`,
-  /** kernels/webgpu/add_norm_quantize.wgsl. */
-  add_norm_quantize: `@group(1) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
-@group(1) @binding(1) var<storage, read> update: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> norm: array<vec4<f32>>;
-@group(1) @binding(3) var<storage, read_write> quantized: array<u32>;
-@group(1) @binding(4) var<storage, read_write> rows: array<vec2<u32>>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let row = run.first + wg.x;
+fn add_norm(row: u32, li: u32) {
 let at = row * run.width;
 var sum = 0.0;
 for (var i = li; i < run.width; i += 64u) {
@@ -86,7 +67,19 @@ x[at + i] = v;
 sum += dot(v, vec4<f32>(1.0));
 }
 normalize(at, sum, li);
-quantize(row, li);
+}`,
+  /** kernels/webgpu/add_norm.wgsl. */
+  add_norm: `@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
+add_norm(run.first + wg.x, li);
+}`,
+  /** kernels/webgpu/add_norm_quantize.wgsl. */
+  add_norm_quantize: `@group(1) @binding(3) var<storage, read_write> quantized: array<u32>;
+@group(1) @binding(4) var<storage, read_write> rows: array<vec2<u32>>;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
+add_norm(run.first + wg.x, li);
+quantize(run.first + wg.x, li);
 }`,
   /** kernels/webgpu/attention.wgsl. */
   attention: `struct Run {
@@ -336,398 +329,120 @@ var result = value;
 if (run.add == 1u) { result += y[at]; }
 y[at] = activation(result);
 }`,
-  /** kernels/webgpu/product_bytes.wgsl. */
-  product_bytes: `@group(1) @binding(1) var<storage, read> x: array<vec4<u32>>;
+  /** kernels/webgpu/product_f16.wgsl. */
+  product_f16: `alias number = f16;
+fn begun(c: Sums) -> Products { return Products(); }
+fn ended(c: Sums, p: Products) -> Sums {
+return Sums(c.r0 + vec4<f32>(p.r0), c.r1 + vec4<f32>(p.r1), c.r2 + vec4<f32>(p.r2), c.r3 + vec4<f32>(p.r3));
+}`,
+  /** kernels/webgpu/product_f32.wgsl. */
+  product_f32: `alias number = f32;
+fn begun(c: Sums) -> Products { return Products(c.r0, c.r1, c.r2, c.r3); }
+fn ended(c: Sums, p: Products) -> Sums { return Sums(p.r0, p.r1, p.r2, p.r3); }`,
+  /** kernels/webgpu/product_float.wgsl. */
+  product_float: `@group(1) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(1) @binding(2) var<storage, read> weights: array<vec4<number>>;
+@group(1) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+const DEPTH = 16u;
+const PITCH = ROWS / 4u + 1u;
+var<workgroup> a: array<vec4<number>, DEPTH * PITCH>;
+var<workgroup> b: array<vec4<number>, DEPTH * 16u>;
+struct Sums { r0: vec4<f32>, r1: vec4<f32>, r2: vec4<f32>, r3: vec4<f32> }
+struct Products { r0: vec4<number>, r1: vec4<number>, r2: vec4<number>, r3: vec4<number> }
+fn fetch(row: u32, panel: u32, k0: u32, li: u32) {
+if (li < ROWS) {
+let four = row + (li & ~3u) + vec4<u32>(0u, 1u, 2u, 3u);
+let at = min(four, vec4<u32>(run.end - 1u)) * (run.k >> 2u) + (k0 >> 2u) + (li & 3u);
+let v0 = vec4<number>(x[at.x]);
+let v1 = vec4<number>(x[at.y]);
+let v2 = vec4<number>(x[at.z]);
+let v3 = vec4<number>(x[at.w]);
+let to = (li & 3u) * 4u * PITCH + (li >> 2u);
+a[to] = vec4<number>(v0.x, v1.x, v2.x, v3.x);
+a[to + PITCH] = vec4<number>(v0.y, v1.y, v2.y, v3.y);
+a[to + 2u * PITCH] = vec4<number>(v0.z, v1.z, v2.z, v3.z);
+a[to + 3u * PITCH] = vec4<number>(v0.w, v1.w, v2.w, v3.w);
+}
+let w = (panel * run.k + k0) * 16u + li;
+b[li] = weights[w];
+b[li + 64u] = weights[w + 64u];
+b[li + 128u] = weights[w + 128u];
+b[li + 192u] = weights[w + 192u];
+}
+fn steps(k0: u32) -> u32 { return DEPTH; }
+fn rows_of(k: u32, block: u32) -> vec4<number> { return a[k * PITCH + block]; }
+fn columns_of(k: u32, block: u32) -> vec4<number> { return b[k * 16u + block]; }
+fn more(p: Products, r: vec4<number>, w: vec4<number>) -> Products {
+return Products(
+fma(vec4<number>(r.x), w, p.r0),
+fma(vec4<number>(r.y), w, p.r1),
+fma(vec4<number>(r.z), w, p.r2),
+fma(vec4<number>(r.w), w, p.r3),
+);
+}
+fn put_sums(row: u32, block: u32, panel: u32, group: u32, c: Sums) {
+let first = row + 4u * block;
+let column = panel * 16u + group;
+put(first, column, c.r0 + bias[column]);
+put(first + 1u, column, c.r1 + bias[column]);
+put(first + 2u, column, c.r2 + bias[column]);
+put(first + 3u, column, c.r3 + bias[column]);
+}`,
+  /** kernels/webgpu/product_int8.wgsl. */
+  product_int8: `@group(1) @binding(1) var<storage, read> x: array<vec4<u32>>;
 @group(1) @binding(2) var<storage, read> weights: array<vec4<u32>>;
 @group(1) @binding(3) var<storage, read> columns: array<vec4<f32>>;
 @group(1) @binding(4) var<storage, read> rows: array<vec2<u32>>;
+const DEPTH = 64u;
+var<workgroup> a: array<vec4<u32>, 4u * ROWS>;
+var<workgroup> b: array<vec4<u32>, 256>;
+struct Sums { r0: vec4<i32>, r1: vec4<i32>, r2: vec4<i32>, r3: vec4<i32> }
+struct Bytes { b0: vec4<u32>, b1: vec4<u32>, b2: vec4<u32>, b3: vec4<u32> }
+fn fetch(row: u32, panel: u32, k0: u32, li: u32) {
+let width = run.k >> 4u;
+let first = k0 >> 4u;
+for (var e = li; e < 4u * ROWS; e += 64u) {
+a[(e & 3u) * ROWS + (e >> 2u)] = x[min(row + (e >> 2u), run.end - 1u) * width + min(first + (e & 3u), width - 1u)];
+}
+for (var e = li; e < 256u; e += 64u) {
+b[e] = weights[panel * width * 64u + min(first * 64u + e, width * 64u - 1u)];
+}
+}
+fn steps(k0: u32) -> u32 { return min(DEPTH, run.k - k0) >> 4u; }
+fn rows_of(step: u32, block: u32) -> Bytes {
+let at = step * ROWS + block;
+return Bytes(a[at], a[at + ROWS / 4u], a[at + ROWS / 2u], a[at + 3u * ROWS / 4u]);
+}
+fn columns_of(step: u32, group: u32) -> Bytes {
+let at = step * 64u + group;
+return Bytes(b[at], b[at + 16u], b[at + 32u], b[at + 48u]);
+}
 fn dot16(a: vec4<u32>, b: vec4<u32>) -> i32 {
 return dot4(a.x, b.x) + dot4(a.y, b.y) + dot4(a.z, b.z) + dot4(a.w, b.w);
 }
-fn dots(a: vec4<u32>, b0: vec4<u32>, b1: vec4<u32>, b2: vec4<u32>, b3: vec4<u32>) -> vec4<i32> {
-return vec4<i32>(dot16(a, b0), dot16(a, b1), dot16(a, b2), dot16(a, b3));
+fn dots(r: vec4<u32>, w: Bytes) -> vec4<i32> {
+return vec4<i32>(dot16(r, w.b0), dot16(r, w.b1), dot16(r, w.b2), dot16(r, w.b3));
 }
-fn put_sums(row: u32, panel: u32, group: u32, sums: vec4<i32>) {
+fn begun(c: Sums) -> Sums { return c; }
+fn more(c: Sums, r: Bytes, w: Bytes) -> Sums {
+return Sums(c.r0 + dots(r.b0, w), c.r1 + dots(r.b1, w), c.r2 + dots(r.b2, w), c.r3 + dots(r.b3, w));
+}
+fn ended(c: Sums, p: Sums) -> Sums { return p; }
+fn put_row(row: u32, column: u32, sums: vec4<i32>) {
 if (row >= run.end) { return; }
-let at = 3u * (panel * 16u + group);
+let at = 3u * column;
 let parameters = rows[row];
 let exact = sums - bitcast<i32>(parameters.y) * bitcast<vec4<i32>>(columns[at + 2u]);
 let scale = bitcast<f32>(parameters.x) * columns[at];
-put(row, panel * 16u + group, vec4<f32>(exact) * scale + columns[at + 1u]);
-}`,
-  /** kernels/webgpu/product_f16.wgsl. */
-  product_f16: `@group(1) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> weights: array<vec4<f16>>;
-@group(1) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-var<workgroup> a: array<vec4<f16>, 272>;
-var<workgroup> b: array<vec4<f16>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 7u;
-let ty = li >> 3u;
-let row = run.first + wg.y * 64u;
-let last = run.end - 1u;
-let four = li >> 2u;
-let x0 = min(row + 4u * four, last) * (run.k >> 2u) + (li & 3u);
-let x1 = min(row + 4u * four + 1u, last) * (run.k >> 2u) + (li & 3u);
-let x2 = min(row + 4u * four + 2u, last) * (run.k >> 2u) + (li & 3u);
-let x3 = min(row + 4u * four + 3u, last) * (run.k >> 2u) + (li & 3u);
-let to = (li & 3u) * 68u + four;
-var c00 = vec4<f32>(0.0); var c01 = vec4<f32>(0.0);
-var c10 = vec4<f32>(0.0); var c11 = vec4<f32>(0.0);
-var c20 = vec4<f32>(0.0); var c21 = vec4<f32>(0.0);
-var c30 = vec4<f32>(0.0); var c31 = vec4<f32>(0.0);
-var c40 = vec4<f32>(0.0); var c41 = vec4<f32>(0.0);
-var c50 = vec4<f32>(0.0); var c51 = vec4<f32>(0.0);
-var c60 = vec4<f32>(0.0); var c61 = vec4<f32>(0.0);
-var c70 = vec4<f32>(0.0); var c71 = vec4<f32>(0.0);
-for (var k0 = 0u; k0 < run.k; k0 += 16u) {
-let v0 = vec4<f16>(x[x0 + (k0 >> 2u)]);
-let v1 = vec4<f16>(x[x1 + (k0 >> 2u)]);
-let v2 = vec4<f16>(x[x2 + (k0 >> 2u)]);
-let v3 = vec4<f16>(x[x3 + (k0 >> 2u)]);
-a[to] = vec4<f16>(v0.x, v1.x, v2.x, v3.x);
-a[to + 17u] = vec4<f16>(v0.y, v1.y, v2.y, v3.y);
-a[to + 34u] = vec4<f16>(v0.z, v1.z, v2.z, v3.z);
-a[to + 51u] = vec4<f16>(v0.w, v1.w, v2.w, v3.w);
-let at = (wg.x * run.k + k0) * 16u + li;
-b[li] = weights[at];
-b[li + 64u] = weights[at + 64u];
-b[li + 128u] = weights[at + 128u];
-b[li + 192u] = weights[at + 192u];
-workgroupBarrier();
-var h00 = vec4<f16>(0.0h); var h01 = vec4<f16>(0.0h);
-var h10 = vec4<f16>(0.0h); var h11 = vec4<f16>(0.0h);
-var h20 = vec4<f16>(0.0h); var h21 = vec4<f16>(0.0h);
-var h30 = vec4<f16>(0.0h); var h31 = vec4<f16>(0.0h);
-var h40 = vec4<f16>(0.0h); var h41 = vec4<f16>(0.0h);
-var h50 = vec4<f16>(0.0h); var h51 = vec4<f16>(0.0h);
-var h60 = vec4<f16>(0.0h); var h61 = vec4<f16>(0.0h);
-var h70 = vec4<f16>(0.0h); var h71 = vec4<f16>(0.0h);
-for (var k = 0u; k < 16u; k++) {
-let r = a[k * 17u + 2u * ty];
-let s = a[k * 17u + 2u * ty + 1u];
-let v = b[k * 16u + tx];
-let w = b[k * 16u + tx + 8u];
-h00 = fma(vec4<f16>(r.x), v, h00); h01 = fma(vec4<f16>(r.x), w, h01);
-h10 = fma(vec4<f16>(r.y), v, h10); h11 = fma(vec4<f16>(r.y), w, h11);
-h20 = fma(vec4<f16>(r.z), v, h20); h21 = fma(vec4<f16>(r.z), w, h21);
-h30 = fma(vec4<f16>(r.w), v, h30); h31 = fma(vec4<f16>(r.w), w, h31);
-h40 = fma(vec4<f16>(s.x), v, h40); h41 = fma(vec4<f16>(s.x), w, h41);
-h50 = fma(vec4<f16>(s.y), v, h50); h51 = fma(vec4<f16>(s.y), w, h51);
-h60 = fma(vec4<f16>(s.z), v, h60); h61 = fma(vec4<f16>(s.z), w, h61);
-h70 = fma(vec4<f16>(s.w), v, h70); h71 = fma(vec4<f16>(s.w), w, h71);
+put(row, column, vec4<f32>(exact) * scale + columns[at + 1u]);
 }
-c00 += vec4<f32>(h00); c01 += vec4<f32>(h01);
-c10 += vec4<f32>(h10); c11 += vec4<f32>(h11);
-c20 += vec4<f32>(h20); c21 += vec4<f32>(h21);
-c30 += vec4<f32>(h30); c31 += vec4<f32>(h31);
-c40 += vec4<f32>(h40); c41 += vec4<f32>(h41);
-c50 += vec4<f32>(h50); c51 += vec4<f32>(h51);
-c60 += vec4<f32>(h60); c61 += vec4<f32>(h61);
-c70 += vec4<f32>(h70); c71 += vec4<f32>(h71);
-workgroupBarrier();
-}
-let column = wg.x * 16u + tx;
-let first = row + 8u * ty;
-let b0 = bias[column];
-let b1 = bias[column + 8u];
-put(first, column, c00 + b0); put(first, column + 8u, c01 + b1);
-put(first + 1u, column, c10 + b0); put(first + 1u, column + 8u, c11 + b1);
-put(first + 2u, column, c20 + b0); put(first + 2u, column + 8u, c21 + b1);
-put(first + 3u, column, c30 + b0); put(first + 3u, column + 8u, c31 + b1);
-put(first + 4u, column, c40 + b0); put(first + 4u, column + 8u, c41 + b1);
-put(first + 5u, column, c50 + b0); put(first + 5u, column + 8u, c51 + b1);
-put(first + 6u, column, c60 + b0); put(first + 6u, column + 8u, c61 + b1);
-put(first + 7u, column, c70 + b0); put(first + 7u, column + 8u, c71 + b1);
-}`,
-  /** kernels/webgpu/product_f16_few.wgsl. */
-  product_f16_few: `@group(1) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> weights: array<vec4<f16>>;
-@group(1) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-var<workgroup> a: array<vec4<f16>, 80>;
-var<workgroup> b: array<vec4<f16>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 15u;
-let ty = li >> 4u;
-let row = run.first + wg.y * 16u;
-let last = run.end - 1u;
-let four = (li >> 2u) & 3u;
-let x0 = min(row + 4u * four, last) * (run.k >> 2u) + (li & 3u);
-let x1 = min(row + 4u * four + 1u, last) * (run.k >> 2u) + (li & 3u);
-let x2 = min(row + 4u * four + 2u, last) * (run.k >> 2u) + (li & 3u);
-let x3 = min(row + 4u * four + 3u, last) * (run.k >> 2u) + (li & 3u);
-let to = (li & 3u) * 20u + four;
-var c0 = vec4<f32>(0.0);
-var c1 = vec4<f32>(0.0);
-var c2 = vec4<f32>(0.0);
-var c3 = vec4<f32>(0.0);
-for (var k0 = 0u; k0 < run.k; k0 += 16u) {
-if (li < 16u) {
-let v0 = vec4<f16>(x[x0 + (k0 >> 2u)]);
-let v1 = vec4<f16>(x[x1 + (k0 >> 2u)]);
-let v2 = vec4<f16>(x[x2 + (k0 >> 2u)]);
-let v3 = vec4<f16>(x[x3 + (k0 >> 2u)]);
-a[to] = vec4<f16>(v0.x, v1.x, v2.x, v3.x);
-a[to + 5u] = vec4<f16>(v0.y, v1.y, v2.y, v3.y);
-a[to + 10u] = vec4<f16>(v0.z, v1.z, v2.z, v3.z);
-a[to + 15u] = vec4<f16>(v0.w, v1.w, v2.w, v3.w);
-}
-let at = (wg.x * run.k + k0) * 16u + li;
-b[li] = weights[at];
-b[li + 64u] = weights[at + 64u];
-b[li + 128u] = weights[at + 128u];
-b[li + 192u] = weights[at + 192u];
-workgroupBarrier();
-var h0 = vec4<f16>(0.0h);
-var h1 = vec4<f16>(0.0h);
-var h2 = vec4<f16>(0.0h);
-var h3 = vec4<f16>(0.0h);
-for (var k = 0u; k < 16u; k++) {
-let r = a[k * 5u + ty];
-let v = b[k * 16u + tx];
-h0 = fma(vec4<f16>(r.x), v, h0);
-h1 = fma(vec4<f16>(r.y), v, h1);
-h2 = fma(vec4<f16>(r.z), v, h2);
-h3 = fma(vec4<f16>(r.w), v, h3);
-}
-c0 += vec4<f32>(h0);
-c1 += vec4<f32>(h1);
-c2 += vec4<f32>(h2);
-c3 += vec4<f32>(h3);
-workgroupBarrier();
-}
-let column = wg.x * 16u + tx;
-let first = row + 4u * ty;
-let bias0 = bias[column];
-put(first, column, c0 + bias0);
-put(first + 1u, column, c1 + bias0);
-put(first + 2u, column, c2 + bias0);
-put(first + 3u, column, c3 + bias0);
-}`,
-  /** kernels/webgpu/product_f32.wgsl. */
-  product_f32: `@group(1) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-@group(1) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-var<workgroup> a: array<vec4<f32>, 272>;
-var<workgroup> b: array<vec4<f32>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 7u;
-let ty = li >> 3u;
-let row = run.first + wg.y * 64u;
-let last = run.end - 1u;
-let four = li >> 2u;
-let x0 = min(row + 4u * four, last) * (run.k >> 2u) + (li & 3u);
-let x1 = min(row + 4u * four + 1u, last) * (run.k >> 2u) + (li & 3u);
-let x2 = min(row + 4u * four + 2u, last) * (run.k >> 2u) + (li & 3u);
-let x3 = min(row + 4u * four + 3u, last) * (run.k >> 2u) + (li & 3u);
-let to = (li & 3u) * 68u + four;
-var c00 = vec4<f32>(0.0); var c01 = vec4<f32>(0.0);
-var c10 = vec4<f32>(0.0); var c11 = vec4<f32>(0.0);
-var c20 = vec4<f32>(0.0); var c21 = vec4<f32>(0.0);
-var c30 = vec4<f32>(0.0); var c31 = vec4<f32>(0.0);
-var c40 = vec4<f32>(0.0); var c41 = vec4<f32>(0.0);
-var c50 = vec4<f32>(0.0); var c51 = vec4<f32>(0.0);
-var c60 = vec4<f32>(0.0); var c61 = vec4<f32>(0.0);
-var c70 = vec4<f32>(0.0); var c71 = vec4<f32>(0.0);
-for (var k0 = 0u; k0 < run.k; k0 += 16u) {
-let v0 = x[x0 + (k0 >> 2u)];
-let v1 = x[x1 + (k0 >> 2u)];
-let v2 = x[x2 + (k0 >> 2u)];
-let v3 = x[x3 + (k0 >> 2u)];
-a[to] = vec4<f32>(v0.x, v1.x, v2.x, v3.x);
-a[to + 17u] = vec4<f32>(v0.y, v1.y, v2.y, v3.y);
-a[to + 34u] = vec4<f32>(v0.z, v1.z, v2.z, v3.z);
-a[to + 51u] = vec4<f32>(v0.w, v1.w, v2.w, v3.w);
-let w = (wg.x * run.k + k0) * 16u + li;
-b[li] = weights[w];
-b[li + 64u] = weights[w + 64u];
-b[li + 128u] = weights[w + 128u];
-b[li + 192u] = weights[w + 192u];
-workgroupBarrier();
-for (var k = 0u; k < 16u; k++) {
-let r = a[k * 17u + 2u * ty];
-let s = a[k * 17u + 2u * ty + 1u];
-let v = b[k * 16u + tx];
-let w = b[k * 16u + tx + 8u];
-c00 = fma(vec4<f32>(r.x), v, c00); c01 = fma(vec4<f32>(r.x), w, c01);
-c10 = fma(vec4<f32>(r.y), v, c10); c11 = fma(vec4<f32>(r.y), w, c11);
-c20 = fma(vec4<f32>(r.z), v, c20); c21 = fma(vec4<f32>(r.z), w, c21);
-c30 = fma(vec4<f32>(r.w), v, c30); c31 = fma(vec4<f32>(r.w), w, c31);
-c40 = fma(vec4<f32>(s.x), v, c40); c41 = fma(vec4<f32>(s.x), w, c41);
-c50 = fma(vec4<f32>(s.y), v, c50); c51 = fma(vec4<f32>(s.y), w, c51);
-c60 = fma(vec4<f32>(s.z), v, c60); c61 = fma(vec4<f32>(s.z), w, c61);
-c70 = fma(vec4<f32>(s.w), v, c70); c71 = fma(vec4<f32>(s.w), w, c71);
-}
-workgroupBarrier();
-}
-let column = wg.x * 16u + tx;
-let first = row + 8u * ty;
-let b0 = bias[column];
-let b1 = bias[column + 8u];
-put(first, column, c00 + b0); put(first, column + 8u, c01 + b1);
-put(first + 1u, column, c10 + b0); put(first + 1u, column + 8u, c11 + b1);
-put(first + 2u, column, c20 + b0); put(first + 2u, column + 8u, c21 + b1);
-put(first + 3u, column, c30 + b0); put(first + 3u, column + 8u, c31 + b1);
-put(first + 4u, column, c40 + b0); put(first + 4u, column + 8u, c41 + b1);
-put(first + 5u, column, c50 + b0); put(first + 5u, column + 8u, c51 + b1);
-put(first + 6u, column, c60 + b0); put(first + 6u, column + 8u, c61 + b1);
-put(first + 7u, column, c70 + b0); put(first + 7u, column + 8u, c71 + b1);
-}`,
-  /** kernels/webgpu/product_f32_few.wgsl. */
-  product_f32_few: `@group(1) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(1) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-@group(1) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-var<workgroup> a: array<vec4<f32>, 80>;
-var<workgroup> b: array<vec4<f32>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 15u;
-let ty = li >> 4u;
-let row = run.first + wg.y * 16u;
-let last = run.end - 1u;
-let four = (li >> 2u) & 3u;
-let x0 = min(row + 4u * four, last) * (run.k >> 2u) + (li & 3u);
-let x1 = min(row + 4u * four + 1u, last) * (run.k >> 2u) + (li & 3u);
-let x2 = min(row + 4u * four + 2u, last) * (run.k >> 2u) + (li & 3u);
-let x3 = min(row + 4u * four + 3u, last) * (run.k >> 2u) + (li & 3u);
-let to = (li & 3u) * 20u + four;
-var c0 = vec4<f32>(0.0);
-var c1 = vec4<f32>(0.0);
-var c2 = vec4<f32>(0.0);
-var c3 = vec4<f32>(0.0);
-for (var k0 = 0u; k0 < run.k; k0 += 16u) {
-if (li < 16u) {
-let v0 = x[x0 + (k0 >> 2u)];
-let v1 = x[x1 + (k0 >> 2u)];
-let v2 = x[x2 + (k0 >> 2u)];
-let v3 = x[x3 + (k0 >> 2u)];
-a[to] = vec4<f32>(v0.x, v1.x, v2.x, v3.x);
-a[to + 5u] = vec4<f32>(v0.y, v1.y, v2.y, v3.y);
-a[to + 10u] = vec4<f32>(v0.z, v1.z, v2.z, v3.z);
-a[to + 15u] = vec4<f32>(v0.w, v1.w, v2.w, v3.w);
-}
-let w = (wg.x * run.k + k0) * 16u + li;
-b[li] = weights[w];
-b[li + 64u] = weights[w + 64u];
-b[li + 128u] = weights[w + 128u];
-b[li + 192u] = weights[w + 192u];
-workgroupBarrier();
-for (var k = 0u; k < 16u; k++) {
-let r = a[k * 5u + ty];
-let v = b[k * 16u + tx];
-c0 = fma(vec4<f32>(r.x), v, c0);
-c1 = fma(vec4<f32>(r.y), v, c1);
-c2 = fma(vec4<f32>(r.z), v, c2);
-c3 = fma(vec4<f32>(r.w), v, c3);
-}
-workgroupBarrier();
-}
-let column = wg.x * 16u + tx;
-let first = row + 4u * ty;
-let bias0 = bias[column];
-put(first, column, c0 + bias0);
-put(first + 1u, column, c1 + bias0);
-put(first + 2u, column, c2 + bias0);
-put(first + 3u, column, c3 + bias0);
-}`,
-  /** kernels/webgpu/product_int8.wgsl. */
-  product_int8: `var<workgroup> a: array<vec4<u32>, 256>;
-var<workgroup> b: array<vec4<u32>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 7u;
-let ty = li >> 3u;
-let row = run.first + wg.y * 64u;
-let last = run.end - 1u;
-let width = run.k >> 4u;
-var c00 = vec4<i32>(0); var c01 = vec4<i32>(0);
-var c10 = vec4<i32>(0); var c11 = vec4<i32>(0);
-var c20 = vec4<i32>(0); var c21 = vec4<i32>(0);
-var c30 = vec4<i32>(0); var c31 = vec4<i32>(0);
-var c40 = vec4<i32>(0); var c41 = vec4<i32>(0);
-var c50 = vec4<i32>(0); var c51 = vec4<i32>(0);
-var c60 = vec4<i32>(0); var c61 = vec4<i32>(0);
-var c70 = vec4<i32>(0); var c71 = vec4<i32>(0);
-for (var k0 = 0u; k0 < width; k0 += 4u) {
-for (var e = li; e < 256u; e += 64u) {
-a[(e & 3u) * 64u + (e >> 2u)] = x[min(row + (e >> 2u), last) * width + min(k0 + (e & 3u), width - 1u)];
-b[e] = weights[wg.x * width * 64u + min(k0 * 64u + e, width * 64u - 1u)];
-}
-workgroupBarrier();
-for (var k = 0u; k < min(4u, width - k0); k++) {
-let r = k * 64u + ty;
-let w = k * 64u + tx;
-let b0 = b[w];
-let b1 = b[w + 16u];
-let b2 = b[w + 32u];
-let b3 = b[w + 48u];
-let d0 = b[w + 8u];
-let d1 = b[w + 24u];
-let d2 = b[w + 40u];
-let d3 = b[w + 56u];
-let a0 = a[r]; c00 += dots(a0, b0, b1, b2, b3); c01 += dots(a0, d0, d1, d2, d3);
-let a1 = a[r + 8u]; c10 += dots(a1, b0, b1, b2, b3); c11 += dots(a1, d0, d1, d2, d3);
-let a2 = a[r + 16u]; c20 += dots(a2, b0, b1, b2, b3); c21 += dots(a2, d0, d1, d2, d3);
-let a3 = a[r + 24u]; c30 += dots(a3, b0, b1, b2, b3); c31 += dots(a3, d0, d1, d2, d3);
-let a4 = a[r + 32u]; c40 += dots(a4, b0, b1, b2, b3); c41 += dots(a4, d0, d1, d2, d3);
-let a5 = a[r + 40u]; c50 += dots(a5, b0, b1, b2, b3); c51 += dots(a5, d0, d1, d2, d3);
-let a6 = a[r + 48u]; c60 += dots(a6, b0, b1, b2, b3); c61 += dots(a6, d0, d1, d2, d3);
-let a7 = a[r + 56u]; c70 += dots(a7, b0, b1, b2, b3); c71 += dots(a7, d0, d1, d2, d3);
-}
-workgroupBarrier();
-}
-let first = row + ty;
-put_sums(first, wg.x, tx, c00); put_sums(first, wg.x, tx + 8u, c01);
-put_sums(first + 8u, wg.x, tx, c10); put_sums(first + 8u, wg.x, tx + 8u, c11);
-put_sums(first + 16u, wg.x, tx, c20); put_sums(first + 16u, wg.x, tx + 8u, c21);
-put_sums(first + 24u, wg.x, tx, c30); put_sums(first + 24u, wg.x, tx + 8u, c31);
-put_sums(first + 32u, wg.x, tx, c40); put_sums(first + 32u, wg.x, tx + 8u, c41);
-put_sums(first + 40u, wg.x, tx, c50); put_sums(first + 40u, wg.x, tx + 8u, c51);
-put_sums(first + 48u, wg.x, tx, c60); put_sums(first + 48u, wg.x, tx + 8u, c61);
-put_sums(first + 56u, wg.x, tx, c70); put_sums(first + 56u, wg.x, tx + 8u, c71);
-}`,
-  /** kernels/webgpu/product_int8_few.wgsl. */
-  product_int8_few: `var<workgroup> a: array<vec4<u32>, 64>;
-var<workgroup> b: array<vec4<u32>, 256>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
-let tx = li & 15u;
-let ty = li >> 4u;
-let row = run.first + wg.y * 16u;
-let last = run.end - 1u;
-let width = run.k >> 4u;
-var c0 = vec4<i32>(0);
-var c1 = vec4<i32>(0);
-var c2 = vec4<i32>(0);
-var c3 = vec4<i32>(0);
-for (var k0 = 0u; k0 < width; k0 += 4u) {
-a[(li & 3u) * 16u + (li >> 2u)] = x[min(row + (li >> 2u), last) * width + min(k0 + (li & 3u), width - 1u)];
-for (var e = li; e < 256u; e += 64u) {
-b[e] = weights[wg.x * width * 64u + min(k0 * 64u + e, width * 64u - 1u)];
-}
-workgroupBarrier();
-for (var k = 0u; k < min(4u, width - k0); k++) {
-let r = k * 16u + ty;
-let w = k * 64u + tx;
-let b0 = b[w];
-let b1 = b[w + 16u];
-let b2 = b[w + 32u];
-let b3 = b[w + 48u];
-c0 += dots(a[r], b0, b1, b2, b3);
-c1 += dots(a[r + 4u], b0, b1, b2, b3);
-c2 += dots(a[r + 8u], b0, b1, b2, b3);
-c3 += dots(a[r + 12u], b0, b1, b2, b3);
-}
-workgroupBarrier();
-}
-let first = row + ty;
-put_sums(first, wg.x, tx, c0);
-put_sums(first + 4u, wg.x, tx, c1);
-put_sums(first + 8u, wg.x, tx, c2);
-put_sums(first + 12u, wg.x, tx, c3);
+fn put_sums(row: u32, block: u32, panel: u32, group: u32, c: Sums) {
+let first = row + block;
+let column = panel * 16u + group;
+put_row(first, column, c.r0);
+put_row(first + ROWS / 4u, column, c.r1);
+put_row(first + ROWS / 2u, column, c.r2);
+put_row(first + 3u * ROWS / 4u, column, c.r3);
 }`,
   /** kernels/webgpu/quantize.wgsl. */
   quantize: `@group(1) @binding(0) var<storage, read_write> quantized: array<u32>;
@@ -837,5 +552,54 @@ let p = x[at + i] * inverse;
 let q = nearest(p.x, zero) | (nearest(p.y, zero) << 8u) | (nearest(p.z, zero) << 16u) | (nearest(p.w, zero) << 24u);
 quantized[at + i] = q ^ 0x80808080u;
 }
+}`,
+  /** kernels/webgpu/tile.wgsl. */
+  tile: `const ROWS = 64u;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
+let tx = li & 7u;
+let ty = li >> 3u;
+let row = run.first + wg.y * ROWS;
+var c00 = Sums(); var c01 = Sums();
+var c10 = Sums(); var c11 = Sums();
+for (var k0 = 0u; k0 < run.k; k0 += DEPTH) {
+fetch(row, wg.x, k0, li);
+workgroupBarrier();
+var p00 = begun(c00); var p01 = begun(c01);
+var p10 = begun(c10); var p11 = begun(c11);
+for (var step = 0u; step < steps(k0); step++) {
+let r0 = rows_of(step, ty);
+let r1 = rows_of(step, ty + 8u);
+let w0 = columns_of(step, tx);
+let w1 = columns_of(step, tx + 8u);
+p00 = more(p00, r0, w0); p01 = more(p01, r0, w1);
+p10 = more(p10, r1, w0); p11 = more(p11, r1, w1);
+}
+c00 = ended(c00, p00); c01 = ended(c01, p01);
+c10 = ended(c10, p10); c11 = ended(c11, p11);
+workgroupBarrier();
+}
+put_sums(row, ty, wg.x, tx, c00); put_sums(row, ty, wg.x, tx + 8u, c01);
+put_sums(row, ty + 8u, wg.x, tx, c10); put_sums(row, ty + 8u, wg.x, tx + 8u, c11);
+}`,
+  /** kernels/webgpu/tile_few.wgsl. */
+  tile_few: `const ROWS = 16u;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) li: u32) {
+let tx = li & 15u;
+let ty = li >> 4u;
+let row = run.first + wg.y * ROWS;
+var c = Sums();
+for (var k0 = 0u; k0 < run.k; k0 += DEPTH) {
+fetch(row, wg.x, k0, li);
+workgroupBarrier();
+var p = begun(c);
+for (var step = 0u; step < steps(k0); step++) {
+p = more(p, rows_of(step, ty), columns_of(step, tx));
+}
+c = ended(c, p);
+workgroupBarrier();
+}
+put_sums(row, ty, wg.x, tx, c);
 }`,
 } as const;

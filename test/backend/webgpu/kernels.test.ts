@@ -11,10 +11,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Backend } from "../../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../../src/backend/reference/reference.ts";
-import { Gpu } from "../../../src/backend/webgpu/device.ts";
 import { toHalf } from "../../../src/backend/webgpu/half.ts";
-import { kernelOf } from "../../../src/backend/webgpu/kernels.ts";
-import { Machine } from "../../../src/backend/webgpu/machine.ts";
+import { padded } from "../../../src/backend/webgpu/layout.ts";
 import { attentionTiles, cutGrid } from "../../../src/backend/webgpu/steps.ts";
 import { uploadLinear } from "../../../src/backend/webgpu/upload.ts";
 import type { WebGpuBackend } from "../../../src/backend/webgpu/webgpu.ts";
@@ -22,6 +20,7 @@ import { ACTIVATION_NAMES } from "../../../src/model/activations.ts";
 import { float16ToNumber } from "../../../src/formats/floats.ts";
 import { ACTIVATION_NONE } from "../../../src/kernels/contract.ts";
 import { engines, FREE } from "../../kernels/engine.ts";
+import { compute, KINDS, product } from "../../kernels/int8.ts";
 import {
   batchOf,
   bits,
@@ -31,9 +30,13 @@ import {
   randomWeights,
   relativeL2,
 } from "../../support.ts";
-import { backendOf, device, gpuTest, packedDot, precisions } from "./device.ts";
+import { backendOf, device, gpuTest, precisions } from "./device.ts";
+import { INT8_PRODUCTS, newMachine, productOn, quantizeOn, read } from "./kernel.ts";
 
 const MAX = 160;
+
+/** Columns whose products of bytes, 255 times 127 at most, add up to what a float32 holds exactly: 2^24. */
+const MOST_EXACT = 518;
 
 test("halves are the nearest ones, ties to even", () => {
   for (let bits = 0; bits < 0x7c00; bits++) {
@@ -205,32 +208,10 @@ function hardRows(width: number): readonly (readonly number[])[] {
 for (const [levels, width] of [[255, 16], [255, 272], [181, 80]] as const) {
   gpuTest(`rows of ${width} become the WASM kernels' bytes, of ${levels} levels`, async () => {
     const rows = hardRows(width), m = rows.length, x = Float32Array.from(rows.flat());
-    const machine = new Machine(new Gpu(device), Infinity, {});
-    const [values, bytes, params] = [
-      machine.memory.of(x),
-      machine.memory.take(m * width),
-      machine.memory.take(m * 8),
-    ];
-    const grid = {
-      count: m,
-      block: 1,
-      work: 1,
-      groups: (blocks: number) => [blocks, 1, 1] as const,
-    };
-    const run = (result: typeof bytes, size: number) =>
-      machine.run({
-        writes: [],
-        steps: [{
-          kernel: kernelOf("quantize"),
-          shapes: { width: width / 4, levels },
-          arrays: [bytes, params, values],
-          dispatches: cutGrid(grid, 1e9),
-        }],
-        result,
-        bytes: size,
-      });
-    const got = new Uint8Array(await run(bytes, m * width));
-    const words = new Uint32Array(await run(params, m * 8));
+    const machine = newMachine();
+    const quantized = await quantizeOn(machine, machine.memory.of(x), [m, width], levels);
+    const got = new Uint8Array(await read(machine, quantized.bytes, m * width));
+    const words = new Uint32Array(await read(machine, quantized.rows, m * 8));
     machine.release();
     const scales = new Float32Array(words.buffer), zeros = new Int32Array(words.buffer);
 
@@ -280,7 +261,7 @@ gpuTest("int8 sums are exact, in either form, with a tile's tails", async () => 
         const data = Int8Array.from({ length: n * k }, () => Math.floor(next() * 255) - 127);
         const x = Int8Array.from({ length: m * pitch }, () => Math.floor(next() * 256) - 128);
         const zeros = Int32Array.from({ length: m }, () => Math.floor(next() * 256) - 128);
-        const machine = new Machine(new Gpu(device), Infinity, {}), { memory } = machine;
+        const machine = newMachine(), { memory } = machine;
         // Scales of 1 and biases of 0: what is written is the sum.
         const { parts: [part] } = uploadLinear(memory, "int8", {
           weight: { type: "i8", rows: n, columns: k, data, scales: new Float32Array(n).fill(1) },
@@ -290,25 +271,9 @@ gpuTest("int8 sums are exact, in either form, with a tile's tails", async () => 
         const rows = memory.of(
           Uint32Array.from({ length: 2 * m }, (_, i) => i % 2 ? zeros[i >> 1] : one),
         );
-        const y = memory.take(m * wide * 4), bytes = memory.of(x);
-        const names = packedDot
-          ? ["product_int8", "product_int8_few", "product_int8_unpacked"] as const
-          : ["product_int8_unpacked", "product_int8_few_unpacked"] as const;
-        for (const name of names) {
-          const block = name.includes("few") ? 16 : 64;
-          const groups = (blocks: number) => [part.panels, blocks, 1] as const;
-          const result = await machine.run({
-            writes: [],
-            steps: [{
-              kernel: kernelOf(name),
-              shapes: { k: pitch, y_width: wide / 4, width: wide / 4 },
-              arrays: [y, bytes, part.weights, part.columns, rows],
-              dispatches: cutGrid({ count: m, block, work: 1, groups }, 1e9),
-            }],
-            result: y,
-            bytes: m * wide * 4,
-          });
-          const got = new Float32Array(result, 0, m * wide);
+        const operands = [memory.of(x), part.weights, part.columns, rows];
+        for (const name of INT8_PRODUCTS) {
+          const got = await productOn(machine, name, operands, { m, n: wide, k: pitch });
           for (let i = 0; i < m; i++) {
             for (let j = 0; j < n; j++) {
               let sum = 0;
@@ -321,6 +286,75 @@ gpuTest("int8 sums are exact, in either form, with a tile's tails", async () => 
       },
     ),
     { numRuns: 8 },
+  );
+});
+
+gpuTest("a sum of the longest row of the largest numbers is exact", async () => {
+  const k = 66_000, machine = newMachine(), { memory } = machine;
+  const x = memory.of(new Int8Array(k).fill(127)), want = 255 * -127 * k;
+  // What leaves through the zero point is all of it, so that every bit is seen: a float32 has no room for them.
+  for (const [left, rest] of [[want, 0], [want - 1, 1], [want + 3, -3]] as const) {
+    const data = new Int8Array(k).fill(-127);
+    const { parts: [part] } = uploadLinear(memory, "int8", {
+      weight: { type: "i8", rows: 1, columns: k, data, scales: Float32Array.of(1) },
+      bias: new Float32Array(1),
+    });
+    const columns = new Int32Array(12 * 16), one = new Int32Array(Float32Array.of(1).buffer)[0];
+    columns[0] = one;
+    columns[8] = left - 128 * -127 * k;
+    const operands = [x, part.weights, memory.of(new Uint8Array(columns.buffer))];
+    operands.push(memory.of(Uint32Array.of(one, 1)));
+    for (const name of INT8_PRODUCTS) {
+      const [got] = await productOn(machine, name, operands, { m: 1, n: 16, k });
+      assert.is(got, rest, name);
+    }
+  }
+  machine.release();
+});
+
+gpuTest("quantizer and product give the WASM kernels' integers, whichever family's", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 70 }),
+      fc.integer({ min: 1, max: 80 }),
+      fc.integer({ min: 2, max: MOST_EXACT }),
+      fc.constantFrom(...KINDS),
+      fc.constantFrom(127, 181, 204, 255, undefined),
+      fc.integer(),
+      async (m, n, k, kind, budget, seed) => {
+        const given = product(m, n, k, seed, kind, budget), { w, levels } = given;
+        // Rows of integers as wide as there are levels, and scales of 1: what is written is the sum.
+        const next = random(seed), extreme = kind === "extreme weights";
+        for (let i = 0; i < m; i++) {
+          const zero = Math.floor(next() * (levels + 1));
+          for (let c = 0; c < k; c++) {
+            const q = c < 2 ? c * levels : extreme ? Math.round(next()) * levels : next() * levels;
+            given.x[i * k + c] = Math.round(q) - zero;
+          }
+        }
+        const p = { ...given, scales: new Float32Array(n).fill(1), bias: new Float32Array(n) };
+        const machine = newMachine(), { memory } = machine;
+        const pitch = padded(k), wide = padded(n), x = new Float32Array(m * pitch);
+        for (let i = 0; i < m; i++) x.set(p.x.subarray(i * k, (i + 1) * k), i * pitch);
+        const { bytes, rows } = await quantizeOn(machine, memory.of(x), [m, pitch], levels);
+        const weight = { type: "i8" as const, rows: n, columns: k, data: w, scales: p.scales };
+        const { parts: [part] } = uploadLinear(memory, "int8", { weight, bias: p.bias });
+        const operands = [bytes, part.weights, part.columns, rows];
+        const families = engines.filter(({ lanes }) => !lanes || budget !== undefined);
+        for (const name of INT8_PRODUCTS) {
+          const sums = await productOn(machine, name, operands, { m, n: wide, k: pitch });
+          const got = new Float32Array(m * n);
+          for (let i = 0; i < m; i++) got.set(sums.subarray(i * wide, i * wide + n), i * n);
+          assert.ok(got.every(Number.isInteger));
+          for (const family of families) {
+            const message = `${name} and ${family.name}, ${m}x${n}x${k}, ${kind}, ${levels} levels`;
+            assert.equal(got, compute(family, p), message);
+          }
+        }
+        machine.release();
+      },
+    ),
+    { numRuns: 12 },
   );
 });
 
@@ -338,23 +372,12 @@ for (const precision of precisions.filter((each) => each !== "int8")) {
         const weight = { type: "f32" as const, rows: n, columns: k, data: normal(next, n * k, 1) };
         const bias = normal(next, n, 1), x = new Float32Array(m * pitch);
         for (let i = 0; i < m; i++) x.set(normal(next, k, 1), i * pitch);
-        const machine = new Machine(new Gpu(device), Infinity, {}), { memory } = machine;
+        const machine = newMachine(), { memory } = machine;
         const { parts: [part] } = uploadLinear(memory, precision, { weight, bias });
-        const y = memory.take(m * wide * 4), values = memory.of(x), results: Float32Array[] = [];
-        for (const [name, block] of [["", 64], ["_few", 16]] as const) {
-          const groups = (blocks: number) => [part.panels, blocks, 1] as const;
-          const result = await machine.run({
-            writes: [],
-            steps: [{
-              kernel: kernelOf(`product_${precision as "f32" | "f16"}${name}`),
-              shapes: { k: pitch, y_width: wide / 4, width: wide / 4 },
-              arrays: [y, values, part.weights, part.columns],
-              dispatches: cutGrid({ count: m, block, work: 1, groups }, 1e9),
-            }],
-            result: y,
-            bytes: m * wide * 4,
-          });
-          results.push(new Float32Array(result, 0, m * wide));
+        const operands = [memory.of(x), part.weights, part.columns], results: Float32Array[] = [];
+        for (const tile of ["", "_few"] as const) {
+          const name = `product_${precision as "f32" | "f16"}${tile}` as const;
+          results.push(await productOn(machine, name, operands, { m, n: wide, k: pitch }));
         }
         machine.release();
         assert.equal(bits(results[1]), bits(results[0]), `${m}x${n}x${k}`);

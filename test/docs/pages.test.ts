@@ -30,6 +30,7 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   "docs/errors.md": ["test/docs/programs.test.ts"],
   "docs/formats.md": ["test/docs/formats.test.ts"],
   "docs/lexicons.md": ["test/docs/lexicons.test.ts"],
+  "docs/models.md": ["test/tools/models.test.ts"],
   "docs/reproduction.md": ["test/docs/reproduction.test.ts"],
   "docs/runtimes.md": ["test/docs/programs.test.ts", "test/runtime/examples/run.ts"],
   "docs/training.md": ["test/docs/training.test.ts"],

@@ -206,6 +206,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "tools/build/": { imports: ["src/kernels/", "src/train/"] },
   "tools/check/": { imports: NONE },
   "tools/reproduce/": { imports: ["train.ts", "src/cli/"], packages: ["node:"] },
+  "tools/models/": {
+    imports: ["mod.ts", "train.ts", "src/corpus/", "tools/reproduce/"],
+    packages: ["node:", "npm:csv-parse"],
+  },
   "fuzz/": { imports: [ALL] },
   "bench/": { imports: [ALL] },
   "test/": { imports: [ALL] },

@@ -9,15 +9,15 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readTexts, splitTexts } from "../../train.ts";
+import { jsonl, Refusal, writeWhole } from "./files.ts";
 import { makeNames, makeSentences } from "./synthetic.ts";
 
 /** Types of MedER's columns, as the paper calls them. */
-const MEDER = {
+export const MEDER = {
   "Medicine\\ Chemical Name": "MED",
   "Organ": "ORG",
   "Disease": "DIS",
@@ -33,25 +33,6 @@ export interface SyntheticSizes {
   readonly test: number;
   readonly text: number;
   readonly unlabelled: number;
-}
-
-type Labelled = {
-  readonly text: string;
-  readonly entities: readonly { type: string; start: number; end: number }[];
-};
-
-const jsonl = (texts: readonly Labelled[]): string =>
-  texts.map(({ text, entities }) => JSON.stringify({ text, entities }) + "\n").join("");
-
-/** Writes a folder whole or not at all. */
-function writeWhole(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
-  const temporary = `${folder}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    writeFileSync(join(temporary, name), content);
-  }
-  renameSync(temporary, folder);
 }
 
 /** Made-up data; half of the names in the test texts occur nowhere else but in plain text. */
@@ -89,7 +70,7 @@ export interface Corpus {
 export function findCorpus(folder: string): Corpus {
   const text = ["text", "bangla_text"].map((name) => join(folder, name)).find(existsSync);
   if (text === undefined) {
-    throw new Error(`${folder}: has no folder text/ of plain text (.txt, .txt.gz)`);
+    throw new Refusal(`${folder}: has no folder text/ of plain text (.txt, .txt.gz)`);
   }
   if (["train", "validation", "test"].every((name) => existsSync(join(folder, `${name}.jsonl`)))) {
     return { labelled: folder, text };
@@ -100,7 +81,7 @@ export function findCorpus(folder: string): Corpus {
       : undefined;
     if (table !== undefined) return { labelled: join(place, table), text };
   }
-  throw new Error(
+  throw new Refusal(
     `${folder}: has neither train.jsonl, validation.jsonl and test.jsonl nor MedER's table (MedER*.csv)`,
   );
 }
@@ -125,7 +106,7 @@ export function splitData(folder: string, { labelled, text }: Corpus, unlabelled
 /** The first lines of the first file of a folder, short enough for one sequence. */
 function someLines(folder: string, count: number): string {
   const [name] = readdirSync(folder).filter((one) => /\.txt(\.gz)?$/i.test(one)).sort();
-  if (name === undefined) throw new Error(`${folder}: has no .txt or .txt.gz file`);
+  if (name === undefined) throw new Refusal(`${folder}: has no .txt or .txt.gz file`);
   const bytes = readFileSync(join(folder, name));
   const content = (/\.gz$/i.test(name) ? gunzipSync(bytes) : bytes).toString("utf8");
   const lines = content.split("\n").filter((line) => line.length > 40 && line.length < 400);

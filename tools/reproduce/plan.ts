@@ -8,7 +8,9 @@
  * @module
  */
 import { join } from "node:path";
+import type { ModelRecord } from "../../train.ts";
 import type { SyntheticSizes } from "./data.ts";
+import type { Stage } from "./stages.ts";
 
 /** What a reproduction is like: sizes and options of commands. */
 export interface Sizes {
@@ -63,18 +65,6 @@ export const FULL: Sizes = {
   alphas: [0.1, 0.3, 0.5, 0.7, 0.9],
 };
 
-/** A line of `edge-ner`. */
-export interface Stage {
-  readonly name: string;
-  readonly args: readonly string[];
-  /** A path that is there when the stage is done; of `eval`, the record's role, name and seed. */
-  readonly done:
-    | { readonly path: string }
-    | { readonly role: string; readonly name: string; readonly seed: number };
-  /** A folder that may go when the stage is done. */
-  readonly remove?: string;
-}
-
 /** What is different in a student: options of `distill`, and its teacher. */
 interface Ablation {
   readonly name: string;
@@ -104,7 +94,7 @@ export function stagesOf(out: string, text: string, sizes: Sizes): Stage[] {
   };
   const score = (
     model: string,
-    role: string,
+    role: ModelRecord["role"],
     name: string,
     seed: number,
     { int8 = false, file = "test.jsonl", remove }: {

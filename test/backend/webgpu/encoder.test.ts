@@ -183,6 +183,31 @@ for (const precision of precisions) {
   });
 }
 
+/** The shared device, but for what is other. */
+function deviceWith(others: Record<string, unknown>): GPUDevice {
+  return new Proxy(device, {
+    get(target, name): unknown {
+      if (typeof name === "string" && name in others) return others[name];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** The device with bindings of so many bytes at most, and how many buffers it was asked for. */
+function narrowDevice(most: number): { device: GPUDevice; made(): number } {
+  let made = 0;
+  const narrow = deviceWith({
+    limits: { maxBufferSize: most, maxStorageBufferBindingSize: most },
+    createBuffer: (descriptor: GPUBufferDescriptor) => {
+      assert.ok(descriptor.size <= most, `a buffer of ${descriptor.size} bytes`);
+      made++;
+      return device.createBuffer(descriptor);
+    },
+  });
+  return { device: narrow, made: () => made };
+}
+
 gpuTest("tables that are larger than a binding may be are split", async () => {
   const config = configOf({ hiddenSize: 64, vocabSize: 1200, feedForwardSize: 80 });
   const weights = randomWeights(config, 3), batch = batchOf(config, [9, 30], 4);
@@ -190,15 +215,7 @@ gpuTest("tables that are larger than a binding may be are split", async () => {
   for (const embeddings of [undefined, "int8", "int4"] as const) {
     const quantized = embeddings && quantizeEncoder(weights, { embeddings }).weights;
     const own = quantized ? { ...weights, wordEmbedding: quantized.wordEmbedding } : weights;
-    const small = new Proxy(device, {
-      get(target, name): unknown {
-        if (name === "limits") {
-          return { maxBufferSize: 32_000, maxStorageBufferBindingSize: 32_000 };
-        }
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    const small = narrowDevice(32_000).device;
     const oracle = quantized ? await encode(new ReferenceBackend(own, 64), batch) : want;
     const got = await emissionsOn(await backendOf(own, { device: small, maxTokens: 40 }), batch);
     assert.ok(relativeL2(got, oracle) <= 1e-5, `relative L2 ${relativeL2(got, oracle)}`);
@@ -206,6 +223,27 @@ gpuTest("tables that are larger than a binding may be are split", async () => {
       await fails("runtime/memory", () => backendOf(own, { device: small, maxTokens: 160 })),
       /a buffer of \d+ bytes is needed/,
     );
+  }
+});
+
+gpuTest("so are matrices of every precision, to the same bits", async () => {
+  const config = configOf({ hiddenSize: 128, heads: 2, feedForwardSize: 200, vocabSize: 60 });
+  const float = randomWeights(config, 3), batch = batchOf(config, [9, 3], 4);
+  for (const precision of precisions) {
+    const own = precision === "int8" ? quantizeEncoder(float).weights : float;
+    // Of 128 columns, a panel of weights has this many bytes; nothing else here has more.
+    const panel = 64 * 128 * { f32: 4, f16: 2, int8: 1 }[precision];
+    const wide = narrowDevice(1 << 27), narrow = narrowDevice(Math.max(2 * panel, 32_000));
+    const got: Uint32Array[] = [];
+    for (const { device } of [wide, narrow]) {
+      got.push(
+        bits(
+          await emissionsOn(await backendOf(own, { device, precision, maxTokens: 12 }), batch),
+        ),
+      );
+    }
+    assert.equal(got[1], got[0], precision);
+    assert.ok(narrow.made() > wide.made(), `${precision}: nothing was split`);
   }
 });
 
@@ -265,6 +303,65 @@ gpuTest("memory is bounded, and given back", async () => {
   assert.is(released, 1);
   assert.is(shared.memoryBytes, 0);
 });
+
+gpuTest("all buffers are counted, and none is left behind", async () => {
+  for (const precision of precisions) {
+    const live = new Set<GPUBuffer>();
+    const watched = deviceWith({
+      createBuffer: (descriptor: GPUBufferDescriptor) => {
+        const buffer = device.createBuffer(descriptor), { destroy } = buffer;
+        buffer.destroy = () => {
+          live.delete(buffer);
+          destroy.call(buffer);
+          return undefined;
+        };
+        live.add(buffer);
+        return buffer;
+      },
+    });
+    const bytes = () => [...live].reduce((sum, { size }) => sum + size, 0);
+    const backend = await backendOf(weightsFor(precision), { device: watched, precision });
+    assert.is(backend.memoryBytes, bytes());
+    await encode(backend, batchOf(config, [60, 60, 40], 1));
+    assert.is(backend.memoryBytes, bytes());
+    const running = encode(backend, batchOf(config, [20], 1));
+    backend.close();
+    await fails("input/closed", () => running);
+    assert.is(live.size, 0, `${precision}: ${live.size} buffers are left`);
+  }
+});
+
+gpuTest(
+  "a device that has no more memory is told of, and works when it has some again",
+  async () => {
+    const batch = batchOf(config, [33, 12], 1), open: GPUErrorFilter[] = [];
+    let full = false;
+    const small = deviceWith({
+      pushErrorScope: (filter: GPUErrorFilter) => {
+        open.push(filter);
+        device.pushErrorScope(filter);
+      },
+      popErrorScope: async () => {
+        const filter = open.pop(), error = await device.popErrorScope();
+        return full && filter === "out-of-memory" ? { message: "there is no memory" } : error;
+      },
+    });
+    const backend = await backendOf(float, { device: small }), want = await encode(backend, batch);
+    full = true;
+    assert.match(
+      await fails("runtime/memory", () => backendOf(float, { device: small })),
+      /^loading a model: .*no memory/,
+    );
+    assert.match(
+      await fails("runtime/memory", () => encode(backend, batch)),
+      /^a run: .*no memory/,
+    );
+    full = false;
+    assert.equal(bits(await encode(backend, batch)), bits(want));
+    backend.close();
+    assert.equal(open, []);
+  },
+);
 
 gpuTest(
   "a device that is destroyed, before a run or in it, is told of; a new one works",

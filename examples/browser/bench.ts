@@ -8,9 +8,7 @@
  */
 /// <reference lib="dom" />
 import { Ner } from "../../mod.ts";
-import { DEFAULT_MODEL, element, make, tableOf, tell } from "./page.ts";
-
-const SENTENCE = "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল দেওয়া হয়েছে। ";
+import { element, make, servedModels, tableOf, tell } from "./page.ts";
 
 /** Tokens of the texts, about. */
 const LENGTHS = [16, 64, 256];
@@ -31,9 +29,9 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1];
 }
 
-/** A text of so many tokens or a few more. */
-function textOf(ner: Ner, tokens: number): string {
-  const words = SENTENCE.repeat(Math.ceil(tokens / 8)).split(" ");
+/** A sentence, again and again, of so many tokens or a few more. */
+function textOf(ner: Ner, sentence: string, tokens: number): string {
+  const words = `${sentence} `.repeat(tokens).split(" ");
   let low = 1, high = words.length;
   while (low < high) {
     const mid = (low + high) >> 1;
@@ -84,9 +82,9 @@ function show(ways: readonly Way[], lengths: readonly number[]): void {
 }
 
 /** The model on this machine's GPU; or why there is none. */
-async function onGpu(): Promise<Ner | string> {
+async function onGpu(source: string): Promise<Ner | string> {
   try {
-    const ner = await Ner.load(DEFAULT_MODEL, { backend: "webgpu" }), { gpu } = ner.info();
+    const ner = await Ner.load(source, { backend: "webgpu" }), { gpu } = ner.info();
     if (!gpu?.software) return ner;
     ner.close();
     return `${gpu.adapter} is a program on the processor`;
@@ -97,13 +95,14 @@ async function onGpu(): Promise<Ner | string> {
 
 async function measure(): Promise<void> {
   tell("Loading the model …");
-  const one = await Ner.load(DEFAULT_MODEL, { threads: 1 }), all = await Ner.load(DEFAULT_MODEL);
+  const [{ file, examples }] = await servedModels(), source = `models/${file}`;
+  const one = await Ner.load(source, { threads: 1 }), all = await Ner.load(source);
   const { threads, threadsReason, kernel } = all.info();
   const ways: Way[] = [{ name: "1 thread", ner: one, medians: [] }];
   if (threads > 1) ways.push({ name: `${threads} threads`, ner: all, medians: [] });
-  const gpu = await onGpu();
+  const gpu = await onGpu(source);
   if (typeof gpu !== "string") ways.push({ name: "WebGPU", ner: gpu, medians: [] });
-  const texts = LENGTHS.map((length) => textOf(one, length));
+  const texts = LENGTHS.map((length) => textOf(one, Object.values(examples)[0], length));
   const lengths = texts.map((text) => one.tokenize(text).length);
   for (const [i, text] of texts.entries()) {
     tell(`Measuring ${lengths[i]} tokens …`);

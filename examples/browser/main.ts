@@ -15,22 +15,27 @@ import {
   Ner,
   type NerInfo,
 } from "../../mod.ts";
-import { DEFAULT_MODEL, element, make, tell } from "./page.ts";
-import { entityTable, markedText, tokenTable } from "./view.ts";
-
-const SAMPLES: Readonly<Record<string, string>> = {
-  "Fever and a tablet": "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে।",
-  "Diabetes": "ডায়াবেটিস ও উচ্চ রক্তচাপের জন্য মেটফরমিন এবং অ্যামলোডিপিন খেতে বলা হয়েছে।",
-  "Dengue: a warning": "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়, এতে রক্তক্ষরণ হতে পারে।",
-};
+import type { Model } from "../../models/registry.ts";
+import { element, make, servedModels, tell } from "./page.ts";
+import { entityTable, type Labelled, markedText, tokenTable } from "./view.ts";
 
 const text = element<HTMLTextAreaElement>("text");
 const threshold = element<HTMLInputElement>("threshold");
 const details = element<HTMLDetailsElement>("details");
 
+/** A model that people have chosen. */
+interface Chosen {
+  readonly name: string;
+  /** What is known of it, if it is one of the server's. */
+  readonly served?: Model;
+  readonly load: (options: LoadOptions) => Promise<Ner>;
+}
+
 let ner: Ner;
-/** Loads the model of now, to run where it is told. */
-let load: (options: LoadOptions) => Promise<Ner>;
+/** What `ner` was loaded from. */
+let chosen: Chosen;
+/** The examples that the page shows, whose text goes when others are shown. */
+let examples: Readonly<Record<string, string>> = {};
 /** What was found in which text, whatever its score. */
 let found: { readonly source: string; readonly entities: readonly Entity[] } = {
   source: "",
@@ -41,11 +46,15 @@ function shown(): readonly Entity[] {
   return found.entities.filter(({ score }) => score >= Number(threshold.value));
 }
 
+function labelled(): Labelled {
+  return { types: ner.info().types, meanings: chosen.served?.types ?? {}, language: text.lang };
+}
+
 function show(): void {
   const { types } = ner.info(), entities = shown();
   element("least").textContent = Number(threshold.value).toFixed(2);
   element("found").replaceChildren(...markedText(found.source, entities, types));
-  element("list").replaceChildren(entityTable(entities, types));
+  element("list").replaceChildren(entityTable(entities, labelled()));
 }
 
 // One recognition at a time; while it runs, only the latest text is kept.
@@ -71,7 +80,7 @@ async function update(): Promise<void> {
       const ms = (performance.now() - before).toFixed(1);
       found = { source, entities };
       show();
-      if (tokens) element("tokens").replaceChildren(tokenTable(tokens));
+      if (tokens) element("tokens").replaceChildren(tokenTable(tokens, labelled()));
       const info = own.info();
       element("timing").textContent = `Found in ${ms} ms · ${runningOn(info)}`;
       tellEngine(info);
@@ -109,27 +118,94 @@ function tellEngine({ gpu }: NerInfo): void {
 }
 
 function engineWanted(): LoadOptions {
-  const chosen = document.querySelector<HTMLInputElement>("input[name=engine]:checked");
-  return { backend: chosen?.value as LoadOptions["backend"] };
+  const wanted = document.querySelector<HTMLInputElement>("input[name=engine]:checked");
+  return { backend: wanted?.value as LoadOptions["backend"] };
 }
 
+/** Checks of a group of choices that of a value, or none. */
+function check(group: string, value: string | undefined): void {
+  for (const input of document.querySelectorAll<HTMLInputElement>(`input[name=${group}]`)) {
+    input.checked = input.value === value;
+  }
+}
+
+/** Shows a served model's examples, the first of them in place of another model's. */
+function showExamples({ language, examples: own }: Model): void {
+  if (text.value === "" || Object.values(examples).includes(text.value)) {
+    text.value = Object.values(own)[0];
+  }
+  examples = own;
+  text.lang = element("found").lang = language;
+  element("samples").replaceChildren(
+    ...Object.entries(own).map(([name, example]) => {
+      const button = make("button", { type: "button" }, name);
+      button.addEventListener("click", () => {
+        text.value = example;
+        update().catch(fail);
+      });
+      return button;
+    }),
+  );
+}
+
+/** How often something was asked for; only the last is waited for. */
+let asked = 0;
+
 /** Exchanges the model, or what it runs on. */
-async function use(loader: typeof load, name: string): Promise<void> {
-  const start = performance.now(), next = await loader(engineWanted());
-  load = loader;
+async function use(next: Chosen): Promise<void> {
+  const turn = ++asked, start = performance.now();
+  tell(`Loading ${next.name} …`);
+  let loaded;
+  try {
+    loaded = await next.load(engineWanted());
+  } catch (error) {
+    if (turn === asked) throw error;
+  }
+  if (loaded === undefined || turn !== asked) return loaded?.close();
   const ms = Math.round(performance.now() - start), before = ner as Ner | undefined;
-  ner = next;
+  if (next.served) showExamples(next.served);
+  [ner, chosen] = [loaded, next];
   before?.close();
-  element("model").textContent = name;
+  check("model", next.served?.name);
+  element("model").textContent = next.name;
   await update();
-  tell(`${name} loaded in ${ms} ms.`);
+  tell(`${next.name} loaded in ${ms} ms.`);
+}
+
+/** The same; where it fails, what ran before goes on. */
+async function exchange(next: Chosen): Promise<void> {
+  try {
+    await use(next);
+  } catch (error) {
+    fail(error);
+    const { gpu } = ner.info();
+    check("engine", gpu === undefined ? "wasm" : gpu.choice);
+    check("model", chosen.served?.name);
+  }
+}
+
+/** A model of the server's, which is fetched when it is used. */
+function servedOne(served: Model): Chosen {
+  const load = (options: LoadOptions) => Ner.load(`models/${served.file}`, options);
+  return { name: served.title, served, load };
 }
 
 async function useFile(file: File | undefined): Promise<void> {
   if (file === undefined) return;
-  tell(`Loading ${file.name} …`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  await use((options) => Ner.fromBytes(bytes, options), file.name).catch(fail);
+  await exchange({ name: file.name, load: (options) => Ner.fromBytes(bytes, options) });
+}
+
+/** Offers the server's models, if there is a choice. */
+function offer(models: readonly Model[]): void {
+  element("models").hidden = models.length < 2;
+  element("models").append(
+    ...models.map((model) => {
+      const input = make("input", { type: "radio", name: "model", value: model.name });
+      input.addEventListener("change", () => exchange(servedOne(model)));
+      return make("label", { className: "choice" }, input, model.title);
+    }),
+  );
 }
 
 async function copy(name: string, content: string): Promise<void> {
@@ -149,25 +225,7 @@ function listen(): void {
   element("copy-csv").addEventListener("click", () => {
     copy("CSV", ENTITY_HEADER + entityRows(1, found.source, shown())).catch(fail);
   });
-  element("samples").append(
-    ...Object.entries(SAMPLES).map(([name, sample]) => {
-      const button = make("button", { type: "button" }, name);
-      button.addEventListener("click", () => {
-        text.value = sample;
-        again();
-      });
-      return button;
-    }),
-  );
-  element("engine").addEventListener("change", () => {
-    tell("Loading …");
-    use(load, element("model").textContent ?? "").catch((error: unknown) => {
-      fail(error);
-      // What ran before goes on.
-      const { gpu } = ner.info(), own = gpu === undefined ? "wasm" : gpu.choice;
-      document.querySelector<HTMLInputElement>(`input[name=engine][value=${own}]`)!.checked = true;
-    });
-  });
+  element("engine").addEventListener("change", () => exchange(chosen));
   const file = element<HTMLInputElement>("file");
   file.addEventListener("change", () => useFile(file.files?.[0]));
   const dropping = (on: boolean) => (event: DragEvent): void => {
@@ -184,8 +242,9 @@ function listen(): void {
 }
 
 async function main(): Promise<void> {
-  if (text.value === "") text.value = Object.values(SAMPLES)[0];
-  await use((options) => Ner.load(DEFAULT_MODEL, options), "The default model");
+  const models = await servedModels();
+  offer(models);
+  await use(servedOne(models[0]));
   listen();
   document.body.dataset.ready = "true";
 }

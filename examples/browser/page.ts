@@ -5,8 +5,14 @@
  */
 /// <reference lib="dom" />
 
-/** Where the default model lies, as the page's server has it. */
-export const DEFAULT_MODEL = "models/meder/meder-int8.safetensors";
+import type { Model } from "../../models/registry.ts";
+
+/** The models that the page's server has, the default one first, each with where it is. */
+export async function servedModels(): Promise<readonly Model[]> {
+  const response = await fetch("models.json");
+  if (!response.ok) throw new Error(`models.json: ${response.status} ${response.statusText}`);
+  return await response.json();
+}
 
 /** The page's element of an id. */
 export function element<T extends HTMLElement>(id: string): T {

@@ -22,15 +22,15 @@ const HUES = [
   "#687785",
 ];
 
-/** What the default model's abbreviations mean; another model's types are shown without. */
-const MEANINGS: Readonly<Record<string, string>> = {
-  MED: "medicine or chemical",
-  ORG: "organ",
-  DIS: "disease",
-  HOR: "hormone",
-  PHA: "pharmacological class",
-  CMT: "common medical term",
-};
+/** What is known of the model whose findings are shown. */
+export interface Labelled {
+  /** Its entity types, in its order. */
+  readonly types: readonly string[];
+  /** What they stand for, where that is known. */
+  readonly meanings: Readonly<Record<string, string>>;
+  /** The texts' language, for who has them read aloud; empty where it is not known. */
+  readonly language: string;
+}
 
 function hue(types: readonly string[], type: string): string {
   return HUES[types.indexOf(type) % HUES.length] ?? HUES[0];
@@ -58,15 +58,15 @@ export function markedText(
 /** A table of entities and their scores. */
 export function entityTable(
   entities: readonly Entity[],
-  types: readonly string[],
+  { types, meanings, language }: Labelled,
 ): HTMLTableElement {
   const rows = entities.map(({ type, text, score }) => {
     const kind = make("td", { className: "swatch" }, type);
     kind.style.setProperty("--hue", hue(types, type));
-    const meaning = MEANINGS[type];
+    const meaning = meanings[type];
     if (meaning !== undefined) kind.append(make("span", { className: "quiet" }, ` ${meaning}`));
     return [
-      make("th", { scope: "row", lang: "bn" }, text),
+      make("th", { scope: "row", lang: language }, text),
       kind,
       make("td", { className: "number" }, score.toFixed(3)),
     ];
@@ -78,11 +78,14 @@ export function entityTable(
 }
 
 /** A table of tokens with what the encoder says of each. */
-export function tokenTable({ tokens, labels, data }: Emissions): HTMLTableElement {
+export function tokenTable(
+  { tokens, labels, data }: Emissions,
+  { language }: Labelled,
+): HTMLTableElement {
   const rows = tokens.map(({ piece }, t) => {
     const row = data.subarray(t * labels.length, (t + 1) * labels.length), most = Math.max(...row);
     return [
-      make("th", { scope: "row", lang: "bn" }, piece),
+      make("th", { scope: "row", lang: language }, piece),
       ...Array.from(
         row,
         (value) =>

@@ -55,7 +55,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-m, --model <path>",
-      "packed model, folder, URL or hf:OWNER/NAME (default: edge-ner-meder)",
+      "packed model, folder, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed (default: meder)",
     )
     .addOption(
       new Option(
@@ -76,23 +76,40 @@ export function addModelOptions(command: Command): Command {
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs");
 }
 
-/** The default model where it is a package of its own: beside this one, or in the folder that the command runs in. */
-function installedModel(): string | undefined {
+/** The model that is taken where none is named. */
+const DEFAULT = "meder";
+
+/** Names of models, which have no path's marks. */
+const NAME = /^[a-z0-9][a-z0-9_-]*$/;
+
+/**
+ * Where the model of a name is: the repository's, or the package `edge-ner-NAME`, beside this one or in the folder that the
+ * command runs in.
+ */
+function namedModel(name: string): string | undefined {
+  const weights = `${name}-int8.safetensors`, own = packageFile(`models/${name}/${weights}`);
+  if (own !== undefined) return own;
   for (const from of [import.meta.url, join(process.cwd(), "any.js")]) {
     try {
-      return createRequire(from).resolve("edge-ner-meder/meder-int8.safetensors");
+      return createRequire(from).resolve(`edge-ner-${name}/${weights}`);
     } catch {
       // Not there; perhaps in the other place.
     }
   }
 }
 
-/** The model that `--model` names, or else the default one: the repository's, or the package `edge-ner-meder`. */
+/**
+ * Where the model is that `--model` says, or else the default one. What is there by that path is meant before a model of the
+ * same name: `./meder` names a folder whatever is installed.
+ */
 export function modelSource(model: string | undefined): string {
-  const source = model ?? packageFile("models/meder/meder-int8.safetensors") ?? installedModel();
+  if (model !== undefined && (!NAME.test(model) || existsSync(model))) return model;
+  const name = model ?? DEFAULT, source = namedModel(name);
   if (source === undefined) {
     throw new UsageError(
-      "there is no default model here; npm install edge-ner-meder, or name one with --model",
+      model === undefined
+        ? `there is no default model here; npm install edge-ner-${name}, or name one with --model`
+        : `no file, folder or installed model is called ${name}; npm install edge-ner-${name} if that is its package`,
     );
   }
   return source;

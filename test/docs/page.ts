@@ -66,5 +66,8 @@ export function fromSources(program: string): string {
     (text, [entry, face]) =>
       text.replaceAll(`"edge-ner${entry}"`, JSON.stringify(new URL(`${face}.ts`, root).href)),
     program,
-  ).replaceAll('"edge-ner-meder"', JSON.stringify(new URL("models/meder/index.js", root).href));
+  ).replace(
+    /"edge-ner-(\w+)"/g,
+    (_, name) => JSON.stringify(new URL(`models/${name}/index.js`, root).href),
+  );
 }

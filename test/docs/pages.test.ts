@@ -7,13 +7,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { MODELS } from "../../models/registry.ts";
 import { cli } from "../cli/run.ts";
 import { blocksOf, linesOf, textOf } from "./page.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
+const CARDS = MODELS.map(({ name }) => `models/${name}/README.md`);
 const PAGES = [
-  ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "models/meder/README.md"],
+  ...["README.md", "CONTRIBUTING.md", "SECURITY.md", ...CARDS],
   ...readdirSync(new URL("docs/", root)).filter((name) => name.endsWith(".md")).map((name) =>
     `docs/${name}`
   ),
@@ -39,7 +41,7 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
 /** Pages whose commands want what a fresh clone has not, or are .ci/run itself. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   "CONTRIBUTING.md": "its tasks are what .ci/run does",
-  "models/meder/README.md": "the default model's own making, from data of others",
+  ...Object.fromEntries(CARDS.map((card) => [card, "a model's own making, from data of others"])),
 };
 
 for (const page of PAGES) {

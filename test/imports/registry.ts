@@ -1,5 +1,5 @@
 /**
- * A registry of npm packages on this machine, for who asks for `npm:edge-ner`: the packed library, the default model, and
+ * A registry of npm packages on this machine, for who asks for `npm:edge-ner`: the packed library, its models, and
  * what both the package and the sources depend on, packed from where it is installed. Nothing else is known here, so that
  * a dependency that nobody declared is not found.
  *

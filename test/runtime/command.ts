@@ -24,7 +24,7 @@ export async function main(library: Library, more: readonly Case[] = []): Promis
   const model = new Uint8Array(await readFile(`${folder}/packed/model.safetensors`));
   const cases = [
     ...CASES,
-    ...loadingCases({ server: variable("EDGE_NER_SERVER"), folder }),
+    ...loadingCases({ server: variable("EDGE_NER_SERVER"), folder }, expected),
     ...more,
   ];
   for (const result of await runCases(cases, { library, model, expected })) {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { DEFAULT, MODELS } from "../../models/registry.ts";
 import { path, root } from "../../tools/check/programs.ts";
 import { report } from "../../tools/check/report.ts";
 import type { Pages } from "../../tools/build/serve.ts";
@@ -23,8 +24,13 @@ export async function readExpected(): Promise<Expected> {
   return JSON.parse(await Deno.readTextFile(expectedUrl));
 }
 
-/** The committed default model. */
-export const modelUrl: URL = new URL("models/meder/meder-int8.safetensors", root);
+/** Where each committed model is, by name. */
+export const MODEL_URLS: Readonly<Record<string, URL>> = Object.fromEntries(
+  MODELS.map(({ name, file }) => [name, new URL(`models/${file}`, root)]),
+);
+
+/** The default model. */
+export const modelUrl: URL = MODEL_URLS[DEFAULT];
 
 /**
  * A folder for the loading cases, removed when disposed of: `packed/` holds one package, `two/` holds two,
@@ -78,7 +84,10 @@ function breakOff(): Deno.TcpListener {
 
 /** Starts the server of the loading cases on a free loopback port. */
 export async function startServer(pages: Pages = {}): Promise<{ url: string } & AsyncDisposable> {
-  const model = await Deno.readFile(modelUrl);
+  const models = new Map([["/model.safetensors", await Deno.readFile(modelUrl)]]);
+  for (const [name, url] of Object.entries(MODEL_URLS)) {
+    models.set(`/models/${name}.safetensors`, await Deno.readFile(url));
+  }
   const broken = breakOff();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
@@ -86,7 +95,8 @@ export async function startServer(pages: Pages = {}): Promise<{ url: string } & 
     if (page !== undefined) {
       return new Response(page.body, { headers: { ...page.headers, "content-type": page.type } });
     }
-    if (pathname === "/model.safetensors") {
+    const model = models.get(pathname);
+    if (model !== undefined) {
       return new Response(model, { headers: { "content-type": "application/octet-stream" } });
     }
     if (pathname === "/page") {

@@ -1,12 +1,25 @@
 /**
  * The cases of `Ner.load`, for runtimes that read files and for those that only fetch.
  *
- * They talk to the harness's server, which has the model at /model.safetensors and, elsewhere, everything
- * that can go wrong with an answer.
+ * They talk to the harness's server, which has the model at /model.safetensors, the others of models/ at
+ * /models/NAME.safetensors and, elsewhere, everything that can go wrong with an answer.
  *
  * @module
  */
-import { type Case, codeOf, fingerprint, type Subject, TEXTS } from "./shared.ts";
+import {
+  type Case,
+  codeOf,
+  equal,
+  everyKernel,
+  type Expected,
+  fingerprint,
+  fingerprintTextsOf,
+  sameEntities,
+  sha256,
+  type Subject,
+  TEXTS,
+  textsOf,
+} from "./shared.ts";
 
 /** Where the things to load are. */
 export interface Places {
@@ -106,10 +119,32 @@ function fileCases(folder: string): Case[] {
   ];
 }
 
+/** A model beside the default one: loaded from where it is served, its bits are the committed ones with every kernel. */
+function modelCases({ server }: Places, others: Expected["others"]): Case[] {
+  return Object.entries(others).map(([name, own]) => ({
+    name: `the model ${name}: its file, its entities, and its fingerprint with every kernel`,
+    async run({ library }): Promise<string> {
+      const url = `${server}models/${name}.safetensors`;
+      const ner = await library.Ner.load(url);
+      await sameEntities(ner, textsOf(own.sentences), own.entities);
+      ner.close();
+      const model = new Uint8Array(await (await fetch(url)).arrayBuffer());
+      equal(await sha256(model), own.modelSha256, "SHA-256 of the model");
+      const texts = fingerprintTextsOf(own.sentences), { int8, fp32 } = own.emissionsSha256;
+      const exact = await library.Ner.fromBytes(model, { backend: "fp32" });
+      equal(await fingerprint(exact, true, texts), fp32, "SHA-256 of the emissions in float32");
+      exact.close();
+      const modules = await library.defaultKernels();
+      return await everyKernel(library, model, modules, 1, int8, texts);
+    },
+  }));
+}
+
 /** The cases that make sense for these places. */
-export function loadingCases(places: Places): Case[] {
+export function loadingCases(places: Places, { others }: Expected): Case[] {
   return [
     ...fetchCases(places),
+    ...modelCases(places, others),
     ...(places.folder === undefined
       ? [{
         name: "load: a file is a typed error",

@@ -46,6 +46,18 @@ export interface Expected {
   /** SHA-256 of the parameters after the steps of training.ts. */
   readonly parametersSha256: string;
   readonly entities: readonly (readonly ExpectedEntity[])[];
+  /** The models beside the default one, by name. */
+  readonly others: Readonly<Record<string, ExpectedModel>>;
+}
+
+/** A model beside the default one. */
+export interface ExpectedModel {
+  readonly modelSha256: string;
+  /** Its examples; what is hashed is made of them, see {@link textsOf} and {@link fingerprintTextsOf}. */
+  readonly sentences: readonly string[];
+  readonly emissionsSha256: { readonly int8: string; readonly fp32: string };
+  /** Of {@link textsOf} the sentences. */
+  readonly entities: readonly (readonly ExpectedEntity[])[];
 }
 
 /** What a case gets to work with. */
@@ -77,9 +89,8 @@ const SENTENCES = [
   "ডেঙ্গু জ্বরে অ্যাসপিরিন খাওয়া উচিত নয়।",
 ];
 
-/** Texts whose entities are in `expected.json`: real sentences, then what breaks offsets. */
-export const TEXTS: readonly string[] = [
-  ...SENTENCES,
+/** What breaks offsets. */
+const ODD: readonly string[] = [
   "",
   " \n\t",
   "।",
@@ -89,20 +100,27 @@ export const TEXTS: readonly string[] = [
   "Paracetamol 500 mg, Napa Extra ও ওমিপ্রাজল; বড়ি ব\u09dc\u09bf ব\u09a1\u09bc\u09bf।",
   // A lone surrogate is not a character, but a string may hold one.
   "জ্বর \ud83d কাশি",
-  // Longer than any window.
-  Array.from({ length: 40 }, (_, i) => SENTENCES[i % SENTENCES.length]).join(" "),
 ];
+
+/** Texts whose entities are in `expected.json`: a model's sentences, what breaks offsets, and one longer than any window. */
+export function textsOf(sentences: readonly string[]): readonly string[] {
+  const long = Array.from({ length: 40 }, (_, i) => sentences[i % sentences.length]).join(" ");
+  return [...sentences, ...ODD, long];
+}
+
+/** The default model's. */
+export const TEXTS: readonly string[] = textsOf(SENTENCES);
 
 /** How many texts stand behind the fingerprint. */
 const FINGERPRINTED = 200;
 
 /**
- * The texts behind the fingerprint: {@link TEXTS}, then words of theirs in any order, from one word to more
+ * The texts behind the fingerprint: {@link textsOf} the sentences, then words of theirs in any order, from one word to more
  * than a hundred, by a generator that is the same everywhere (Numerical Recipes' LCG, exact in doubles).
  */
-export const FINGERPRINT_TEXTS: readonly string[] = (() => {
-  const words = TEXTS.slice(0, 9).flatMap((text) => text.split(/\s+/)).filter(Boolean);
-  const texts = [...TEXTS];
+export function fingerprintTextsOf(sentences: readonly string[]): readonly string[] {
+  const texts = [...textsOf(sentences)];
+  const words = texts.slice(0, -1).flatMap((text) => text.split(/\s+/)).filter(Boolean);
   let state = 1;
   const next = (n: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -113,7 +131,10 @@ export const FINGERPRINT_TEXTS: readonly string[] = (() => {
     texts.push(Array.from({ length }, () => words[next(words.length)]).join(" "));
   }
   return texts;
-})();
+}
+
+/** The default model's. */
+export const FINGERPRINT_TEXTS: readonly string[] = fingerprintTextsOf(SENTENCES);
 
 /** Memory that workerd grants an isolate in production; kept to everywhere. */
 export const MEMORY_BUDGET: number = 128 * 1024 * 1024;
@@ -122,7 +143,8 @@ function assert(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
 
-function equal(actual: unknown, expected: unknown, what: string): void {
+/** Throws unless both are the same in JSON. */
+export function equal(actual: unknown, expected: unknown, what: string): void {
   const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
   assert(a === e, `${what}: got ${a}, expected ${e}`);
 }
@@ -310,12 +332,13 @@ export async function codeOf(library: Library, action: () => unknown): Promise<s
 }
 
 /** Fingerprints of the model with each of `modules` that this engine does not refuse. */
-async function everyKernel(
+export async function everyKernel(
   library: Library,
   model: Uint8Array,
   modules: readonly WebAssembly.Module[],
   threads: number,
   expected: string,
+  texts: readonly string[] = FINGERPRINT_TEXTS,
 ): Promise<string> {
   const notes: string[] = [];
   let accepted = 0;
@@ -331,7 +354,7 @@ async function everyKernel(
     const { kernel } = ner.info();
     for (const batched of [false, true]) {
       const what = `SHA-256 with the ${kernel} kernel, ${batched ? "batched" : "alone"}`;
-      equal(await fingerprint(ner, batched), expected, what);
+      equal(await fingerprint(ner, batched, texts), expected, what);
     }
     const { threads: used, threadsReason, threadChunks } = ner.info();
     equal(used, threads, `threads (${threadsReason})`);
@@ -343,6 +366,27 @@ async function everyKernel(
   }
   assert(accepted > 0, "every kernel was refused");
   return notes.join(", ");
+}
+
+/** Finds the entities of texts and compares them with what is expected, a list for each text. */
+export async function sameEntities(
+  ner: Recogniser,
+  texts: readonly string[],
+  expected: Expected["entities"],
+): Promise<void> {
+  for (const [i, text] of texts.entries()) {
+    const entities = await ner.extract(text);
+    for (const { start, end, text: slice } of entities) {
+      equal(text.slice(start, end), slice, `text ${i}, slice(${start}, ${end})`);
+    }
+    const strip = (list: readonly ExpectedEntity[]): unknown[] =>
+      list.map(({ type, start, end }) => [type, start, end]);
+    equal(strip(entities), strip(expected[i]), `entities of text ${i}`);
+    for (const [j, { score }] of entities.entries()) {
+      const gap = Math.abs(score - expected[i][j].score);
+      assert(gap < 1e-6, `score ${j} of text ${i} is ${score}, off by ${gap}`);
+    }
+  }
 }
 
 /** The cases, in order. */
@@ -371,19 +415,7 @@ export const CASES: readonly Case[] = [
     name: "entities are the expected ones, and slice to their text",
     async run({ library, model, expected }): Promise<void> {
       const ner = await library.Ner.fromBytes(model);
-      for (const [i, text] of TEXTS.entries()) {
-        const entities = await ner.extract(text);
-        for (const { start, end, text: slice } of entities) {
-          equal(text.slice(start, end), slice, `text ${i}, slice(${start}, ${end})`);
-        }
-        const strip = (list: readonly ExpectedEntity[]): unknown[] =>
-          list.map(({ type, start, end }) => [type, start, end]);
-        equal(strip(entities), strip(expected.entities[i]), `entities of text ${i}`);
-        for (const [j, { score }] of entities.entries()) {
-          const gap = Math.abs(score - expected.entities[i][j].score);
-          assert(gap < 1e-6, `score ${j} of text ${i} is ${score}, off by ${gap}`);
-        }
-      }
+      await sameEntities(ner, TEXTS, expected.entities);
       ner.close();
     },
   },

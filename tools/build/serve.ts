@@ -5,6 +5,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
+import { MODELS } from "../../models/registry.ts";
 import { platformOf } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -75,10 +76,13 @@ export async function examplePages(): Promise<Pages> {
         { type: "text/javascript; charset=utf-8", body },
       ]),
     ),
-    "/models/meder/meder-int8.safetensors": {
-      type: "application/octet-stream",
-      body: await file("models/meder/meder-int8.safetensors"),
-    },
+    "/models.json": { type: "application/json", body: JSON.stringify(MODELS) },
+    ...Object.fromEntries(
+      await Promise.all(MODELS.map(async ({ file: weights }) => [
+        `/models/${weights}`,
+        { type: "application/octet-stream", body: await file(`models/${weights}`) },
+      ])),
+    ),
   };
 }
 

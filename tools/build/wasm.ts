@@ -1,5 +1,6 @@
 /**
- * Generates what kernels/ has of generated files, builds wasm/ from it and embeds its WGSL: `deno task build`, or with `--check` only compares.
+ * Generates what kernels/ has of generated files, builds wasm/ from it, embeds its WGSL, and makes packages of models/: `deno task build`, or
+ * with `--check` only compares.
  *
  * The built modules are committed, so that a clone runs without a compiler and a reader of a diff sees when
  * a kernel's bytes change; `--check` proves that they are what the sources build to, byte for byte.
@@ -8,6 +9,7 @@
  */
 import { type Build, compileKernel, exportsOf, MODULES, TRAINING } from "./assemblyscript.ts";
 import { contractFiles } from "./contract.ts";
+import { modelFiles } from "./models.ts";
 import { shaderFiles } from "./shaders.ts";
 import { tileFiles } from "./tiles.ts";
 
@@ -97,7 +99,7 @@ async function settle(files: Readonly<Record<string, string | Uint8Array>>): Pro
 }
 
 // Modules are compiled from the files that are generated first.
-await settle({ ...contractFiles(), ...tileFiles() });
+await settle({ ...contractFiles(), ...tileFiles(), ...await modelFiles() });
 await settle({ ...await shaderFiles(), ...await build() });
 if (stale > 0) {
   console.error("Not what the sources build to; run `deno task build` and commit the result.");

@@ -198,13 +198,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "npm:zod",
     ],
   },
-  "models/": { imports: NONE, packages: NONE },
+  "models/": { imports: NONE, packages: ["node:"] },
   "examples/": {
     imports: ["core.ts", "mod.ts", "train.ts", "label.ts", "models/"],
     packages: ["node:", "npm:hono"],
   },
-  "tools/build/": { imports: ["src/kernels/", "src/train/"] },
-  "tools/check/": { imports: NONE },
+  "tools/build/": { imports: ["src/kernels/", "src/train/", "models/"] },
+  "tools/check/": { imports: ["models/"] },
   "tools/reproduce/": { imports: ["train.ts", "src/cli/"], packages: ["node:"] },
   "tools/models/": {
     imports: ["mod.ts", "train.ts", "src/corpus/", "tools/reproduce/"],

@@ -3,8 +3,8 @@
  *
  * Format, lint, names, the doors between rooms, types (Deno's for all files, TypeScript's own for the published entry
  * points, which adds the files that only a bundler sees), documentation of all that the faces export, that the
- * files which documents name are there, and that wasm/ is what kernels/ builds to. Every check runs even when an
- * earlier one fails.
+ * files which documents name are there, and that wasm/ and the packages of models/ are what their sources build to. Every
+ * check runs even when an earlier one fails.
  *
  * @module
  */
@@ -85,7 +85,10 @@ const checks: readonly (readonly [name: string, check: () => Finding | Promise<F
     () => deno("doc", "--lint", "mod.ts", "core.ts", "webgpu.ts", "train.ts", "label.ts"),
   ],
   ["what documents name is there", documents],
-  ["wasm/ is built from kernels/", () => deno("run", "-A", "tools/build/wasm.ts", "--check")],
+  [
+    "wasm/ and packages are built from their sources",
+    () => deno("run", "-A", "tools/build/wasm.ts", "--check"),
+  ],
 ];
 
 let failed = 0;

@@ -5,9 +5,10 @@
  * @module
  */
 import * as esbuild from "esbuild";
+import { MODELS } from "../../models/registry.ts";
 import { command, path, root } from "./programs.ts";
 
-/** Builds and packs the library and the default model into `folder`, as they are published; returns the archives. */
+/** Builds and packs the library and its models into `folder`, as they are published; returns the archives. */
 export async function packLibrary(folder: string): Promise<string[]> {
   await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
   const packed = await command("npm", [
@@ -16,9 +17,8 @@ export async function packLibrary(folder: string): Promise<string[]> {
     "--ignore-scripts",
     "--pack-destination",
     folder,
-    // The library, and the default model.
     ".",
-    "./models/meder",
+    ...MODELS.map(({ name }) => `./models/${name}`),
   ], {
     cwd: root,
   });
@@ -74,7 +74,7 @@ export async function bundle(
       {
         name: "installed-package",
         setup(build): void {
-          build.onResolve({ filter: /^edge-ner(-meder|\/train|\/worker)?$/ }, async (args) => {
+          build.onResolve({ filter: /^edge-ner(-\w+|\/train|\/worker)?$/ }, async (args) => {
             if (args.pluginData === "again") return undefined;
             if (keep === true) return { path: args.path, external: true };
             return await build.resolve(args.path, {

@@ -11,7 +11,7 @@ async function edgeNerTest(): Promise<Result[]> {
   const model = new Uint8Array(await (await fetch("/model.safetensors")).arrayBuffer());
   const expected: Expected = await (await fetch("/expected.json")).json();
   const server = new URL("/", location.href).href;
-  const cases = [...CASES, ...loadingCases({ server, relative: true })];
+  const cases = [...CASES, ...loadingCases({ server, relative: true }, expected)];
   return await runCases(cases, { library: library as Library, model, expected });
 }
 

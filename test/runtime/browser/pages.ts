@@ -7,6 +7,7 @@
  * @module
  */
 import { createRequire } from "node:module";
+import { MODELS } from "../../../models/registry.ts";
 import { program } from "../../../tools/check/programs.ts";
 import { loadBundle, writePackage } from "../../../mod.ts";
 import { step } from "../harness.ts";
@@ -62,7 +63,8 @@ async function openPage(page: Any, url: string): Promise<void> {
 
 /** Uses the page: what it shows, by touch and keyboard. */
 export async function checkPages(context: Any, url: string): Promise<void> {
-  const page = await newPage(context);
+  const page = await newPage(context), requested: string[] = [];
+  page.on("request", (request: Any) => requested.push(request.url()));
   const text = async (selector: string): Promise<string> =>
     await page.locator(selector).textContent();
 
@@ -91,6 +93,36 @@ export async function checkPages(context: Any, url: string): Promise<void> {
     const csv = await page.evaluate("navigator.clipboard.readText()") as string;
     expect(csv.startsWith("document,text,type,entity,start,end,score"), csv);
   });
+
+  await step(
+    "other models are fetched when they are chosen, and bring their examples",
+    async () => {
+      const [own, ...others] = MODELS;
+      expect(
+        await page.locator("#models").isVisible() === others.length > 0,
+        "no choice, or too much",
+      );
+      for (const { name, title, language, file, examples } of [...others, own]) {
+        const before = requested.some((url) => url.endsWith(file));
+        expect(before === (name === own.name), `${file}: fetched before it was chosen, or never`);
+        if (others.length > 0) {
+          await page.locator(`input[value=${name}]`).check();
+          await page.getByText(`${title} loaded in`).waitFor();
+        }
+        const [first] = Object.values(examples), area = page.locator("#text");
+        expect(await area.getAttribute("lang") === language, "another language");
+        expect(await area.inputValue() === first, "another model's example");
+        expect(await text("#found") === first, "the text is not shown");
+        expect(await page.locator("#found mark").count() > 0, "nothing is marked");
+        expect(
+          (await page.locator("#samples button").allTextContents()).join() ===
+            Object.keys(examples).join(),
+          "other examples",
+        );
+      }
+      return MODELS.map(({ title }) => title).join("; ");
+    },
+  );
 
   await step("all of it can be reached by keyboard, in the order in which it is read", async () => {
     // Radio buttons of a group are one stop; arrows go from one to the next.

@@ -6,12 +6,15 @@
  *
  * @module
  */
+import { DEFAULT, type Model, MODELS, weightsOf } from "../../../models/registry.ts";
+import type { Recogniser } from "../../../mod.ts";
 import { command, path, root } from "../../../tools/check/programs.ts";
 import { bundle, installPackage } from "../../../tools/check/project.ts";
 import {
   expectedUrl,
   finish,
   makeFolder,
+  MODEL_URLS,
   modelUrl,
   readExpected,
   record,
@@ -24,15 +27,44 @@ import {
   adapterBytes,
   type Expected,
   type ExpectedEntity,
+  type ExpectedModel,
   featuresSha256,
   fingerprint,
+  fingerprintTextsOf,
   headsSha256,
   laneModel,
   type Result,
   sha256,
   TEXTS,
+  textsOf,
 } from "../shared.ts";
 import { trainedSha256 } from "../training.ts";
+
+/** What `expected.json` says of the entities in texts. */
+async function entitiesOf(ner: Recogniser, texts: readonly string[]): Promise<ExpectedEntity[][]> {
+  const entities: ExpectedEntity[][] = [];
+  for (const text of texts) {
+    const found = await ner.extract(text);
+    entities.push(found.map(({ text, ...rest }) => ({ ...rest, text: text.toWellFormed() })));
+  }
+  return entities;
+}
+
+/** What `expected.json` says of a model beside the default one. */
+async function expectedOf({ name, examples }: Model): Promise<ExpectedModel> {
+  const { Ner } = await import("../../../mod.ts"), model = await Deno.readFile(MODEL_URLS[name]);
+  using int8 = await Ner.fromBytes(model), fp32 = await Ner.fromBytes(model, { backend: "fp32" });
+  const sentences = Object.values(examples), texts = fingerprintTextsOf(sentences);
+  return {
+    modelSha256: await sha256(model),
+    sentences,
+    emissionsSha256: {
+      int8: await fingerprint(int8, false, texts),
+      fp32: await fingerprint(fp32, false, texts),
+    },
+    entities: await entitiesOf(int8, textsOf(sentences)),
+  };
+}
 
 async function write(): Promise<void> {
   const { Ner } = await import("../../../mod.ts"), training = await import("../../../train.ts");
@@ -41,15 +73,9 @@ async function write(): Promise<void> {
   const fp32 = await Ner.fromBytes(model, { backend: "fp32" });
   const adapter = adapterBytes(await import("../../../mod.ts"), model);
   const lanes = await Ner.fromBytes(laneModel(await import("../../../mod.ts"), model));
-  const entities: ExpectedEntity[][] = [];
-  for (const text of TEXTS) {
-    const found = await ner.extract(text);
-    entities.push(
-      found.map(({ text, ...rest }) => ({ ...rest, text: text.toWellFormed() })),
-    );
-  }
+  const entities = await entitiesOf(ner, TEXTS);
   const expected: Expected = {
-    model: "meder-int8.safetensors",
+    model: weightsOf(DEFAULT),
     modelSha256: await sha256(model),
     emissionsSha256: {
       int8: await fingerprint(ner),
@@ -64,6 +90,12 @@ async function write(): Promise<void> {
     },
     parametersSha256: (await trainedSha256(training, 1)).hash,
     entities,
+    others: Object.fromEntries(
+      await Promise.all(
+        MODELS.filter(({ name }) => name !== DEFAULT)
+          .map(async (model) => [model.name, await expectedOf(model)] as const),
+      ),
+    ),
   };
   await Deno.writeTextFile(expectedUrl, JSON.stringify(expected, undefined, 2) + "\n");
   console.log(`wrote ${path(expectedUrl)}`);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { MODELS } from "../../../models/registry.ts";
 import { command, program, root } from "../../../tools/check/programs.ts";
 import { bundle, installPackage } from "../../../tools/check/project.ts";
 import { finish, makeFolder, record, runCommand, startServer, step } from "../harness.ts";
@@ -32,10 +33,19 @@ await finish("node", async () => {
       return help.split("\n")[0];
     });
   }
+  await step("the command takes an installed model by its name", async () => {
+    const cli = `${project.path}/node_modules/edge-ner/dist/cli.js`;
+    for (const { name } of MODELS) {
+      const args = [cli, "extract", "--model", name, "--format", "csv"];
+      const header = await command("node", args, { cwd: project.path });
+      if (!header.startsWith("document,text,type")) throw new Error(`${name}: ${header}`);
+    }
+  });
   await step("what npm installs with the package is the library's own dependencies", async () => {
     const manifest = new URL("package.json", root);
     const { name, dependencies } = JSON.parse(await Deno.readTextFile(manifest));
-    const wanted = [name, "edge-ner-meder", ...Object.keys(dependencies)].sort();
+    const models = MODELS.map(({ name }) => `edge-ner-${name}`);
+    const wanted = [name, ...models, ...Object.keys(dependencies)].sort();
     const lock = await Deno.readTextFile(`${project.path}/package-lock.json`);
     const found = Object.keys(JSON.parse(lock).packages)
       .filter((path) => path !== "").map((path) => path.replace("node_modules/", "")).sort();

@@ -18,7 +18,7 @@ interface Env {
 export default {
   async fetch(_: Request, env: Env): Promise<Response> {
     const model = new Uint8Array(env.MODEL);
-    const cases = [...CASES, ...loadingCases({ server: env.SERVER })];
+    const cases = [...CASES, ...loadingCases({ server: env.SERVER }, env.EXPECTED)];
     const subject = { library: library as Library, model, expected: env.EXPECTED };
     return Response.json(await runCases(cases, subject));
   },

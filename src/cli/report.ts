@@ -17,6 +17,7 @@ import type { LoggedRecord } from "./train_folder.ts";
 interface ReportOptions {
   readonly output: string;
   readonly run?: readonly Run[];
+  readonly note?: string;
   readonly force?: boolean;
 }
 
@@ -45,6 +46,7 @@ export function reportCommand(program: Command): void {
     .argument("<records>", 'file that "eval --record" wrote')
     .requiredOption("-o, --output <folder>", "folder for report.md and its figures")
     .option("--run <name=folder>", "a run whose curves to draw; repeatable", parseRun)
+    .option("--note <text>", "a sentence to print above the tables: how it was run")
     .option("--force", "write over a report")
     .addHelpText("after", HELP)
     .action(report);
@@ -64,7 +66,7 @@ async function report(file: string, options: ReportOptions): Promise<void> {
   if (records.length === 0) throw new UsageError(`${file}: holds no records`);
   const { figuresOf } = await import("./report_charts.ts");
   const figures = figuresOf(records, runs.map(readRun));
-  const text = reportText(records, new Set(figures.keys()));
+  const text = reportText(records, new Set(figures.keys()), options.note);
   const encoder = new TextEncoder();
   const files: readonly (readonly [FigureName | "report.md", string])[] = [
     ...figures,

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findCorpus, makeData, splitData } from "../../tools/reproduce/data.ts";
-import { FULL, QUICK, stagesOf } from "../../tools/reproduce/plan.ts";
+import { FULL, QUICK, SMALL, stagesOf } from "../../tools/reproduce/plan.ts";
 import { makeNames, makeSentences } from "../../tools/reproduce/synthetic.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "edge-ner-reproduce-"));
@@ -98,7 +98,7 @@ test("MedER's table is found and split, and text is taken for teachers", () => {
 });
 
 test("every stage has a name and a product of its own, and reads what an earlier one wrote", () => {
-  for (const sizes of [QUICK, FULL]) {
+  for (const sizes of [QUICK, SMALL, FULL]) {
     const stages = stagesOf("out", "out/data/text.txt.gz", sizes);
     const products = stages.map(({ done }) => JSON.stringify(done));
     assert.is(new Set(products).size, stages.length);

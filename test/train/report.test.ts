@@ -97,7 +97,8 @@ test("tables have our figures beside the paper's", () => {
   // Half of three entities' types found: micro 2 * 1 * (1/3) / (4/3), macro the mean of 1 and 0.
   assert.match(sweepTable(records), /\n\| temperature 1 \| 50\.00 \| 50\.00 \| 1 \|\n/);
   assert.match(sweepTable(records), /\n\| \*\*temperature 4\*\* \| 100\.00 \| 100\.00 \| 1 \|\n/);
-  const text = reportText(records, new Set(["tradeoff.svg"]));
+  const text = reportText(records, new Set(["tradeoff.svg"]), "Four epochs of a toy.");
+  assert.match(text, /\n\nFour epochs of a toy\.\n\n## Accuracy\n/);
   assert.match(text, /\n\| no distillation \| 75\.00 ± 35\.36 \| 75\.00 ± 35\.36 \| 2 \|\n/);
   assert.match(text, /\n\| teacher \| 100\.00 \| .* \| 75\.00 \| 47\.86 \|\n/);
   assert.match(text, /!\[.*\]\(tradeoff\.svg\)/);

@@ -103,12 +103,17 @@ export function splitData(folder: string, { labelled, text }: Corpus, unlabelled
   writeWhole(folder, { ...files, "unlabelled.txt": someLines(text, unlabelled) });
 }
 
-/** The first lines of the first file of a folder, short enough for one sequence. */
-function someLines(folder: string, count: number): string {
+/** The first file of a folder of plain text. */
+export function firstText(folder: string): string {
   const [name] = readdirSync(folder).filter((one) => /\.txt(\.gz)?$/i.test(one)).sort();
   if (name === undefined) throw new Refusal(`${folder}: has no .txt or .txt.gz file`);
-  const bytes = readFileSync(join(folder, name));
-  const content = (/\.gz$/i.test(name) ? gunzipSync(bytes) : bytes).toString("utf8");
+  return join(folder, name);
+}
+
+/** The first lines of the first file of a folder, short enough for one sequence. */
+function someLines(folder: string, count: number): string {
+  const path = firstText(folder), bytes = readFileSync(path);
+  const content = (/\.gz$/i.test(path) ? gunzipSync(bytes) : bytes).toString("utf8");
   const lines = content.split("\n").filter((line) => line.length > 40 && line.length < 400);
   return lines.slice(0, count).map((line) => line + "\n").join("");
 }

@@ -1,10 +1,12 @@
 /**
- * The system of arXiv 2605.25463, end to end: `deno task reproduce --quick` or `--full --data DIR`, both with `-o OUT`.
+ * The system of arXiv 2605.25463, end to end: `deno task reproduce --quick` or `--small` or `--full`
+ * with `--data DIR`; all with `-o OUT`.
  *
  * Every stage is a line of `edge-ner` that is printed, and that the same command goes on from (`stages.ts`).
  *
  * `--quick` takes minutes on text that it makes up itself: it shows that all of it works, and its scores say nothing
- * about Bangla. `--full` takes hours to days: it has the paper's depth and protocol at a width that a processor can train.
+ * about Bangla. `--small` takes an hour or two on real data: every row of the tables, by models too small to be shipped.
+ * `--full` takes hours to days: it has the paper's depth and protocol at a width that a processor can train.
  * `--only PART` runs the stages whose name has this part, whose predecessors must be done; `--list` prints all.
  *
  * @module
@@ -13,20 +15,22 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { findCorpus, makeData, splitData } from "./data.ts";
+import { findCorpus, firstText, makeData, splitData } from "./data.ts";
 import { Refusal } from "./files.ts";
-import { FULL, QUICK, type Sizes, stagesOf } from "./plan.ts";
+import { FULL, QUICK, type Sizes, SMALL, stagesOf } from "./plan.ts";
 import { keepPlan, listStages, runProgram, runStages, wholeNumber } from "./stages.ts";
 
 const HELP = `deno task reproduce --quick -o OUT
+deno task reproduce --small --data DIR -o OUT
 deno task reproduce --full --data DIR -o OUT
 
   --quick        minutes, on text that it makes up itself
+  --small        an hour or two on one core, on the data of --data: a narrow encoder, few epochs
   --full         hours to days, on the data of --data
   --data DIR     train.jsonl, validation.jsonl and test.jsonl, or MedER's table (MedER*.csv, there or in meder/);
                  and plain text in text/ or bangla_text/
   -o, --output   folder for everything; the report is in its folder report (default: reproduction)
-  --seeds N      runs of everything with so many seeds (default: 2 if quick, 3 if full)
+  --seeds N      runs of everything with so many seeds (default: 2 if quick, else 3)
   --threads N    threads of training (default: one for each core)
   --only PART    stages whose name has this part
   --list         print the stages
@@ -36,6 +40,7 @@ await runProgram("reproduce", async () => {
   const { values } = parseArgs({
     options: {
       quick: { type: "boolean", default: false },
+      small: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
       data: { type: "string" },
       output: { type: "string", short: "o", default: "reproduction" },
@@ -46,18 +51,27 @@ await runProgram("reproduce", async () => {
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const { quick, full, data, output: out, only } = values;
+  const { quick, small, full, data, output: out, only } = values;
   if (values.help) {
     process.stdout.write(HELP);
     return;
   }
-  if (quick === full) throw new Refusal("say --quick or --full; --help tells what they are");
-  if (full !== (data !== undefined)) throw new Refusal("--full, and only it, needs --data DIR");
+  if ([quick, small, full].filter(Boolean).length !== 1) {
+    throw new Refusal("say --quick, --small or --full; --help tells what they are");
+  }
+  if (quick !== (data === undefined)) {
+    throw new Refusal("--small and --full, and only they, need --data DIR");
+  }
   const threads = wholeNumber("threads", values.threads);
-  const planned = quick ? QUICK : FULL;
+  const planned = quick ? QUICK : small ? SMALL : FULL;
   const sizes: Sizes = { ...planned, seeds: wholeNumber("seeds", values.seeds) ?? planned.seeds };
   const corpus = data === undefined ? undefined : findCorpus(data);
-  const stages = stagesOf(out, corpus?.text ?? join(out, "data", "text.txt.gz"), sizes);
+  const text = corpus === undefined
+    ? join(out, "data", "text.txt.gz")
+    : sizes.firstFile
+    ? firstText(corpus.text)
+    : corpus.text;
+  const stages = stagesOf(out, text, sizes);
   if (values.list) return listStages(stages);
   keepPlan(out, { sizes, corpus });
   if (corpus === undefined) makeData(join(out, "data"), sizes.synthetic!);

@@ -15,6 +15,8 @@ import type { Stage } from "./stages.ts";
 /** What a reproduction is like: sizes and options of commands. */
 export interface Sizes {
   readonly synthetic?: SyntheticSizes;
+  /** Only the first file of the plain text is read. */
+  readonly firstFile?: boolean;
   readonly unlabelled: number;
   readonly seeds: number;
   readonly vocab: readonly string[];
@@ -46,6 +48,26 @@ export const QUICK: Sizes = {
   kept: "1,5,9,12",
   truncations: [2, 4, 8],
   temperatures: [1, 4],
+  alphas: [0.2, 0.8],
+};
+
+/**
+ * An hour or two on one core, a real corpus: the paper's depths and every row of its tables, at a twelfth of its width. Models of
+ * this size compare with one another, and with nothing else.
+ */
+export const SMALL: Sizes = {
+  firstFile: true,
+  unlabelled: 2000,
+  seeds: 3,
+  vocab: words("--size 8000"),
+  encoder: words("--hidden 64 --layers 12 --heads 2 --positions 512"),
+  pretrain: words("--steps 1000 --batch-tokens 2048 --rate 1e-3 --save-steps 100"),
+  teacher: words("--epochs 8 --rate 2e-3 --average 0.99"),
+  student: words("--epochs 7 --rate 2e-3 --average 0.99"),
+  layers: 12,
+  kept: "1,5,9,12",
+  truncations: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  temperatures: [1, 2, 8],
   alphas: [0.2, 0.8],
 };
 
@@ -229,9 +251,17 @@ export function stagesOf(out: string, text: string, sizes: Sizes): Stage[] {
   }
 
   add("report", at("report"), [
-    ...["report", results, "-o", at("report")],
+    ...["report", results, "-o", at("report"), "--note", noteOf(sizes)],
     ...["--run", `teacher=${teacherOf(1)}`, "--run", `student=${at("seed-1", "student")}`],
     ...["--run", `student, no distillation=${at("seed-1", "alone")}`],
   ]);
   return stages;
+}
+
+/** What the report says of the sizes. */
+function noteOf({ vocab, encoder, pretrain, teacher, student, seeds, unlabelled }: Sizes): string {
+  const lines = { vocab, pretrain: [...encoder, ...pretrain], train: teacher, distill: student };
+  const options = Object.entries(lines).map(([name, args]) => `\`${name} ${args.join(" ")}\``);
+  return `Sizes of this run: ${options.join(", ")}; ${seeds} seeds` +
+    (unlabelled > 0 ? `; ${unlabelled} texts without labels.` : ".");
 }

@@ -28,10 +28,11 @@ export const FIGURES = {
 /** Name of a figure's file. */
 export type FigureName = keyof typeof FIGURES;
 
-/** The whole report; `figures` are those that were drawn. */
+/** The whole report; `figures` are those that were drawn, `note` is Markdown to say above all tables. */
 export function reportText(
   records: readonly ModelRecord[],
   figures: ReadonlySet<FigureName>,
+  note?: string,
 ): string {
   const figure = (name: FigureName): string =>
     figures.has(name) ? `\n![${FIGURES[name]}](${name})\n\n*${FIGURES[name]}*\n` : "";
@@ -43,6 +44,7 @@ export function reportText(
     "Strict scores at characters: an entity counts only if its type and both its ends are right. " +
     "± is the deviation over seeds. The paper's figures are those of arXiv 2605.25463, on its own split of " +
     "MedER; they compare with these only where these were trained and tested on the same.\n" +
+    (note === undefined ? "" : `\n${note}\n`) +
     (compared
       ? "\n## Accuracy\n\n" + accuracyTable(records) + figure("curves.svg") +
         "\n## Size and speed\n\n" +

@@ -35,6 +35,7 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^features\./, "lexicon features"],
   [/^lexicons\./, "lexicons"],
   [/^terms\./, "own terms"],
+  [/^tokenizer\./, "tokenizer and header"],
 ];
 
 /** A package's tensors in the file's order of names, and the bytes that are not tensors. */
@@ -47,7 +48,7 @@ export function tensorsOf(bytes: Uint8Array): { tensors: TensorInfo[]; headerByt
     shape,
     bytes: data.length,
     // A byte of an int4 embedding holds two numbers, the last of an odd row one.
-    parameters: name.endsWith(".scale") || /^(lexicons|terms)\./.test(name)
+    parameters: name.endsWith(".scale") || /^(lexicons|terms|tokenizer)\./.test(name)
       ? 0
       : dtype === "U8"
       ? shape[0] * embeddingSize
@@ -57,7 +58,7 @@ export function tensorsOf(bytes: Uint8Array): { tensors: TensorInfo[]; headerByt
   return { tensors, headerBytes: bytes.length - data };
 }
 
-/** A package's parts; the last is its header, which holds the tokenizer and the configuration. */
+/** A package's parts; the last is its tokenizer, with the header, which holds the configuration, too. */
 export function partsOf(bytes: Uint8Array): Part[] {
   const { tensors, headerBytes } = tensorsOf(bytes);
   const parts = PARTS.map(([, name]) => ({ name, parameters: 0, bytes: 0 }));
@@ -66,6 +67,6 @@ export function partsOf(bytes: Uint8Array): Part[] {
     part.parameters += tensor.parameters;
     part.bytes += tensor.bytes;
   }
-  parts.push({ name: "tokenizer and header", parameters: 0, bytes: headerBytes });
+  parts.at(-1)!.bytes += headerBytes;
   return parts.filter((part) => part.bytes > 0);
 }

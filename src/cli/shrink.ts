@@ -141,10 +141,13 @@ export async function shrink(
   return { bundle: kept, report: undefined };
 }
 
-/** Bytes of a tokenizer in a package, where it is a string of JSON in JSON. */
+/** Bytes of a tokenizer in a package: two for each unit of its pieces and for their lengths, and JSON in JSON. */
 function tokenizerBytes(tokenizer: Tokenizer): number {
-  const json = JSON.stringify(JSON.stringify(tokenizer.toJSON()));
-  return new TextEncoder().encode(json).length;
+  const file = tokenizer.toJSON() as { model: { vocab: object } }, { vocab, ...model } = file.model;
+  const pieces = Array.isArray(vocab) ? [] : Object.keys(vocab);
+  const rest = JSON.stringify(pieces.length === 0 ? file : { ...file, model });
+  return pieces.reduce((sum, { length }) => sum + 2 * length + 2, 0) +
+    new TextEncoder().encode(JSON.stringify(rest)).length;
 }
 
 /** The report on trimming; `result` is the model as it is written. */

@@ -50,13 +50,28 @@ export function checkMatrix(name: string, rows: number, columns: number, matrix:
   }
   if (matrix.type === "i4") checkInt4(name, matrix);
   else {
-    const worst = matrix.data.indexOf(-128);
+    const worst = firstLeast(matrix.data);
     if (worst >= 0) badTensor(name, `element ${worst} is -128; int8 weights are -127 to 127`);
   }
   checkVector(`${name}.scale`, rows, matrix.scales);
   const negative = matrix.scales.findIndex((scale) => scale < 0);
   if (negative >= 0) badTensor(`${name}.scale`, `row ${negative} is ${matrix.scales[negative]}`);
   return matrix;
+}
+
+/**
+ * Index of the first -128; -1 if there is none. Four bytes a step, of which one is 0 where -128 was (Warren, Hacker's Delight,
+ * 6-1): an engine's own `indexOf` looks at one, and would take as long as reading the file.
+ */
+function firstLeast(data: Int8Array): number {
+  const { buffer, byteOffset, length } = data, whole = byteOffset % 4 === 0 ? length >> 2 : 0;
+  const words = new Int32Array(buffer, whole && byteOffset, whole);
+  let zeros = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]! ^ 0x80808080;
+    zeros |= (word - 0x01010101) & ~word;
+  }
+  return data.indexOf(-128, (zeros & 0x80808080) === 0 ? 4 * whole : 0);
 }
 
 /** No half byte may be 0 (q = -8), and what an odd width leaves over must be 8 (q = 0). */

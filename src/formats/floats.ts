@@ -1,5 +1,5 @@
 /**
- * float32 numbers from a file's bytes, little-endian: as a view where that can be, or widened from 16 bits, which
+ * Numbers from a file's bytes, little-endian: as a view where that can be, or widened from 16 bits, which
  * is exact. IEEE 754 half precision is done by hand, since JavaScript engines only learn to read it by now.
  *
  * Weak: assumes a little-endian host, as WebAssembly does.
@@ -13,6 +13,20 @@ export function viewFloat32(bytes: Uint8Array): Float32Array {
     ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
     // The constructor copies; slice() would not, where the bytes are a Node Buffer.
     : new Float32Array(new Uint8Array(bytes).buffer);
+}
+
+/** Integers of 32 bits, in the same way. */
+export function viewInt32(bytes: Uint8Array): Int32Array {
+  return bytes.byteOffset % 4 === 0
+    ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+    : new Int32Array(new Uint8Array(bytes).buffer);
+}
+
+/** Integers of 16 bits, in the same way. */
+export function viewUint16(bytes: Uint8Array): Uint16Array {
+  return bytes.byteOffset % 2 === 0
+    ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
+    : new Uint16Array(new Uint8Array(bytes).buffer);
 }
 
 /** bfloat16, which is float32's upper half. */

@@ -20,6 +20,7 @@ import {
   type Lexicons,
   rateColumns,
 } from "../model/lexicon.ts";
+import { viewInt32 } from "./floats.ts";
 import { parseJsonObject } from "./json.ts";
 import type { SafeTensor } from "./safetensors/read.ts";
 
@@ -38,8 +39,7 @@ export function bytesOfWords(words: Int32Array): Uint8Array {
 
 /** Words of a tensor of them. */
 export function wordsOfTensor({ data }: SafeTensor): Int32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Int32Array.from({ length: data.length / 4 }, (_, i) => view.getInt32(4 * i, true));
+  return viewInt32(data);
 }
 
 /** Lexicons as tensors and a description. Throws {@link ModelError} `model/lexicon` for what {@link checkLexicons} refuses. */

@@ -8,7 +8,6 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Thread, ThreadTask } from "../kernels/threads.ts";
 import { RuntimeError } from "../errors.ts";
-import { cacheFolder, userCache } from "./cache_folder.ts";
 import { openPath } from "./files.ts";
 import { embeddedKernels } from "./kernels.ts";
 import { openUrl } from "./remote.ts";
@@ -38,7 +37,10 @@ export const platform: Platform = {
   },
   workers: { start: startWorker, locate: String },
   gpu: async (source) => (await import("./gpu/gpu.ts")).acceleratorOf(source),
-  cache: (where) => Promise.resolve(cacheFolder(where === true ? userCache() : where)),
+  async cache(where) {
+    const { cacheFolder, userCache } = await import("./cache_folder.ts");
+    return cacheFolder(where === true ? userCache() : where);
+  },
   open,
 };
 

@@ -151,7 +151,7 @@ export function toLowerCase(source: Aligned, target: Aligned): boolean {
         units[i + 1] = 0xdc00 + (small & 0x3ff);
       }
       i++;
-    } else units[i] = bmp[unit];
+    } else units[i] = unit + bmp[unit];
   }
   if (copied < 0) return false;
   target.append(source, copied, length);

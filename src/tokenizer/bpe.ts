@@ -23,7 +23,7 @@ import {
   unsupported,
 } from "./fields.ts";
 import type { Model, ReadModel } from "./model.ts";
-import { byteTokens, describePieces, MAX_ID, readPieces } from "./pieces.ts";
+import { byteTokens, describePieces, MAX_ID, type Pieces, readPieces } from "./pieces.ts";
 import type { TokenList } from "./token_list.ts";
 import type { Trie } from "./trie.ts";
 
@@ -238,10 +238,9 @@ export class Bpe implements Model {
   }
 }
 
-/** Reads a `model` of BPE. */
-export function readBpe(model: Fields): ReadModel {
+/** Reads a `model` of BPE; `pieces` are given where they are not in it. */
+export function readBpe(model: Fields, pieces: Pieces = readPieces(model)): ReadModel {
   const where = "model";
-  const pieces = readPieces(model);
   const { trie, tokens } = pieces;
   if (model.dropout !== undefined && model.dropout !== null && model.dropout !== 0) {
     throw unsupported(`${where}.dropout`, show(model.dropout), "null");

@@ -22,7 +22,7 @@ import { readBpe, readUnigram, spellingOf } from "./components.ts";
 import { type Fields, invalid, MAX_DEPTH, readObject, unsupported } from "./fields.ts";
 import type { ReadModel } from "./model.ts";
 import { compileNormalizer } from "./normalizers.ts";
-import { readLines } from "./pieces.ts";
+import { type PackedPieces, type Pieces, readLines, unpackPieces } from "./pieces.ts";
 import { compilePreTokenizer } from "./pretokenizers.ts";
 import { isSeparable } from "./separable.ts";
 import { readSpecial } from "./special.ts";
@@ -35,6 +35,7 @@ import { readWordPiece } from "./wordpiece.ts";
  * `truncation` and `padding` of the file are not applied by `encode` (of `padding`, the id is read).
  *
  * @param json the file's text, or what `JSON.parse` made of it
+ * @param packed the `vocab` of a WordPiece or BPE model, if the file is without it
  * @throws {FormatError} `tokenizer/json`: the text is not JSON
  * @throws {TokenizerError} `tokenizer/invalid`: the file contradicts itself or its form;
  *   `tokenizer/unsupported`: it asks for a component that is not built here;
@@ -43,9 +44,12 @@ import { readWordPiece } from "./wordpiece.ts";
 export function tokenizerFromJson(
   json: string | unknown,
   options: TokenizerOptions = {},
+  packed?: PackedPieces,
 ): Tokenizer {
   const root = readObject(typeof json === "string" ? parse(json) : json, "tokenizer.json");
-  const read = readModel(readObject(root.model, "model"));
+  const model = readObject(root.model, "model");
+  if (packed && model.vocab !== undefined) throw invalid("model.vocab", "is there twice");
+  const read = readModel(model, packed && unpackPieces(packed));
   const remedy =
     "set normalizer.strip_accents to false, or remove StripAccents from the normalizer";
   return compile(root, read, options, remedy);
@@ -127,8 +131,8 @@ function flag(config: VocabConfig, name: keyof VocabConfig): boolean | null | un
   throw invalid(`tokenizer_config.json.${name}`, `expected true or false, got ${show(value)}`);
 }
 
-/** Reads a `model` by its name or, in old files, by what only one of them has. */
-function readModel(model: Fields): ReadModel {
+/** Reads a `model` by its name or, in old files, by what only one of them has; `pieces` where they are not in it. */
+function readModel(model: Fields, pieces?: Pieces): ReadModel {
   const { merges, vocab } = model;
   const type = model.type !== undefined
     ? model.type
@@ -139,9 +143,9 @@ function readModel(model: Fields): ReadModel {
     : "WordPiece";
   switch (type) {
     case "WordPiece":
-      return readWordPiece(model);
+      return readWordPiece(model, pieces);
     case "BPE":
-      return readBpe(model);
+      return readBpe(model, pieces);
     case "Unigram":
       return readUnigram(model);
   }

@@ -1,5 +1,8 @@
 /**
- * The pieces of a vocabulary, read from a tokenizer.json or a vocab.txt.
+ * The pieces of a vocabulary, read from a tokenizer.json, a vocab.txt, or arrays of code units.
+ *
+ * An object of sixteen thousand keys is most of what a tokenizer.json takes to be parsed, longer than a small model's weights take
+ * to be loaded. So a package keeps its pieces as code units one behind the other, which go into the trie as they are.
  *
  * @module
  */
@@ -33,7 +36,7 @@ export function readPieces(model: Fields): Pieces {
     if (typeof id !== "number" || !(id >= 0 && id <= MAX_ID && Number.isInteger(id))) {
       readInteger(id, `model.vocab[${show(piece)}]`, MAX_ID);
     }
-    if (!isWellFormed(piece)) throw invalid("model.vocab", `${show(piece)} has a lone surrogate`);
+    if (!isWellFormed(piece)) throw lone(piece);
     ids[i] = id as number;
     if (ids[i] >= size) size = ids[i] + 1;
   }
@@ -57,6 +60,62 @@ export function describePieces({ trie, tokens }: Pieces): Fields {
       token !== undefined && trie.get(token) === id ? [[token, id]] : []
     ),
   );
+}
+
+/** A vocabulary whose ids are 0, 1, 2, ... without its keys. */
+export interface PackedPieces {
+  /** UTF-16 code units of all pieces, one behind the other in the order of their ids; at most one 0 may follow. */
+  readonly units: Uint16Array;
+  /** How many of them each piece has. */
+  readonly lengths: Uint16Array;
+}
+
+/** A piece longer than this has no place among {@link PackedPieces}. */
+const MAX_LENGTH = 0xffff;
+
+/** Packs a `vocab` that was read; undefined for one whose ids have holes. */
+export function packPieces(vocab: Fields): PackedPieces | undefined {
+  const pieces: string[] = [];
+  for (const piece of Object.keys(vocab)) pieces[vocab[piece] as number] = piece;
+  // Array.from sees the holes.
+  const fits = Array.from(pieces, (piece) => piece !== undefined && piece.length <= MAX_LENGTH);
+  if (fits.includes(false)) return undefined;
+  const text = pieces.join(""), { length } = text;
+  // What follows in a file begins at a multiple of four then.
+  const units = new Uint16Array(length + (length + pieces.length) % 2);
+  for (let i = 0; i < length; i++) units[i] = text.charCodeAt(i);
+  return { units, lengths: Uint16Array.from(pieces, (piece) => piece.length) };
+}
+
+/** Code units that `String.fromCharCode` takes at once: engines bound their arguments. */
+const FEW = 1 << 13;
+
+/** Reads what {@link packPieces} wrote. */
+export function unpackPieces({ units, lengths }: PackedPieces): Pieces {
+  const total = lengths.reduce((sum, length) => sum + length, 0), size = lengths.length;
+  if (size > MAX_ID + 1 || units.length - total > 1 || units.length < total || units[total] > 0) {
+    throw invalid("model.vocab", `${size} pieces of ${total} code units, of ${units.length}`);
+  }
+  let text = "";
+  for (let at = 0; at < total; at += FEW) {
+    const few = units.subarray(at, Math.min(total, at + FEW));
+    text += String.fromCharCode.apply(undefined, few as unknown as number[]);
+  }
+  const tokens = new Array<string | undefined>(size).fill(undefined), trie = new Trie(size);
+  for (let id = 0, at = 0; id < size; id++) {
+    const end = at + lengths[id], piece = tokens[id] = text.slice(at, end);
+    const earlier = trie.add(units, at, end, id);
+    if (earlier >= 0) throw invalid("model.vocab", `${show(piece)} has the ids ${earlier}, ${id}`);
+    // With no half a pair at its beginning, a piece is well-formed if all of them are.
+    if ((units[at] & 0xfc00) === 0xdc00 && end > at) throw lone(piece);
+    at = end;
+  }
+  if (!isWellFormed(text)) throw lone(tokens.find((piece) => !isWellFormed(piece!))!);
+  return { trie, tokens, size };
+}
+
+function lone(piece: string): Error {
+  return invalid("model.vocab", `${show(piece)} has a lone surrogate`);
 }
 
 /** Reads a vocab.txt: see `tokenizerFromVocab`. */

@@ -22,6 +22,7 @@ export class Trie {
   private edges: Uint16Array; // and by which unit
   private mask: number;
   private nodes = 1;
+  private scratch = new Uint16Array(64); // the units of a string that is being added
 
   /** Makes an empty trie with room for about `strings` of them; it grows as needed. */
   constructor(strings = 16) {
@@ -73,11 +74,19 @@ export class Trie {
 
   /** Sets the value of a string; returns the one it had, -1 for none. */
   set(key: string, value: number): number {
-    while (this.nodes + key.length > this.values.length) this.grow();
+    if (key.length > this.scratch.length) this.scratch = new Uint16Array(2 * key.length);
+    const { scratch } = this;
+    for (let i = 0; i < key.length; i++) scratch[i] = key.charCodeAt(i);
+    return this.add(scratch, 0, key.length, value);
+  }
+
+  /** {@link set} of the string in `units` from `from` to `to`. */
+  add(units: Uint16Array, from: number, to: number, value: number): number {
+    while (this.nodes + to - from > this.values.length) this.grow();
     const { slots, parents, edges, mask } = this;
     let node = 0;
-    for (let i = 0; i < key.length; i++) {
-      const unit = key.charCodeAt(i);
+    for (let i = from; i < to; i++) {
+      const unit = units[i];
       let slot = hash(node, unit) & mask;
       let found = slots[slot];
       while (found !== 0 && (parents[found] !== node || edges[found] !== unit)) {

@@ -89,13 +89,10 @@ export function rangesOf(text: string): Ranges {
 
 /** Builds a table. Flags are added, so those of one code point must be different. */
 export class TableBuilder {
-  private readonly bmp = new Uint16Array(0x10000);
+  /** By how much the flags change, by code point. */
   private readonly changes = new Map<number, number>();
 
   add(first: number, end: number, flag: number): void {
-    for (let c = first; c < end && c < 0x10000; c++) this.bmp[c] += flag;
-    if (end <= 0x10000) return;
-    first = Math.max(first, 0x10000);
     this.changes.set(first, (this.changes.get(first) ?? 0) + flag);
     this.changes.set(end, (this.changes.get(end) ?? 0) - flag);
   }
@@ -106,13 +103,17 @@ export class TableBuilder {
   }
 
   done(): CharTable {
-    const steps = Int32Array.from(this.changes.keys()).sort();
-    const flags = new Uint16Array(steps.length);
-    for (let i = 0, sum = 0; i < steps.length; i++) {
-      sum += this.changes.get(steps[i])!;
-      flags[i] = sum;
+    this.add(0x10000, 0x110000, 0); // the planes above have a first step
+    const bmp = new Uint16Array(0x10000), places = Int32Array.from(this.changes.keys()).sort();
+    const flags = new Uint16Array(places.length);
+    let sum = 0;
+    for (let i = 0; i < places.length; i++) {
+      flags[i] = sum += this.changes.get(places[i])!;
+      // `fill` is the engine's own: a loop over 64k units would be interpreted, each time a process starts.
+      bmp.fill(sum, places[i], places[i + 1] ?? 0x10000);
     }
-    return { bmp: this.bmp, steps, flags };
+    const above = places.indexOf(0x10000);
+    return { bmp, steps: places.subarray(above), flags: flags.subarray(above) };
   }
 }
 
@@ -178,7 +179,7 @@ export function joinSurrogates(high: number, low: number): number {
 
 /** Small letters: by code unit in the basic plane, by code point above it. */
 export interface LowerTable {
-  /** The lower-case code unit of each code unit; itself where there is none. */
+  /** What is added to each code unit, modulo 65,536; 0 where there is no small letter. */
   readonly bmp: Uint16Array;
   /** The few above the basic plane; no letter crosses its border. */
   readonly above: ReadonlyMap<number, number>;
@@ -194,7 +195,6 @@ let lowerTable: LowerTable | undefined;
 export function lowercase(): LowerTable {
   if (lowerTable) return lowerTable;
   const bmp = new Uint16Array(0x10000);
-  for (let c = 0; c < 0x10000; c++) bmp[c] = c;
   const above = new Map<number, number>();
   const runs = decode(data.LOWERCASE);
   for (let i = 0, at = 0; i < runs.length; i += 3) {
@@ -202,7 +202,7 @@ export function lowercase(): LowerTable {
     const delta = runs[i + 2] & 1 ? -(runs[i + 2] >> 1) : runs[i + 2] >> 1;
     let c = at + runs[i];
     for (let k = 0; k < count; k++, c += step) {
-      if (c < 0x10000) bmp[c] = c + delta;
+      if (c < 0x10000) bmp[c] = delta;
       else above.set(c, c + delta);
     }
     at = c - step + 1;

@@ -9,6 +9,7 @@ import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import type { EncoderWeights, I8Matrix } from "../../src/model/weights.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
+import { tokenizerFromJson } from "../../src/tokenizer/load.ts";
 import { randomWeights } from "../support.ts";
 import {
   floatsOf,
@@ -32,6 +33,13 @@ function filesOf(folder: string): ExportFiles {
 const BUNDLE = bundleFromExport(filesOf("tiny-torchscript"));
 const QUANTIZED: ModelBundle = { ...BUNDLE, weights: quantizeEncoder(BUNDLE.weights).weights };
 const PACKAGE = writePackage(QUANTIZED);
+
+/** Its tokenizer's file. */
+const json = BUNDLE.tokenizer.toJSON() as {
+  readonly model: { readonly vocab: Readonly<Record<string, number>> };
+};
+/** Tensors of its pieces. */
+const PIECES = ["tokenizer.units", "tokenizer.lengths"];
 
 /** The package with its metadata and tensors changed. */
 function changed(
@@ -117,8 +125,67 @@ test("an int8 package gives back every bit, in a quarter of the bytes, as views"
   assert.is(word.scales.buffer, PACKAGE.buffer);
   assert.equal(writePackage(back), PACKAGE);
   const tensors = (bytes: Uint8Array): number =>
-    [...readSafetensors(bytes).tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    [...readSafetensors(bytes).tensors].filter(([name]) => !PIECES.includes(name))
+      .reduce((sum, [, { data }]) => sum + data.length, 0);
   assert.ok(tensors(PACKAGE) < tensors(writePackage(BUNDLE)) * 0.31);
+});
+
+test("the tokenizer's pieces are tensors; packages of before, which have them in the JSON, are read", () => {
+  const file = readSafetensors(PACKAGE), { vocab, ...model } = json.model;
+  assert.equal(JSON.parse(file.metadata.get("tokenizer")!).model, model);
+  assert.is(file.tensors.get("tokenizer.lengths")!.shape[0], Object.keys(vocab).length);
+  const before = changed({ tokenizer: JSON.stringify(json) }, (tensors) => {
+    for (const name of PIECES) tensors.delete(name);
+  });
+  for (const bytes of [PACKAGE, before]) {
+    const { tokenizer } = readPackage(bytes), text = "প্যারাসিটামল জ্বর ও ব্যথা কমায়।";
+    assert.equal(tokenizer.toJSON(), json);
+    assert.equal(tokenizer.encode(text), QUANTIZED.tokenizer.encode(text));
+    assert.equal(writePackage(readPackage(bytes)), PACKAGE);
+  }
+});
+
+test("a vocabulary whose ids have holes stays in the JSON", () => {
+  const vocab = Object.fromEntries(Object.entries(json.model.vocab).filter(([, id]) => id !== 200));
+  const tokenizer = tokenizerFromJson({ ...json, model: { ...json.model, vocab } });
+  const bytes = writePackage({ ...QUANTIZED, tokenizer }), { tensors } = readSafetensors(bytes);
+  assert.is(tensors.has("tokenizer.units"), false);
+  assert.equal(readPackage(bytes).tokenizer.toJSON(), tokenizer.toJSON());
+});
+
+test("pieces that cannot be are refused", () => {
+  const of = (values: readonly number[]): SafeTensor => ({
+    dtype: "U16",
+    shape: [values.length],
+    data: new Uint8Array(Uint16Array.from(values).buffer),
+  });
+  const units = [...Array(20).keys()].map((i) => 97 + i);
+  const cases: [Record<string, SafeTensor | undefined>, string, RegExp][] = [
+    [{ units: undefined }, "package/tensor", /only a part/],
+    [{ lengths: undefined }, "package/tensor", /only a part/],
+    [{ lengths: { ...of([1]), dtype: "I16" } }, "package/tensor", /only a part/],
+    [{ units: of(units), lengths: of([10, 12]) }, "tokenizer/invalid", /2 pieces of 22 .* of 20/],
+    [{ units: of(units), lengths: of([10, 8]) }, "tokenizer/invalid", /2 pieces of 18 .* of 20/],
+    [{ units: of(units), lengths: of([10, 9]) }, "tokenizer/invalid", /2 pieces of 19/],
+    [{ units: of([97, 98, 97, 98]), lengths: of([2, 2]) }, "tokenizer/invalid", /"ab" .* 0, 1/],
+    [{ units: of([0xd83d, 0xde00]), lengths: of([1, 1]) }, "tokenizer/invalid", /lone surrogate/],
+    [{ units: of([97, 0xd83d]), lengths: of([1, 1]) }, "tokenizer/invalid", /lone surrogate/],
+    [{ units: of([0, 0]), lengths: of([]) }, "tokenizer/invalid", /0 pieces/],
+  ];
+  for (const [parts, code, message] of cases) {
+    const bytes = changed({}, (tensors) => {
+      for (const [part, tensor] of Object.entries(parts)) {
+        if (tensor) tensors.set(`tokenizer.${part}`, tensor);
+        else tensors.delete(`tokenizer.${part}`);
+      }
+    });
+    throwsCode(() => readPackage(bytes), code, message);
+  }
+  throwsCode(
+    () => readPackage(changed({ tokenizer: JSON.stringify(json) })),
+    "tokenizer/invalid",
+    /model\.vocab.* there twice/,
+  );
 });
 
 test("a lane budget is written with the weights that keep it, and read with them", () => {

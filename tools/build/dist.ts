@@ -36,10 +36,10 @@ const { dependencies, peerDependencies } = JSON.parse(
 );
 
 /**
- * What the library holds of others' code: protobuf's wire format, which ONNX files are read with. The package has twenty files
- * in the way of it, whose import took longer than loading a model that is no ONNX file.
+ * What the library holds of others' code, because importing the package takes longer than loading a model: protobuf's wire format,
+ * which ONNX files are read with, comes in twenty files; fflate's entry for Node makes itself a `require` when it is imported.
  */
-const HELD = "/@bufbuild/protobuf";
+const HELD = ["/@bufbuild/protobuf", "/fflate"];
 
 /** Leaves the kernel modules as imports beside the bundle. */
 function wasmBeside(suffix: string): esbuild.Plugin {
@@ -171,7 +171,10 @@ const library = (await Promise.all([
 const foreign = library.filter(([output]) =>
   !/^dist\/(train|label)\.js$/.test(output) && !besideIndex(output)
 )
-  .flatMap(([, inputs]) => inputs).find((input) => packageOf(input)?.endsWith(HELD) === false);
+  .flatMap(([, inputs]) => inputs).find((input) => {
+    const folder = packageOf(input);
+    return folder !== undefined && !HELD.some((name) => folder.endsWith(name));
+  });
 if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);
 }

@@ -14,6 +14,7 @@
  * @module
  */
 import { FormatError } from "../../errors.ts";
+import { viewInt32 } from "../floats.ts";
 import { parseJsonObject } from "../json.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 
@@ -56,13 +57,13 @@ export class Xxh32 {
 
   /** Takes whole stripes. */
   #stripes(bytes: Uint8Array): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const words = viewInt32(bytes);
     let a = this.#a, b = this.#b, c = this.#c, d = this.#d;
-    for (let at = 0; at < bytes.length; at += 16) {
-      a = round(a, view.getInt32(at, true));
-      b = round(b, view.getInt32(at + 4, true));
-      c = round(c, view.getInt32(at + 8, true));
-      d = round(d, view.getInt32(at + 12, true));
+    for (let at = 0; at < words.length; at += 4) {
+      a = round(a, words[at]!);
+      b = round(b, words[at + 1]!);
+      c = round(c, words[at + 2]!);
+      d = round(d, words[at + 3]!);
     }
     this.#a = a, this.#b = b, this.#c = c, this.#d = d;
   }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { deflateSync, inflateSync } from "npm:fflate@0.8.3";
+import { deflateSync, inflateSync } from "npm:fflate@0.8.3/browser";
 import { FormatError } from "../../errors.ts";
 import { decodeUtf8 } from "../json.ts";
 

@@ -2,7 +2,10 @@
  * The one-file package: a model in a standard safetensors file that any tool can list.
  *
  * Tensors are named as `model/roles.ts` says, int8 with `.scale` beside them or float32; a CRF adds
- * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The rest is in `__metadata__`:
+ * `crf.start_transitions`, `crf.end_transitions` and `crf.transitions`. The pieces of a WordPiece or BPE tokenizer are U16:
+ * `tokenizer.units`, their UTF-16 code units one behind the other in the order of their ids, and at most a 0 behind them, and
+ * `tokenizer.lengths`, how many of them each has; a vocabulary whose ids have holes is in the JSON, as it was in packages of
+ * before, and so are Unigram's scores. The rest is in `__metadata__`:
  *
  * | key         | value                                      |
  * | ----------- | ------------------------------------------ |
@@ -10,7 +13,7 @@
  * | `version`   | `1`                                        |
  * | `config`    | JSON of {@link ModelConfig}                |
  * | `lanes`     | JSON of a `LaneBudget` (model/lanes.ts), if the linear layers' weights keep one |
- * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json) |
+ * | `tokenizer` | JSON that the tokenizer reproduces itself from (tokenizer.json), without the pieces if they are tensors |
  * | `tokenizer_deflate` | the same, packed (deflate.ts), in the place of a long `tokenizer` |
  * | `lexicons`  | JSON of `formats/lexicons.ts`; only with features |
  * | `terms`     | JSON of `formats/terms.ts`; only with terms of its owner's |

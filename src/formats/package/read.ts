@@ -12,6 +12,7 @@ import type { Lexicons } from "../../model/lexicon.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
+import type { PackedPieces } from "../../tokenizer/pieces.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import {
   checkLabels,
@@ -21,6 +22,7 @@ import {
   checkVocabulary,
 } from "../check.ts";
 import { crfFromTensors } from "../hf/crf.ts";
+import { viewUint16 } from "../floats.ts";
 import { parseJsonObject } from "../json.ts";
 import { lexiconsFromTensors } from "../lexicons.ts";
 import { visitEncoder } from "../../model/roles.ts";
@@ -148,6 +150,28 @@ export function viewMatrix(stored: StoredMatrix): Matrix {
   return checkMatrix(name, rows, columns, matrix);
 }
 
+/** The tokenizer's pieces, where they are tensors, taken out of the names of those that are still unread. */
+function takePieces(
+  tensors: SafeTensors["tensors"],
+  unread: Set<string>,
+): PackedPieces | undefined {
+  const take = (part: keyof PackedPieces): Uint16Array | undefined => {
+    const name = `tokenizer.${part}`, tensor = tensors.get(name);
+    if (tensor?.dtype !== "U16" || tensor.shape.length !== 1) return undefined;
+    unread.delete(name);
+    return viewUint16(tensor.data);
+  };
+  const units = take("units"), lengths = take("lengths");
+  if (units && lengths) return { units, lengths };
+  if (units ?? lengths) {
+    throw new FormatError(
+      "package/tensor",
+      "The package has only a part of its tokenizer's pieces.",
+    );
+  }
+  return undefined;
+}
+
 /** The lexicons that a configuration asks for, taken out of the names of tensors that are still unread. */
 function takeLexicons(
   { tensors, metadata }: SafeTensors,
@@ -234,6 +258,7 @@ export function assemblePackage(
     unread.delete(`crf.${name}`);
   }
   const lexicons = takeLexicons(file, config, unread), terms = takeTerms(file, unread);
+  const packed = takePieces(tensors, unread);
   const [extra] = unread;
   if (extra !== undefined) {
     throw new FormatError(
@@ -243,7 +268,7 @@ export function assemblePackage(
       }, which its configuration does not ask for.`,
     );
   }
-  const tokenizer = tokenizerFromJson(head.tokenizer, options);
+  const tokenizer = tokenizerFromJson(head.tokenizer, options, packed);
   checkVocabulary(tokenizer.vocabSize, config);
   return {
     ...{ weights, crf, tokenizer },

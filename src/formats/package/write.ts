@@ -24,19 +24,39 @@ import { termTensors } from "../terms.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
+import { packPieces } from "../../tokenizer/pieces.ts";
+import type { Tokenizer } from "../../tokenizer/types.ts";
 import { withChecksums } from "./checksums.ts";
 import { DEFLATE_FROM, deflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 
 /** How an array's elements are stored. By its tag, which another realm's arrays have, too. */
-const STORED = { Float32Array: "F32", Int8Array: "I8", Uint8Array: "U8" } as const;
+const STORED = {
+  Float32Array: "F32",
+  Uint16Array: "U16",
+  Int8Array: "I8",
+  Uint8Array: "U8",
+} as const;
 
-function bytesOf(array: Float32Array | Int8Array | Uint8Array): Uint8Array {
+/** Arrays that are stored. */
+type Stored = Float32Array | Uint16Array | Int8Array | Uint8Array;
+
+function bytesOf(array: Stored): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-/** A tokenizer's text under one of two keys; a long one is deflated. */
-function tokenizerMetadata(json: string): Record<string, string> {
+/** A tokenizer's text under one of two keys, a long one deflated; its pieces, where they can be packed, as tensors. */
+function tokenizerOf(
+  tokenizer: Tokenizer,
+  add: (name: string, shape: number[], array: Stored) => void,
+): Record<string, string> {
+  const file = tokenizer.toJSON() as { model: { vocab: object } }, { vocab, ...model } = file.model;
+  const packed = Array.isArray(vocab) ? undefined : packPieces(vocab as Record<string, unknown>);
+  if (packed) {
+    add("tokenizer.units", [packed.units.length], packed.units);
+    add("tokenizer.lengths", [packed.lengths.length], packed.lengths);
+  }
+  const json = JSON.stringify(packed ? { ...file, model } : file);
   return json.length < DEFLATE_FROM
     ? { tokenizer: json }
     : { tokenizer_deflate: deflateText(json) };
@@ -92,11 +112,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
   const config = plainConfig(checkLabels(weights.config));
   checkVocabulary(tokenizer.vocabSize, config);
   const tensors = new Map<string, SafeTensor>();
-  const add = (
-    name: string,
-    shape: number[],
-    array: Float32Array | Int8Array | Uint8Array,
-  ): void => {
+  const add = (name: string, shape: number[], array: Stored): void => {
     tensors.set(name, { dtype: STORED[array[Symbol.toStringTag]], shape, data: bytesOf(array) });
   };
   const lanes = weights.lanes && checkBudget(weights, weights.lanes);
@@ -137,7 +153,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     version: PACKAGE_VERSION,
     config: JSON.stringify(config),
     ...(lanes && { lanes: JSON.stringify({ levels: lanes.levels, depth: lanes.depth }) }),
-    ...tokenizerMetadata(JSON.stringify(tokenizer.toJSON())),
+    ...tokenizerOf(tokenizer, add),
     ...described,
     ...termed,
     ...(bundle.temperature !== undefined &&

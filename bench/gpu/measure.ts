@@ -1,6 +1,6 @@
 /**
  * An encoder on a GPU beside WebAssembly, in whichever runtime this is: latency and texts a second over batch and length,
- * each precision's products and attention as shares of the adapter's own peak, and what `auto` chooses.
+ * each precision's products, attention and LayerNorm as shares of the adapter's own peaks, and what `auto` chooses.
  *
  * Candidates take turns at each size. Products and attention are timed through the Backend interface: so many of them in a
  * run, and half as many; the difference is theirs alone.
@@ -34,11 +34,13 @@ export interface GpuCell {
 /** An operation of one precision, alone. */
 export interface Share {
   readonly precision: string;
-  /** `product 1024x1024x256`, `attention 8 x 128`. */
+  /** `product 1024 x 1024 x 256`, `attention 8 x 128`, `LayerNorm 1024 x 256`. */
   readonly operation: string;
-  /** Giga-operations a second. */
+  /** In {@link unit}s. */
   readonly rate: number;
-  /** Of the adapter's peak at that precision. */
+  /** Giga-operations a second; gigabytes, of what does little else than move them. */
+  readonly unit: "GOP/s" | "GB/s";
+  /** Of the adapter's peak: at that precision, or of its bandwidth. */
   readonly share: number | undefined;
 }
 
@@ -133,19 +135,21 @@ async function sharesOf(
   peaks: Peaks,
   { rows, lengths, smoke }: GpuSizes,
 ): Promise<Share[]> {
-  const { hidden, qkv, inner, context } = backend.workspace, { config, layers: [layer] } = backend;
+  const { hidden, qkv, inner, context, update } = backend.workspace,
+    { config, layers: [layer] } = backend;
   const length = Math.min(config.maxPositions, Math.max(...lengths));
   const sequences = Math.max(1, Math.floor(rows / length)),
     batch = batchOf(config.vocabSize, sequences, length);
   const tokens = batch.ids.length;
   const measured = async (
     operation: string,
-    operations: number,
+    amount: number,
     peak: number | undefined,
     write: () => void,
+    unit: Share["unit"] = "GOP/s",
   ): Promise<Share> => {
-    const rate = operations / await operationTime(backend, batch, write, smoke) / 1e6;
-    return { precision, operation, rate, share: peak && rate / peak };
+    const rate = amount / await operationTime(backend, batch, write, smoke) / 1e6;
+    return { precision, operation, rate, unit, share: peak && rate / peak };
   };
   const linear = ({ inputs, outputs }: { inputs: number; outputs: number }): [string, number] => [
     `product ${tokens} x ${outputs} x ${inputs}`,
@@ -173,6 +177,14 @@ async function sharesOf(
       4 * sequences * length * length * config.hiddenSize,
       peaks.f32,
       () => backend.attention(qkv, context),
+    ),
+    // Two tensors are read and one is written; that a row is read again is the cache's affair.
+    await measured(
+      `LayerNorm ${tokens} x ${config.hiddenSize}`,
+      3 * 4 * tokens * config.hiddenSize,
+      peaks.bandwidth,
+      () => backend.addNorm(hidden, update, layer.attentionNorm),
+      "GB/s",
     ),
   ];
 }

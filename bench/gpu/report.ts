@@ -25,13 +25,13 @@ export function gpuText(bench: GpuBench): string {
     `Peaks: f32 ${rate(peaks.f32)}, f16 ${rate(peaks.f16)}, int8 ${rate(peaks.int8)} GOP/s; ` +
       `${rate(peaks.bandwidth)} GB/s\n`,
     ...absent.map(({ name, reason }) => `${name}: left out (${reason})\n`),
-    "\nProducts and attention alone\n",
+    "\nOperations alone\n",
     table(
-      ["precision", "operation", "GOP/s", "of peak"],
-      shares.map(({ precision, operation, rate: own, share }) => [
+      ["precision", "operation", "rate", "of peak"],
+      shares.map(({ precision, operation, rate: own, unit, share }) => [
         precision,
         operation,
-        rate(own),
+        Number.isNaN(own) ? "-" : `${rate(own)} ${unit}`,
         share === undefined || Number.isNaN(share) ? "-" : `${(100 * share).toFixed(0)} %`,
       ]),
     ),

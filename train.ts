@@ -32,6 +32,8 @@ export type { LabelledText, LabelledTexts } from "./src/corpus/text.ts";
 export { type CreateOptions, createTrainer } from "./src/runtime/trainer.ts";
 export type {
   AdamWOptions,
+  AttentionInput,
+  AttentionLoss,
   Emissions,
   Example,
   Head,
@@ -94,7 +96,12 @@ export { freshModel, type FreshSizes } from "./src/train/loop/start.ts";
 
 // Distillation.
 export { meanCrf } from "./src/train/distill/lessons.ts";
-export { type DistillOptions, type DistillSettings, LESSONS } from "./src/train/distill/options.ts";
+export {
+  type DistillOptions,
+  type DistillSettings,
+  LESSONS,
+  type TaughtLayers,
+} from "./src/train/distill/options.ts";
 export { type Teacher, teacherOf } from "./src/train/distill/teacher.ts";
 export { pathLoss, type PathOptions, type TeacherScores } from "./src/train/losses/paths.ts";
 

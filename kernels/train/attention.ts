@@ -3,7 +3,7 @@
  *
  *   S = Q K^T / sqrt(d)    P = softmax(S)    A = drop(P)    context = A V
  *
- *   dV = A^T dC    dP = drop(dC V^T)    dS = P (dP - sum_j P dP)    dQ = dS K / sqrt(d)    dK = dS^T Q / sqrt(d)
+ *   dV = A^T dC    dP = drop(dC V^T) + what a loss on P itself asks for    dS = P (dP - sum_j P dP)    dQ = dS K / sqrt(d)    dK = dS^T Q / sqrt(d)
  *
  * As in attention_f32.ts sequences lie packed without padding, four queries go through together, and the forward
  * pass uses the same tiles in the same order: without dropout it gives the same bits. Nothing is kept for
@@ -131,7 +131,26 @@ export function attention_forward(
   }
 }
 
-/** From the derivative by the context, `dContext`, those by query, key and value, laid out as these are. */
+/** The softmax of one head of one sequence, nothing dropped: a row of `padded(s)` floats for each query. */
+export function attention_weights(query: usize, key: usize, ld: usize, s: i32, d: i32, scale: f32, weights: usize, scratch: usize): void {
+  const n = whole(d), wide = <usize> n << 2, room = keyPanels(s) * PANEL + QUERIES;
+  const table = <usize> room * wide, lds = <usize> padded(s) << 2;
+  const q = scratch, k = q + table, keys = k + table, p = keys + table;
+  gather(query, ld, s, room, d, q);
+  gather(key, ld, s, room, d, k);
+  panels(k, s, n, keys);
+  for (let i = 0; i < s; i += QUERIES) {
+    const rows = min(QUERIES, s - i);
+    scores(rows, q + <usize> i * wide, keys, s, n, p);
+    for (let r = 0; r < rows; r++) softmaxRow(p + <usize> r * lds, s, scale);
+    memory.copy(weights + <usize> i * lds, p, <usize> rows * lds);
+  }
+}
+
+/**
+ * From the derivative by the context, `dContext`, and that by the softmax, `dWeights` as {@link attention_weights} lays it out or
+ * 0, those by query, key and value, laid out as these are.
+ */
 export function attention_backward(
   query: usize,
   key: usize,
@@ -142,6 +161,7 @@ export function attention_backward(
   scale: f32,
   dContext: usize,
   ldc: usize,
+  dWeights: usize,
   dQuery: usize,
   dKey: usize,
   dValue: usize,
@@ -174,6 +194,10 @@ export function attention_backward(
       if (drops(dropout, DROPS_ATTENTION)) {
         dropRow(dropout, DROPS_ATTENTION, site, row + i + r, a + o, padded(s));
         dropRow(dropout, DROPS_ATTENTION, site, row + i + r, ds + o, padded(s));
+      }
+      if (dWeights) {
+        const own = dWeights + <usize> (i + r) * lds;
+        for (let j: usize = 0; j < lds; j += 16) v128.store(ds + o + j, f32x4.add(v128.load(ds + o + j), v128.load(own + j)));
       }
       let sums = f32x4.splat(0);
       for (let j: usize = 0; j < lds; j += 16) sums = madd(v128.load(p + o + j), v128.load(ds + o + j), sums);

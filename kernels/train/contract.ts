@@ -7,7 +7,7 @@ export const DROPOUT_EXAMPLE: i32 = 8;
 export const DROPOUT_KINDS: i32 = 12;
 export const DROPS_HIDDEN: i32 = 0;
 export const DROPS_ATTENTION: i32 = 1;
-export const TRAIN_ABI: i32 = 3;
+export const TRAIN_ABI: i32 = 4;
 export const OPERATION_EMBED_FORWARD: i32 = 0;
 export const OPERATION_SCATTER_ROWS: i32 = 1;
 export const OPERATION_GATHER_ROWS: i32 = 2;
@@ -29,6 +29,7 @@ export const OPERATION_SQUARE_SUM: i32 = 17;
 export const OPERATION_ADAMW: i32 = 18;
 export const OPERATION_FEATURES_FORWARD: i32 = 19;
 export const OPERATION_FEATURES_BACKWARD: i32 = 20;
+export const OPERATION_ATTENTION_WEIGHTS: i32 = 21;
 
 // @ts-ignore: decorator
 @unmanaged
@@ -105,6 +106,7 @@ export class AttentionBackward extends Command {
   scale: f32;
   dContext: usize;
   dQkv: usize;
+  dWeights: usize;
   dropout: usize;
   site: i32;
   scratch: usize;
@@ -122,6 +124,19 @@ export class AttentionForward extends Command {
   context: usize;
   dropout: usize;
   site: i32;
+  scratch: usize;
+  scratchBytes: i32;
+}
+
+// @ts-ignore: decorator
+@unmanaged
+export class AttentionWeights extends Command {
+  qkv: usize;
+  offsets: usize;
+  heads: i32;
+  d: i32;
+  scale: f32;
+  weights: usize;
   scratch: usize;
   scratchBytes: i32;
 }

@@ -6,7 +6,7 @@ import { add_features } from "../features";
 import { padded } from "../layout";
 import { runProgram, workProgram } from "../schedule";
 import { activation_backward, activation_forward } from "./activation";
-import { attention_backward, attention_forward } from "./attention";
+import { attention_backward, attention_forward, attention_weights } from "./attention";
 import {
   ActivationBackward,
   ActivationForward,
@@ -15,6 +15,7 @@ import {
   AddNormForward,
   AttentionBackward,
   AttentionForward,
+  AttentionWeights,
   Drop,
   DROPS_HIDDEN,
   EmbedForward,
@@ -30,6 +31,7 @@ import {
   OPERATION_ADD_NORM_FORWARD,
   OPERATION_ATTENTION_BACKWARD,
   OPERATION_ATTENTION_FORWARD,
+  OPERATION_ATTENTION_WEIGHTS,
   OPERATION_DROP,
   OPERATION_EMBED_FORWARD,
   OPERATION_FEATURES_BACKWARD,
@@ -96,6 +98,16 @@ function productChunk(command: Command, chunk: i32, thread: i32): void {
   }
 }
 
+/** Where the softmax of a head begins among those of all, which lie as attention_weights.ts writes them. */
+function weightsAt(offsets: usize, sequence: i32, heads: i32, head: i32): usize {
+  let floats: usize = 0;
+  for (let i = 0; i <= sequence; i++, offsets += 4) {
+    const s = load<i32>(offsets, 4) - load<i32>(offsets);
+    floats += <usize> (s * padded(s)) * <usize> (i < sequence ? heads : head);
+  }
+  return floats << 2;
+}
+
 /** Where the head of a sequence that is chunk number `chunk` begins. */
 function attentionChunk(command: Command, chunk: i32, thread: i32): void {
   const words = changetype<usize>(command), it = changetype<AttentionForward>(words), heads = it.heads, d = it.d;
@@ -108,11 +120,15 @@ function attentionChunk(command: Command, chunk: i32, thread: i32): void {
     const q = it.qkv + first, scratch = it.scratch + <usize> (thread * it.scratchBytes);
     // deno-fmt-ignore
     attention_forward(q, q + part, q + 2 * part, ld, s, d, it.scale, it.context + context, ldc, it.dropout, site, start, scratch);
+  } else if (command.operation == OPERATION_ATTENTION_WEIGHTS) {
+    const it = changetype<AttentionWeights>(words), q = it.qkv + first, scratch = it.scratch + <usize> (thread * it.scratchBytes);
+    attention_weights(q, q + part, ld, s, d, it.scale, it.weights + weightsAt(it.offsets, chunk / heads, heads, head), scratch);
   } else {
     const it = changetype<AttentionBackward>(words), q = it.qkv + first, dq = it.dQkv + first, site = it.site + head;
     const scratch = it.scratch + <usize> (thread * it.scratchBytes);
+    const dWeights = it.dWeights ? it.dWeights + weightsAt(it.offsets, chunk / heads, heads, head) : 0;
     // deno-fmt-ignore
-    attention_backward(q, q + part, q + 2 * part, ld, s, d, it.scale, it.dContext + context, ldc, dq, dq + part, dq + 2 * part, it.dropout, site, start, scratch);
+    attention_backward(q, q + part, q + 2 * part, ld, s, d, it.scale, it.dContext + context, ldc, dWeights, dq, dq + part, dq + 2 * part, it.dropout, site, start, scratch);
   }
 }
 
@@ -217,7 +233,7 @@ function cutChunk(command: Command, chunk: i32, r0: i32, r1: i32): void {
 function step(command: Command, chunk: i32, thread: i32): void {
   const operation = command.operation;
   if (operation >= OPERATION_PRODUCT_FORWARD && operation <= OPERATION_PRODUCT_WEIGHTS) productChunk(command, chunk, thread);
-  else if (operation == OPERATION_ATTENTION_FORWARD || operation == OPERATION_ATTENTION_BACKWARD) attentionChunk(command, chunk, thread);
+  else if (operation == OPERATION_ATTENTION_FORWARD || operation == OPERATION_ATTENTION_BACKWARD || operation == OPERATION_ATTENTION_WEIGHTS) attentionChunk(command, chunk, thread);
   else {
     const cut = changetype<Cut>(changetype<usize>(command)), r0 = chunk * cut.chunkItems;
     cutChunk(command, chunk, r0, min(r0 + cut.chunkItems, cut.items));

@@ -22,12 +22,15 @@ import { addStartOptions } from "./train_start.ts";
 /** What a student's CRF is: a copy of the teachers' that learns on or stays, one of its own from nothing, or none. */
 const CRFS = ["teacher", "frozen", "learned", "none"] as const;
 
-interface DistillCommandOptions extends Omit<TrainOptions, "crf">, Omit<DistillOptions, "states"> {
+interface DistillCommandOptions
+  extends Omit<TrainOptions, "crf">, Omit<DistillOptions, "states" | "attention"> {
   readonly teacher: readonly string[];
   readonly unlabelled?: readonly string[];
   readonly crf: typeof CRFS[number];
   readonly states?: readonly number[];
   readonly statesWeight: number;
+  readonly attention?: readonly number[];
+  readonly attentionWeight: number;
 }
 
 /** Most tokens of a batch where --batch-tokens does not say it, as in training. */
@@ -39,7 +42,8 @@ divided by T. The defaults of --alpha and --temperature are those of arXiv 2605.
 distributions of their CRFs over label paths in the place of emissions.
 
 --states names a layer of the teacher for each of the student's: the mean squared distance of their hidden states is added.
-It takes one teacher, as wide as the student.
+It takes one teacher, as wide as the student. --attention does the same with their attention: the divergence of what each
+head looks at, or of the mean over heads where the teacher has more or fewer; any width will do.
 
 Of several teachers the mean is taught. They must have the student's tokenizer and labels; a package of int8 weights
 will do. What they say is computed once where the texts are the same in each epoch.
@@ -75,6 +79,8 @@ export function distillCommand(program: Command): void {
       parseLayers,
     )
     .option("--states-weight <x>", "weight of that", decimal(1e-9, 1e9), 1)
+    .option("--attention <list>", "also attend like these layers of the teacher", parseLayers)
+    .option("--attention-weight <x>", "weight of that", decimal(1e-9, 1e9), 1)
     .option("--unlabelled <file>", "plain text to learn from, too; repeatable", list)
     .addOption(new Option("--crf <name>", "the student's CRF").choices(CRFS).default("teacher"));
   addTuningOptions(addStartOptions(addDataOptions(command)))
@@ -107,6 +113,7 @@ async function distill(options: DistillCommandOptions): Promise<void> {
             }),
           bundle,
           options.batchTokens ?? TOKENS,
+          { attention: options.attention !== undefined },
         ),
       );
     }
@@ -120,6 +127,8 @@ async function distill(options: DistillCommandOptions): Promise<void> {
         teaching: {
           ...{ teachers, alpha, temperature, lesson, unlabelled },
           states: options.states && { layers: options.states, weight: options.statesWeight },
+          attention: options.attention &&
+            { layers: options.attention, weight: options.attentionWeight },
         },
         start: (model) => ({ ...model, crf: startingCrf(crf, teachers, model) }),
       },

@@ -17,8 +17,8 @@ export function fail(message: string): never {
 
 /** Fills in defaults; throws as {@link fail} for what is out of range. */
 export function checkOptions({ weights, masked }: TrainableModel, options: TrainerOptions) {
-  const { maxTokens, maxMasked = maxTokens, seed = 0, dropout = 0.1, checkpointing = false } =
-    options;
+  const { maxTokens, maxMasked = maxTokens, seed = 0, dropout = 0.1 } = options;
+  const { checkpointing = false, attention = false } = options;
   const { attentionDropout = dropout, pieces } = options, { vocabSize } = weights.config;
   for (const [name, value] of Object.entries({ maxTokens, maxMasked })) {
     if (!Number.isInteger(value) || value < 1) {
@@ -50,6 +50,7 @@ export function checkOptions({ weights, masked }: TrainableModel, options: Train
     dropout,
     attentionDropout,
     checkpointing,
+    attention,
     pieces,
   };
 }

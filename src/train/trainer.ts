@@ -46,7 +46,6 @@ import type {
   Emissions,
   Example,
   Head,
-  Loss,
   NamedTensor,
   Parameter,
   StepReport,
@@ -199,7 +198,7 @@ class WasmTrainer implements Trainer {
       await turn();
       const by = this.#cotangents(example);
       sum += this.#forward(example, { dropout: true, example: i, scale: 1 / count }, by);
-      this.#backward(example.loss, by);
+      this.#backward(example, by);
       tokens += example.batch.ids.length;
     }
     const loss = sum / count, gradientNorm = this.#norm();
@@ -264,6 +263,37 @@ class WasmTrainer implements Trainer {
     });
   }
 
+  attention(batch: PackedBatch, layers: readonly number[]): Float32Array[] {
+    checkLayers(layers, this.#parts.places.layers.length);
+    this.#begin(batch, undefined);
+    const weights = this.#weights(batch, layers);
+    this.#encode("labels", undefined, weights, batch);
+    return [...weights.values()];
+  }
+
+  /** Zeros for the attention weights of each of these layers, or for the derivatives by them. */
+  #weights({ offsets }: PackedBatch, layers: readonly number[]): ByLayer {
+    const { plan: { attention }, model: { weights: { config: { heads } } } } = this.#parts;
+    if (layers.length > 0 && attention === 0) {
+      fail("a loss on attention takes a trainer that was made with `attention`.");
+    }
+    let size = 0;
+    for (let s = 1; s < offsets.length; s++) size += heads * (offsets[s] - offsets[s - 1]) ** 2;
+    return new Map(layers.map((layer) => [layer, new Float32Array(size)]));
+  }
+
+  /** Calls with where each row of attention weights begins in memory, where without padding, and its length. */
+  #eachRow(
+    { offsets }: PackedBatch,
+    visit: (padded: number, dense: number, s: number) => void,
+  ): void {
+    const { plan: { attention }, model: { weights: { config: { heads } } } } = this.#parts;
+    for (let at = attention >> 2, dense = 0, i = 1; i < offsets.length; i++) {
+      const s = offsets[i] - offsets[i - 1], stride = padded(s);
+      for (let row = 0; row < heads * s; row++, at += stride, dense += s) visit(at, dense, s);
+    }
+  }
+
   /** Copies a batch in, and says what is dropped. */
   #begin(batch: PackedBatch, dropout: { example: number } | undefined): void {
     const { plan: { workspace }, settings, model: { weights: { config } } } = this.#parts;
@@ -313,11 +343,18 @@ class WasmTrainer implements Trainer {
     this.#memory.ops.threads = this.#parts.helpers?.forRun(work) ?? 1;
   }
 
-  /** Emissions of a head from ids. */
-  #encode(head: Head, rows: number | undefined): void {
-    const { places, plan: { tensors } } = this.#parts, { ops } = this.#memory;
+  /** Emissions of a head from ids; copies the attention weights of layers out, of the batch that was begun. */
+  #encode(head: Head, rows: number | undefined, weights?: ByLayer, batch?: PackedBatch): void {
+    const { places, plan: { tensors, attention } } = this.#parts, { ops, f32 } = this.#memory;
     embedForward(ops, places, tensors);
-    for (let l = 0; l < places.layers.length; l++) layerForward(ops, places, tensors, l);
+    for (let l = 0; l < places.layers.length; l++) {
+      layerForward(ops, places, tensors, l);
+      const out = weights?.get(l + 1);
+      if (!out) continue;
+      ops.attentionWeights(tensors.layers[l].qkv, places.config.heads, attention);
+      ops.run();
+      this.#eachRow(batch!, (at, to, s) => out.set(f32.subarray(at, at + s), to));
+    }
     headForward(ops, places, head, tensors.hidden[places.layers.length], this.#head(head), rows);
     ops.run();
   }
@@ -343,16 +380,21 @@ class WasmTrainer implements Trainer {
     return { emissions: of(emissions), cotangent: of(cotangent) };
   }
 
-  /** Zeros for the derivative by each layer's output that an example's loss on hidden states asks for. */
-  #cotangents({ batch, hidden }: Example): Cotangents {
-    checkLayers(hidden?.layers ?? [], this.#parts.places.layers.length);
+  /** Zeros for the derivatives by each layer's output and attention weights that an example's losses ask for. */
+  #cotangents({ batch, hidden, attention }: Example): Cotangents {
+    const count = this.#parts.places.layers.length;
+    checkLayers(hidden?.layers ?? [], count);
+    checkLayers(attention?.layers ?? [], count);
     const size = batch.ids.length * padded(this.#parts.plan.tensors.dHidden.width);
-    return new Map(hidden?.layers.map((layer) => [layer, new Float32Array(size)]));
+    return {
+      hidden: new Map(hidden?.layers.map((layer) => [layer, new Float32Array(size)])),
+      attention: this.#weights(batch, attention?.layers ?? []),
+    };
   }
 
   /** The sum of an example's losses; leaves their cotangents behind. */
   #forward(
-    { batch, loss, hidden }: Example,
+    { batch, loss, hidden, attention }: Example,
     { dropout, example, scale }: { dropout: boolean; example: number; scale: number },
     by: Cotangents,
   ): number {
@@ -368,10 +410,11 @@ class WasmTrainer implements Trainer {
         "a loss on the masked head must say which tokens are masked.",
       );
     }
-    this.#encode(head, rows?.length);
+    const weights = this.#weights(batch, attention?.layers ?? []);
+    this.#encode(head, rows?.length, weights, batch);
     const { emissions, cotangent } = this.#emissions(head, m);
     f32.fill(0, cotangent.start, cotangent.start + m * cotangent.stride);
-    const sum = loss.evaluate({
+    let sum = loss.evaluate({
       batch,
       emissions,
       cotangent,
@@ -381,6 +424,12 @@ class WasmTrainer implements Trainer {
       parameter: (name) => this.#flat(this.#place(name), "value")!,
       gradient: (name) => this.#flat(this.#place(name), "gradient"),
     });
+    if (attention) {
+      const { heads } = this.#parts.places.config, cotangent = [...by.attention.values()];
+      sum += attention.evaluate({
+        ...{ weights: [...weights.values()], cotangent, heads, scale, kernels },
+      });
+    }
     if (!hidden) return sum;
     const states = hidden.layers.map((layer): Emissions => {
       const { address, width } = plan.tensors.hidden[layer], stride = padded(width);
@@ -392,7 +441,7 @@ class WasmTrainer implements Trainer {
         start: address >> 2,
       };
     });
-    return sum + hidden.evaluate({ hidden: states, cotangent: [...by.values()], scale });
+    return sum + hidden.evaluate({ hidden: states, cotangent: [...by.hidden.values()], scale });
   }
 
   /** A parameter whose rows lie without gaps, in place; undefined for the derivative of one that is frozen. */
@@ -402,9 +451,9 @@ class WasmTrainer implements Trainer {
   }
 
   /** Adds the derivatives of an example whose cotangent is in place. */
-  #backward({ head, rows }: Loss, by: Cotangents): void {
-    const { places, plan: { tensors }, settings: { checkpointing } } = this.#parts,
-      { ops } = this.#memory;
+  #backward({ batch, loss: { head, rows } }: Example, by: Cotangents): void {
+    const { places, plan: { tensors, attention }, settings: { checkpointing } } = this.#parts,
+      { ops, f32 } = this.#memory;
     const { [places.layers.length]: last } = tensors.hidden, lowest = this.#lowest;
     const needed = lowest < places.layers.length;
     headBackward(
@@ -417,10 +466,18 @@ class WasmTrainer implements Trainer {
       needed ? tensors.dHidden : undefined,
     );
     for (let l = places.layers.length - 1; l >= Math.max(lowest, 0); l--) {
-      this.#add(tensors.dHidden, by.get(l + 1));
+      this.#add(tensors.dHidden, by.hidden.get(l + 1));
       // The last layer's activations are still there.
       if (checkpointing && l < places.layers.length - 1) layerForward(ops, places, tensors, l);
-      layerBackward(ops, places, tensors, l, l > lowest);
+      const taught = by.attention.get(l + 1);
+      if (taught) {
+        ops.run();
+        this.#eachRow(batch, (at, from, s) => f32.set(taught.subarray(from, from + s), at));
+      }
+      layerBackward(ops, places, tensors, l, {
+        needed: l > lowest,
+        dWeights: taught ? attention : 0,
+      });
     }
     if (lowest < 0) embedBackward(ops, places, tensors);
     ops.run();
@@ -520,15 +577,21 @@ class WasmTrainer implements Trainer {
   }
 }
 
-/** The derivative by the output of a layer, counted from 1. */
-type Cotangents = ReadonlyMap<number, Float32Array>;
+/** Something of each of some layers, counted from 1. */
+type ByLayer = ReadonlyMap<number, Float32Array>;
+
+/** The derivatives by outputs of layers, and by their attention weights. */
+interface Cotangents {
+  readonly hidden: ByLayer;
+  readonly attention: ByLayer;
+}
 
 function checkLayers(layers: readonly number[], count: number): void {
   const wrong = layers.find((layer, i) =>
     !Number.isInteger(layer) || layer < 1 || layer > count || i > 0 && layer <= layers[i - 1]
   );
   if (wrong === undefined) return;
-  fail(`a layer of hidden states is ${show(wrong)}; expected 1 to ${count}, ascending.`);
+  fail(`a layer that is judged is ${show(wrong)}; expected 1 to ${count}, ascending.`);
 }
 
 /** How many things the losses of a step count. */

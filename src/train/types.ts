@@ -171,6 +171,31 @@ export interface HiddenLoss {
   evaluate(input: HiddenInput): number;
 }
 
+/** What a loss on attention may use. */
+export interface AttentionInput {
+  /**
+   * Softmax of the layers that it asked for, before anything is dropped: of each sequence, of each head, `[tokens, tokens]`, a row a
+   * query, one after another.
+   */
+  readonly weights: readonly Float32Array[];
+  /** Where `scale` times the derivative by each is added, laid out alike. */
+  readonly cotangent: readonly Float32Array[];
+  /** Of a layer. */
+  readonly heads: number;
+  /** Factor on the derivative (and not on the returned loss). */
+  readonly scale: number;
+  /** Logarithms of the same bits everywhere. */
+  readonly kernels: LossInput["kernels"];
+}
+
+/** A loss on attention weights, beside one on emissions. It takes a trainer with room ({@link TrainerOptions.attention}). */
+export interface AttentionLoss {
+  /** Whose weights it judges, counted from 1, ascending. */
+  readonly layers: readonly number[];
+  /** The sum over tokens, to be divided by the other loss's count; adds its derivative. */
+  evaluate(input: AttentionInput): number;
+}
+
 /** A batch and what is asked of it. */
 export interface Example {
   /** Sequences. */
@@ -179,6 +204,8 @@ export interface Example {
   readonly loss: Loss;
   /** What their hidden states are judged by as well. */
   readonly hidden?: HiddenLoss | undefined;
+  /** What their attention weights are judged by as well. */
+  readonly attention?: AttentionLoss | undefined;
 }
 
 /** What a step did. */
@@ -227,6 +254,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly pieces?: Int32Array;
   /** Keep each layer's input alone and compute the rest again in the backward pass; default false. */
   readonly checkpointing?: boolean;
+  /** Make room for attention weights: for {@link Trainer.attention} and losses on them; default false. */
+  readonly attention?: boolean;
   /** Factor on a parameter's rate, 0 to freeze it; default 1 for all. */
   readonly rateOf?: (parameter: Omit<Parameter, "rate">) => number;
 }
@@ -252,6 +281,8 @@ export interface Trainer {
   emissions(batch: PackedBatch): Float32Array;
   /** Outputs of these layers, counted from 1, `[tokens, hiddenSize]` each, without dropout. */
   hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[];
+  /** Attention weights of these layers, counted from 1, without dropout, laid out as in {@link AttentionInput}. */
+  attention(batch: PackedBatch, layers: readonly number[]): Float32Array[];
   /** The mean loss without dropout; changes nothing. */
   evaluate(examples: readonly Example[]): Promise<number>;
 

@@ -45,6 +45,8 @@ export interface Expected {
   readonly adaptedSha256: { readonly int8: string; readonly fp32: string };
   /** SHA-256 of the parameters after the steps of training.ts. */
   readonly parametersSha256: string;
+  /** The same after steps with a loss on attention weights. */
+  readonly attentionSha256: string;
   readonly entities: readonly (readonly ExpectedEntity[])[];
   /** The models beside the default one, by name. */
   readonly others: Readonly<Record<string, ExpectedModel>>;

@@ -120,12 +120,7 @@ export async function trainedSha256(
   const options = { maxTokens: 192, seed: 7, dropout: 0.1, threads };
   const trainer = await library.createTrainer(makeModel(), options);
   await take(trainer, library, STEPS);
-  const parts = trainer.parameters.map(({ name }) => trainer.read(name));
-  const bytes = new DataView(
-    new ArrayBuffer(parts.reduce((sum, part) => sum + 4 * part.length, 0)),
-  );
-  let at = 0;
-  for (const part of parts) for (const value of part) bytes.setFloat32(at, value, true), at += 4;
+  const hash = await digest(trainer.parameters.map(({ name }) => trainer.read(name)));
   // Threads begin late, and a busy machine lets them wait; but once they have begun they come again and again.
   const turns = trainer.threads.chunks.map(() => 0);
   for (let i = 0; i < 20 && turns.some((count) => count < 3); i++) {
@@ -137,7 +132,49 @@ export async function trainedSha256(
   }
   const { chunks, reason } = trainer.threads;
   trainer.close();
-  return { hash: await sha256(new Uint8Array(bytes.buffer)), chunks, turns, reason };
+  return { hash, chunks, turns, reason };
+}
+
+/** SHA-256 of all parameters after ten steps towards other attention weights, beside labels. */
+export async function attentionSha256(library: Training, threads: number): Promise<string> {
+  const options = { maxTokens: 192, seed: 7, dropout: 0.1, attention: true, threads };
+  const trainer = await library.createTrainer(makeModel(), options);
+  const offsets = Int32Array.of(0, 1, 20, 52), next = generator(5);
+  const ids = Int32Array.from({ length: 52 }, () => next(200));
+  for (let i = 0; i < 10; i++) {
+    await trainer.step([{
+      batch: { ids, offsets },
+      loss: library.crossEntropyLoss(Int32Array.from({ length: 52 }, () => next(5))),
+      attention: {
+        layers: [1, 2],
+        // Squares of differences from numbers that are multiples of 2^-6.
+        evaluate({ weights, cotangent, scale }): number {
+          let sum = 0;
+          weights.forEach((own, layer) =>
+            own.forEach((weight, k) => {
+              const difference = weight - next(64) / 64;
+              sum += difference * difference;
+              cotangent[layer][k] += scale * 2 * difference;
+            })
+          );
+          return sum;
+        },
+      },
+    }], 1e-3);
+  }
+  const parts = trainer.parameters.map(({ name }) => trainer.read(name));
+  trainer.close();
+  return await digest(parts);
+}
+
+/** SHA-256 of numbers, little-endian. */
+async function digest(parts: readonly Float32Array[]): Promise<string> {
+  const bytes = new DataView(
+    new ArrayBuffer(parts.reduce((sum, part) => sum + 4 * part.length, 0)),
+  );
+  let at = 0;
+  for (const part of parts) for (const value of part) bytes.setFloat32(at, value, true), at += 4;
+  return await sha256(new Uint8Array(bytes.buffer));
 }
 
 /** The cases. */
@@ -156,6 +193,12 @@ export function trainingCases(library: Training): readonly Case[] {
       if (chunks.length !== threads || turns.some((count) => count < 3)) {
         throw new Error(
           `chunks by thread: ${chunks}, in ${turns} turns (${reason ?? "no reason is given"})`,
+        );
+      }
+      const attention = await attentionSha256(library, threads);
+      if (attention !== expected.attentionSha256) {
+        throw new Error(
+          `SHA-256 after losses on attention is ${attention}, expected ${expected.attentionSha256}`,
         );
       }
       return `chunks: ${chunks.join(", ")}`;

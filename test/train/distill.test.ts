@@ -301,6 +301,24 @@ test("a student comes near its teacher's hidden states", async () => {
   assert.ok(near < 0.75 * without, `${near}, ${without} without`);
 });
 
+test("a student comes to attend like its teacher", async () => {
+  const seeing = (model: ModelBundle) => teacherOf(one, model, 48, { attention: true });
+  const teachers = [await seeing(TEACHER)];
+  const batch = { ids: Int32Array.of(2, 8, 9, 10, 11, 3), offsets: Int32Array.of(0, 6) };
+  const far = async (attention: Teaching["attention"]): Promise<number> => {
+    const { result } = await run(
+      input({ teachers, attention }, { dropout: 0, epochs: 20, rate: 2e-3 }, { validation: [] }),
+    );
+    const student = await seeing(result);
+    const [a] = student.attention(batch, [2]), [b] = teachers[0]!.attention(batch, [3]);
+    student.close();
+    return a!.reduce((sum, x, i) => sum + (x - b![i]!) ** 2, 0);
+  };
+  const without = await far(undefined), near = await far({ weight: 10, layers: [1, 3] });
+  teachers[0]!.close();
+  assert.ok(near < 0.5 * without, `${near}, ${without} without`);
+});
+
 test("what teachers say is the same bits kept or asked again, alone or in a batch", () => {
   const student = { labels: LABELS, tokenizer, length: 16, layers: 2, hiddenSize: 16 },
     settings = distillSettingsOf({});
@@ -421,6 +439,13 @@ test("teachers that do not fit are refused", async () => {
     input({ teachers: [wide], ...states([1, 3]) }),
     "input/option",
     /have 32 columns, the student's 16/,
+  );
+  const attention = { attention: { layers: [1, 4], weight: 1 } };
+  await refused(input(attention), "input/option", /attention\.layers has 4; .* are 1 to 3/);
+  await refused(
+    input({ attention: { layers: [1, 3], weight: NaN } }),
+    "input/option",
+    /^attention\.weight is NaN; expected more/,
   );
   const two = { teachers: [teacher, teacher], ...states([1, 3]) };
   await refused(input(two), "input/option", /of one teacher, and there are several/);

@@ -144,7 +144,14 @@ test("a teacher with the student's lexicons sees what the student sees, another 
   const seen: (readonly [who: string, features: Float32Array | undefined])[] = [];
   const fake = (who: string, lexicons: Lexicons | undefined): Teacher => ({
     ...{ labels: LABELS, crf: undefined, tokenizer, lexicons, maxPositions: 16, layers: 3 },
-    ...{ hiddenSize: 16, fingerprint: who, close() {}, hidden: () => [] },
+    ...{
+      hiddenSize: 16,
+      fingerprint: who,
+      close() {},
+      hidden: () => [],
+      heads: 2,
+      attention: () => [],
+    },
     emissions({ ids, features }: PackedBatch) {
       seen.push([who, features]);
       return new Float32Array(5 * ids.length);

@@ -12,7 +12,8 @@ import { crfLoss, partialCrfLoss } from "../../src/train/losses/crf.ts";
 import { crossEntropyLoss, maskedLoss } from "../../src/train/losses/cross_entropy.ts";
 import { distillationLoss } from "../../src/train/losses/distillation.ts";
 import { replacedLoss } from "../../src/train/losses/replaced.ts";
-import type { Loss } from "../../src/train/types.ts";
+import { attentionLoss } from "../../src/train/losses/attention.ts";
+import type { Example, Loss } from "../../src/train/types.ts";
 import { distance, type Fixture, FIXTURES, modelOf, readFixture, trainerOf } from "./support.ts";
 
 const LIMIT = 2e-6;
@@ -37,8 +38,25 @@ function innerProduct(cotangent: Float32Array): Loss {
   };
 }
 
+/** Attention of a teacher with so many heads, three times, beside the cross-entropy. */
+function attention(key: string, heads: number) {
+  return ({ i32, u8, f32, names }: Fixture): Omit<Example, "batch"> => {
+    const layers = names.filter((name) => name.startsWith(`${key}.teacher.`)).map((_, i) => i + 1);
+    return {
+      loss: crossEntropyLoss(i32("labels")),
+      attention: attentionLoss(
+        layers,
+        layers.map((layer) => f32(`${key}.teacher.${layer - 1}`)),
+        { heads, offsets: i32("offsets"), counted: u8("counted"), weight: 3 },
+      ),
+    };
+  };
+}
+
 /** The losses of the fixtures by their names there. */
-const LOSSES: Readonly<Record<string, (fixture: Fixture) => Loss>> = {
+const LOSSES: Readonly<Record<string, (fixture: Fixture) => Loss | Omit<Example, "batch">>> = {
+  attention: attention("attention", 2),
+  attention_mean: attention("attention_mean", 3),
   inner_product: ({ f32 }) => innerProduct(f32("cotangent")),
   cross_entropy: ({ i32 }) => crossEntropyLoss(i32("labels")),
   crf: ({ i32 }) => crfLoss(i32("labels"), i32("offsets")),
@@ -67,8 +85,9 @@ for (const [name, config] of Object.entries(FIXTURES)) {
   for (const checkpointing of [false, true]) {
     for (const [key, make] of Object.entries(LOSSES)) {
       test(`${name}: ${key}${checkpointing ? ", layers computed again" : ""}: loss and gradients`, async () => {
-        const trainer = await trainerOf(model, { checkpointing });
-        const { loss, gradientNorm } = await trainer.step([{ batch, loss: make(fixture) }], 0);
+        const trainer = await trainerOf(model, { checkpointing, attention: true });
+        const made = make(fixture), asked = "loss" in made ? made : { loss: made };
+        const { loss, gradientNorm } = await trainer.step([{ batch, ...asked }], 0);
         const [expected] = fixture.f64(`${key}.loss`);
         assert.ok(
           Math.abs(loss - expected) <= LIMIT * Math.abs(expected),

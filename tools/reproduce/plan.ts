@@ -242,6 +242,7 @@ export function stagesOf(out: string, text: string, sizes: Sizes): Stage[] {
         args: [...base, ...teacher, ...paper, "--unlabelled", data("unlabelled.txt")],
       },
       { name: "random weights to start from", args: fresh },
+      { name: "attention, too", args: [...base, ...teacher, ...paper, "--attention", sizes.kept] },
     ];
     ablations.forEach(({ name, args }, i) => {
       const folder = own(`ablation-${i + 1}`);

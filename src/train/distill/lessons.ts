@@ -1,7 +1,7 @@
 /**
  * What teachers say of a batch, and the loss that a student has from it.
  *
- *   loss = a labels + (1 - a) teachers, and, if asked for, w hidden states
+ *   loss = a labels + (1 - a) teachers, and, if asked for, w hidden states and v attention
  *
  * Each is a sum over tokens, divided by the number of all tokens but [CLS] and [SEP]: a token that nobody has labelled
  * has the second part alone. Of several teachers it is the mean of their emissions, and of their CRFs' scores, that is
@@ -18,6 +18,7 @@ import type { FeatureFinder } from "../../lexicon/features.ts";
 import type { Lexicons } from "../../model/lexicon.ts";
 import type { CrfWeights } from "../../model/weights.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
+import { attentionLoss } from "../losses/attention.ts";
 import { distillationLoss } from "../losses/distillation.ts";
 import { hiddenLoss } from "../losses/hidden.ts";
 import { pathLoss } from "../losses/paths.ts";
@@ -64,7 +65,10 @@ export class Lessons {
       throw new InputError("input/option", "there is no teacher to learn from.");
     }
     for (const [i, teacher] of teachers.entries()) check(teacher, i, student);
-    if (settings.states) checkStates(settings.states.layers, teachers, student);
+    for (const what of ["states", "attention"] as const) {
+      const taught = settings[what];
+      if (taught) checkLayers(what, taught.layers, teachers, student);
+    }
     this.settings = settings;
     this.#teachers = teachers;
     this.#columns = teachers.map(({ labels }) =>
@@ -92,20 +96,31 @@ export class Lessons {
     batch: PackedBatch,
     labelled: Loss,
     student: { readonly crf: boolean },
-  ): Pick<Example, "loss" | "hidden"> {
-    const loss = this.#loss(sequences, batch, labelled, student), { states } = this.settings;
-    if (states === undefined) return { loss };
+  ): Pick<Example, "loss" | "hidden" | "attention"> {
+    const loss = this.#loss(sequences, batch, labelled, student);
+    const { states, attention } = this.settings;
+    if (states === undefined && attention === undefined) return { loss };
+    const [teacher] = this.#teachers, seen = this.#seenBy(0, sequences, batch);
+    const counted = countedOf(chainsOf(sequences, batch), batch), { offsets } = batch;
+    const own = (layers: readonly number[]): number[] => layers.map((_, i) => i + 1);
     // The teacher's layers in ascending order, as they come out of it; then as the student has them.
-    const wanted = [...new Set(states.layers)].sort((a, b) => a - b);
-    const said = this.#teachers[0]!.hidden(this.#seenBy(0, sequences, batch), wanted);
-    const counted = countedOf(chainsOf(sequences, batch), batch);
+    const said = (layers: readonly number[], what: "hidden" | "attention"): Float32Array[] => {
+      const wanted = [...new Set(layers)].sort((a, b) => a - b);
+      const all = teacher![what](seen, wanted);
+      return layers.map((layer) => all[wanted.indexOf(layer)]!);
+    };
     return {
       loss,
-      hidden: hiddenLoss(
-        states.layers.map((_, i) => i + 1),
-        states.layers.map((layer) => said[wanted.indexOf(layer)]!),
-        { weight: states.weight, counted },
-      ),
+      ...(states && {
+        hidden: hiddenLoss(own(states.layers), said(states.layers, "hidden"), {
+          ...{ weight: states.weight, counted },
+        }),
+      }),
+      ...(attention && {
+        attention: attentionLoss(own(attention.layers), said(attention.layers, "attention"), {
+          ...{ heads: teacher!.heads, offsets, counted, weight: attention.weight },
+        }),
+      }),
     };
   }
 
@@ -241,26 +256,28 @@ function chainsOf(sequences: readonly Sequence[], { offsets }: PackedBatch): Int
   );
 }
 
-function checkStates(
+function checkLayers(
+  what: "states" | "attention",
   layers: readonly number[],
   teachers: readonly Teacher[],
   student: { readonly layers: number; readonly hiddenSize: number },
 ): void {
   const [teacher] = teachers,
+    name = what === "states" ? "hidden states are" : "attention is",
     fail = (what: string): never => {
       throw new InputError("input/option", what);
     };
-  if (teachers.length > 1) fail("hidden states are learnt of one teacher, and there are several.");
+  if (teachers.length > 1) fail(`${name} learnt of one teacher, and there are several.`);
   if (layers.length !== student.layers) {
     fail(
-      `states.layers has ${layers.length} of the teacher's layers; the student has ${student.layers}.`,
+      `${what}.layers has ${layers.length} of the teacher's layers; the student has ${student.layers}.`,
     );
   }
   const wrong = layers.find((one) => !Number.isInteger(one) || one < 1 || one > teacher!.layers);
   if (wrong !== undefined) {
-    fail(`states.layers has ${show(wrong)}; the teacher's layers are 1 to ${teacher!.layers}.`);
+    fail(`${what}.layers has ${show(wrong)}; the teacher's layers are 1 to ${teacher!.layers}.`);
   }
-  if (teacher!.hiddenSize !== student.hiddenSize) {
+  if (what === "states" && teacher!.hiddenSize !== student.hiddenSize) {
     fail(
       `the teacher's hidden states have ${
         teacher!.hiddenSize

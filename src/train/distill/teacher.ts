@@ -29,6 +29,8 @@ export interface Teacher {
   readonly maxPositions: number;
   /** Transformer layers. */
   readonly layers: number;
+  /** Attention heads of a layer. */
+  readonly heads: number;
   /** Width of their outputs. */
   readonly hiddenSize: number;
   /** Tells teachers apart. */
@@ -37,20 +39,31 @@ export interface Teacher {
   emissions(batch: PackedBatch): Float32Array;
   /** Outputs of these layers, counted from 1, `[tokens, hiddenSize]` each. */
   hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[];
+  /** Attention weights of these layers, laid out as a trainer gives them; of one that was made for it. */
+  attention(batch: PackedBatch, layers: readonly number[]): Float32Array[];
   /** Gives memory back. */
   close(): void;
 }
 
-/** A teacher of a model; batches hold at most `tokens` tokens. Throws what making a trainer throws. */
+/**
+ * A teacher of a model; batches hold at most `tokens` tokens. With `attention` it has room to be asked for its own. Throws what
+ * making a trainer throws.
+ */
 export async function teacherOf(
   make: MakeTrainer,
   { weights, crf, tokenizer, lexicons }: ModelBundle,
   tokens: number,
+  { attention = false }: { readonly attention?: boolean } = {},
 ): Promise<Teacher> {
-  const { labels, maxPositions, layers, hiddenSize } = weights.config;
+  const { labels, maxPositions, layers, heads, hiddenSize } = weights.config;
   const bundle = { weights, crf: undefined, tokenizer, lexicons };
   const model = startModel(bundle, { labels, crf: false, seed: 0, lexicons });
-  const trainer = await make(model, { maxTokens: tokens, dropout: 0, rateOf: () => 0 });
+  const trainer = await make(model, {
+    maxTokens: tokens,
+    dropout: 0,
+    attention,
+    rateOf: () => 0,
+  });
   return {
     labels,
     crf,
@@ -58,11 +71,13 @@ export async function teacherOf(
     lexicons,
     maxPositions,
     layers,
+    heads,
     hiddenSize,
     fingerprint: fingerprintOf(model.weights) +
       (lexicons ? `, ${fingerprintOfLexicons(lexicons)}` : ""),
     emissions: (batch) => trainer.emissions(batch),
     hidden: (batch, own) => trainer.hidden(batch, own),
+    attention: (batch, own) => trainer.attention(batch, own),
     close: () => trainer.close(),
   };
 }

@@ -10,7 +10,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const TRAIN_ABI = 3;
+export const TRAIN_ABI = 4;
 
 /** Philox's words of a pass: the key, and which batch of the step it is; then a threshold and a scale for each kind. */
 export const DROPOUT_EXAMPLE = 8;
@@ -142,7 +142,25 @@ export const ATTENTION_FORWARD = {
   scratchBytes: "i32",
 } as const;
 
-/** dQkv from dContext. Chunks: heads of sequences. */
+/**
+ * weights = softmax(scale Q K^T): of each sequence, of each head, rows of `padded(s)` floats, one after another. Chunks: heads
+ * of sequences.
+ */
+export const ATTENTION_WEIGHTS = {
+  qkv: "usize",
+  offsets: "usize",
+  heads: "i32",
+  d: "i32",
+  scale: "f32",
+  weights: "usize",
+  scratch: "usize",
+  scratchBytes: "i32",
+} as const;
+
+/**
+ * dQkv from dContext and, unless it is 0, from the derivative `dWeights` by the weights before dropout, which lie as
+ * {@link ATTENTION_WEIGHTS} writes them. Chunks: heads of sequences.
+ */
 export const ATTENTION_BACKWARD = {
   qkv: "usize",
   offsets: "usize",
@@ -151,6 +169,7 @@ export const ATTENTION_BACKWARD = {
   scale: "f32",
   dContext: "usize",
   dQkv: "usize",
+  dWeights: "usize",
   dropout: "usize",
   site: "i32",
   scratch: "usize",
@@ -309,4 +328,5 @@ export const COMMANDS = {
   adamw: ADAMW,
   features_forward: FEATURES_FORWARD,
   features_backward: FEATURES_BACKWARD,
+  attention_weights: ATTENTION_WEIGHTS,
 } as const;

@@ -110,13 +110,16 @@ export function layerForward(ops: Operations, model: ModelPlaces, t: Tensors, l:
   ops.addNorm(a.middle, t.update, layer.feedForwardNorm, layerNormEpsilon, a.feedForwardSum, y, site.feedForward);
 }
 
-/** From dHidden, the derivative by hidden[l + 1], that by hidden[l], in its place, unless nobody needs it. */
+/**
+ * From dHidden, the derivative by hidden[l + 1], that by hidden[l], in its place, unless nobody needs it. `dWeights`: where the
+ * derivative by the layer's attention weights lies, or 0.
+ */
 export function layerBackward(
   ops: Operations,
   model: ModelPlaces,
   t: Tensors,
   l: number,
-  needed: boolean,
+  { needed, dWeights }: { readonly needed: boolean; readonly dWeights: number },
 ): void {
   const { config, layers: { [l]: layer } } = model, { heads, layerNormEpsilon } = config;
   const { [l]: a } = t.layers, { [l]: x } = t.hidden, site = sites(config, l);
@@ -132,7 +135,7 @@ export function layerBackward(
   // deno-fmt-ignore
   ops.normBackward(t.dMiddle, a.attentionSum, layer.attentionNorm, layerNormEpsilon, t.dHidden, { update: { d: t.dUpdate, site: site.attention } });
   ops.linearBackward(a.context, layer.attentionOutput, dropped(t.dHidden), t.dContext);
-  ops.attentionBackward(a.qkv, t.dContext, t.dQkv, heads, site.heads);
+  ops.attentionBackward(a.qkv, t.dContext, t.dQkv, heads, site.heads, dWeights);
   ops.linearBackward(x, layer.qkv, t.dQkv, needed ? t.dHidden : undefined, { add: true });
 }
 

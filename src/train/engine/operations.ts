@@ -266,14 +266,25 @@ export class Operations {
     });
   }
 
+  /** The softmax of each head of each sequence to `weights`, before anything is dropped. */
+  attentionWeights(qkv: Tensor, heads: number, weights: number): void {
+    const { offsets, scratch, scratchBytes } = this.#at, d = qkv.width / 3 / heads;
+    this.#program.add("attention_weights", this.sequences * heads, {
+      ...{ qkv: qkv.address, offsets, heads, d, scale: 1 / Math.sqrt(d) },
+      ...{ weights, scratch, scratchBytes },
+    });
+  }
+
+  /** `dWeights`: the derivative by what {@link attentionWeights} gives, or 0. */
   attentionBackward(
     qkv: Tensor,
     dContext: Tensor,
     dQkv: Tensor,
     heads: number,
     site: number,
+    dWeights: number,
   ): void {
-    const places = { qkv: qkv.address, dContext: dContext.address, dQkv: dQkv.address };
+    const places = { qkv: qkv.address, dContext: dContext.address, dQkv: dQkv.address, dWeights };
     this.#program.add("attention_backward", this.sequences * heads, {
       ...this.#attention(dContext, heads, site),
       ...places,

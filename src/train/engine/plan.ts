@@ -19,6 +19,7 @@ export interface Sizes {
   readonly maxTokens: number;
   readonly maxMasked: number;
   readonly checkpointing: boolean;
+  readonly attention: boolean;
   readonly threads: number;
 }
 
@@ -28,6 +29,8 @@ export interface Plan {
   readonly placed: Placed;
   readonly tensors: Tensors;
   readonly heads: Readonly<Partial<Record<Head, HeadTensors>>>;
+  /** Attention weights of one layer, or their derivative; 0: there is no room for them. */
+  readonly attention: number;
   readonly workspace: Workspace;
   readonly program: {
     readonly address: number;
@@ -48,7 +51,7 @@ export type ScratchSizes = Pick<TrainKernels, "attention_train_scratch" | "produ
 export function placeTraining(
   model: TrainableModel,
   parameters: readonly Parameter[],
-  { maxTokens, maxMasked, checkpointing, threads }: Sizes,
+  { maxTokens, maxMasked, checkpointing, attention, threads }: Sizes,
   scratch: ScratchSizes,
 ): Plan {
   const { config, embeddingProjection } = model.weights, arena = new Arena();
@@ -121,13 +124,15 @@ export function placeTraining(
     ) / 64,
   );
   const lossBytes = crfScratchBytes(longest, config.labels.length);
-  // A layer takes 9 commands forward, as many again where it is recomputed, and 22 backward.
+  // A layer takes 10 commands forward, as many again where it is recomputed, and 22 backward.
   const capacity = 40 * layers + 64 + parameters.length;
   return {
     arena,
     placed,
     tensors,
     heads: headPlaces,
+    // Most where all sequences are as long as can be.
+    attention: attention ? arena.take(heads * maxTokens * padded(longest) * 4) : 0,
     workspace: {
       dropout: arena.take(DROPOUT_BYTES),
       ids: arena.take(maxTokens * 4),

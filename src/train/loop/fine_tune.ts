@@ -269,6 +269,7 @@ export class FineTuning {
       weightDecay: settings.weightDecay,
       beta2: settings.beta2,
       clip: settings.clip,
+      attention: distill.attention !== undefined,
       pieces: Int32Array.from(pieces).sort(),
       rateOf: (parameter) =>
         lowRank && !/^(classifier|crf)\./.test(parameter.name)

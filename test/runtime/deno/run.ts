@@ -38,7 +38,7 @@ import {
   TEXTS,
   textsOf,
 } from "../shared.ts";
-import { trainedSha256 } from "../training.ts";
+import { attentionSha256, trainedSha256 } from "../training.ts";
 
 /** What `expected.json` says of the entities in texts. */
 async function entitiesOf(ner: Recogniser, texts: readonly string[]): Promise<ExpectedEntity[][]> {
@@ -89,6 +89,7 @@ async function write(): Promise<void> {
       fp32: await fingerprint(await fp32.withAdapter(adapter)),
     },
     parametersSha256: (await trainedSha256(training, 1)).hash,
+    attentionSha256: await attentionSha256(training, 1),
     entities,
     others: Object.fromEntries(
       await Promise.all(

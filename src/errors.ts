@@ -125,13 +125,16 @@ export type NerErrorCode =
   | InputErrorCode
   | RuntimeErrorCode;
 
-/** Base class of the library's errors. `code` is stable across releases; `message` is not. */
-export class NerError<Code extends NerErrorCode = NerErrorCode> extends Error {
+/**
+ * Base class of the library's errors. `code` is stable across releases; `message` is not. It has no type parameter, because
+ * `instanceof` would leave that open, and `code` would be of any type.
+ */
+export class NerError extends Error {
   /** Machine-readable reason, `room/what`, for instance `onnx/truncated`. */
-  readonly code: Code;
+  readonly code: NerErrorCode;
 
   /** Makes an error with a stable `code` and a message for people. */
-  constructor(code: Code, message: string, options?: ErrorOptions) {
+  constructor(code: NerErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.name = new.target.name;
@@ -139,19 +142,59 @@ export class NerError<Code extends NerErrorCode = NerErrorCode> extends Error {
 }
 
 /** A file is not what it claims to be: truncated, inconsistent, or of a kind that is not supported. */
-export class FormatError extends NerError<FormatErrorCode> {}
+export class FormatError extends NerError {
+  /** One of this class. */
+  declare readonly code: FormatErrorCode;
+
+  /** Makes an error with one of this class's codes. */
+  constructor(code: FormatErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
 
 /** A model's parts contradict each other, or ask for something that the encoder does not do. */
-export class ModelError extends NerError<ModelErrorCode> {}
+export class ModelError extends NerError {
+  /** One of this class. */
+  declare readonly code: ModelErrorCode;
+
+  /** Makes an error with one of this class's codes. */
+  constructor(code: ModelErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
 
 /** A tokenizer file is invalid, unsupported, or would destroy the script that it is meant for. */
-export class TokenizerError extends NerError<TokenizerErrorCode> {}
+export class TokenizerError extends NerError {
+  /** One of this class. */
+  declare readonly code: TokenizerErrorCode;
+
+  /** Makes an error with one of this class's codes. */
+  constructor(code: TokenizerErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
 
 /** A call's argument is wrong: not a string, too long, closed instance, unknown option. */
-export class InputError extends NerError<InputErrorCode> {}
+export class InputError extends NerError {
+  /** One of this class. */
+  declare readonly code: InputErrorCode;
+
+  /** Makes an error with one of this class's codes. */
+  constructor(code: InputErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
 
 /** The runtime cannot do what was asked: no WASM SIMD, a kernel module of another version, no memory. */
-export class RuntimeError extends NerError<RuntimeErrorCode> {}
+export class RuntimeError extends NerError {
+  /** One of this class. */
+  declare readonly code: RuntimeErrorCode;
+
+  /** Makes an error with one of this class's codes. */
+  constructor(code: RuntimeErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
 
 /**
  * Whether a value is a Uint8Array, of whatever realm: test runners and edge runtimes have several, each with a class of

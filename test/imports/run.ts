@@ -3,12 +3,14 @@
  *
  * Each way of importing (`ways.ts`) is tried in a project of its own, and has to find the entities that every runtime finds. `--all` takes those,
  * too, that install hundreds of megabytes; `--write` puts the table of all of them into docs/runtimes.md, `--only` those whose row holds a word.
+ * Then the package's types are looked at (`types.ts`, `--only types`).
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { finish, readExpected, record } from "../runtime/harness.ts";
 import type { ExpectedEntity } from "../runtime/shared.ts";
+import { checkTypes } from "./types.ts";
 import { TEXT, WAYS } from "./ways.ts";
 import { Workshop } from "./workshop.ts";
 
@@ -67,6 +69,7 @@ await finish("imports", async () => {
       rows.push([runtime, way, "**fails**"]);
     }
   }
+  if ("types publint attw".includes(words)) record("", await checkTypes(workshop));
   const table = [["runtime or tool", "imported as", ""], ["---", "---", "---"], ...rows]
     .map((row) => `| ${row.join(" | ")} |`).join("\n");
   console.log(`${JSON.stringify(TEXT.slice(0, 40))}...\n\n${table}\n`);

@@ -142,7 +142,8 @@ export class Project {
 /** What all ways share; everything is made when it is first asked for. */
 export class Workshop implements AsyncDisposable {
   readonly #folder: string;
-  readonly #archives: readonly string[];
+  /** The packed library and its models. */
+  readonly archives: readonly string[];
   readonly #open: AsyncDisposable[] = [];
   readonly #projects = new Map<string, Promise<Project>>();
   readonly #browsers = new Map<string, Promise<Pages>>();
@@ -150,7 +151,7 @@ export class Workshop implements AsyncDisposable {
 
   private constructor(folder: string, archives: readonly string[]) {
     this.#folder = folder;
-    this.#archives = archives;
+    this.archives = archives;
   }
 
   /** Builds and packs the library. */
@@ -174,7 +175,7 @@ export class Workshop implements AsyncDisposable {
   }
 
   async #install(project: Project): Promise<Project> {
-    await project.run("npm", ["install", "--ignore-scripts", ...this.#archives]);
+    await project.run("npm", ["install", "--ignore-scripts", ...this.archives]);
     await Deno.copyFile(modelUrl, `${project.path}/model.safetensors`);
     return project;
   }
@@ -187,7 +188,7 @@ export class Workshop implements AsyncDisposable {
   /** A registry that has the library, for programs that ask by name: variables for their environment. */
   async registry(): Promise<Record<string, string>> {
     this.#registry ??= (async (): Promise<string> => {
-      return this.use(await startRegistry(this.#archives, this.#folder)).url;
+      return this.use(await startRegistry(this.archives, this.#folder)).url;
     })();
     return { NPM_CONFIG_REGISTRY: await this.#registry };
   }

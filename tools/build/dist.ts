@@ -264,7 +264,7 @@ await Deno.writeTextFile(
   "/** Compiled kernels, where the runtime or the bundler imports WebAssembly as a module. */\n" +
     "declare const kernels: WebAssembly.Module;\nexport default kernels;\n",
 );
-for (const name of ["mod", "core", "train", "label", "kernels"]) {
+for (const name of ["mod", "core", "webgpu", "train", "label", "kernels"]) {
   await refer(name, 'path="./web.d.ts"');
 }
 // `Symbol.dispose` is of a library that programs for ES2022 do not name; who uses ours needs no setting for it.

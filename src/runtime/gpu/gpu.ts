@@ -28,13 +28,14 @@ import type { EncoderWeights } from "../../model/weights.ts";
 import type { Accelerator } from "../../ner/options.ts";
 import { type GpuSource, isDevice } from "./source.ts";
 
-/** What is used of an adapter's description of itself. */
-export type AdapterInfo = Partial<
-  Pick<
-    GPUAdapterInfo,
-    "vendor" | "architecture" | "device" | "description" | "isFallbackAdapter"
-  >
->;
+/** What is used of an adapter's description of itself: of the web's `GPUAdapterInfo`, which few programs' types know. */
+export interface AdapterInfo {
+  readonly vendor?: string;
+  readonly architecture?: string;
+  readonly device?: string;
+  readonly description?: string;
+  readonly isFallbackAdapter?: boolean;
+}
 
 /**
  * Programs that draw on the processor: SwiftShader (browsers), llvmpipe or lavapipe and softpipe (Mesa), WARP (Windows,

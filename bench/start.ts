@@ -59,7 +59,7 @@ const ner = await Ner.load(new URL("./model.safetensors", import.meta.url));
 const load = performance.now() - began;
 const [entity] = await ner.extract(${JSON.stringify(TEXT)});
 console.log(JSON.stringify({ load, entity }));
-globalThis.process?.exit(0);
+(globalThis.Deno ?? globalThis.process).exit(0);
 `;
 
 /** The same by the entry for packed models alone, which reads no file and compiles nothing by itself. */
@@ -76,7 +76,7 @@ const ner = await Ner.fromBytes(model, { kernels });
 const load = performance.now() - began;
 const [entity] = await ner.extract(${JSON.stringify(TEXT)});
 console.log(JSON.stringify({ load, entity }));
-globalThis.process?.exit(0);
+(globalThis.Deno ?? globalThis.process).exit(0);
 `;
 
 /** The most probable labels, of ids that were made before. */

@@ -1,121 +1,49 @@
 /**
- * Models on a disk, for Deno, Bun and Node: `node:fs/promises`, which all three have.
- *
- * A folder's files are regular files in it, or links to such in the store of a Hugging Face cache: devices and pipes
- * never end, and a link to elsewhere is not the model's.
+ * Models on a disk, for Deno, Bun and Node: a packed one is read as it is needed; for all else `folders.ts` is loaded.
  *
  * @module
  */
-import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { RuntimeError } from "../errors.ts";
-import { type Folder, SUBFOLDERS } from "../formats/folder.ts";
 import { told } from "./download.ts";
-import { ioError, type Opened } from "./source.ts";
+import { attempt, type Opened } from "./source.ts";
 import type { SourceOptions } from "./source_options.ts";
+import { kindOf, openFile } from "./system.ts";
 
 /** Opens a packed model, a folder, or an ONNX file with what lies beside or above it. */
 export async function openPath(path: string, options: SourceOptions): Promise<Opened> {
-  const kind = await attempt(path, () => stat(path));
-  if (kind.isDirectory()) return await folderAt(path, options);
-  if (!kind.isFile()) {
+  const { isFile, isDirectory, size } = await attempt(path, () => kindOf(path));
+  if (!isFile && !isDirectory) {
     throw new RuntimeError("runtime/read", `${path} is neither a file nor a folder.`);
   }
-  if (!/\.onnx$/i.test(path)) {
-    return told({ size: kind.size, chunks: fileChunks(path) }, basename(path), false, options);
+  if (isDirectory || /\.onnx$/i.test(path)) {
+    const { graphAt, folderAt } = await import("./folders.ts");
+    return isDirectory ? await folderAt(path, options) : await graphAt(path, options);
   }
-  const [above, sub] = await rootOf(dirname(path));
-  return { ...await listed(above, sub === "" ? [] : [sub], options), graph: sub + basename(path) };
+  const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+  return told({ size, chunks: fileChunks(path) }, name, false, options);
 }
 
-/** The folder that a folder's configuration is in: itself or the one above it; and its place there. */
-async function rootOf(folder: string): Promise<[root: string, sub: string]> {
-  const has = (place: string): Promise<boolean> =>
-    stat(join(place, "config.json")).then((found) => found.isFile(), () => false);
-  const above = join(folder, "..");
-  return await has(folder) || !await has(above)
-    ? [folder, ""]
-    : [above, `${basename(await attempt(folder, () => realpath(folder)))}/`];
-}
-
-/** A folder as it was named; a hub model's `onnx/` stands for the model. */
-async function folderAt(path: string, options: SourceOptions): Promise<Folder> {
-  const [root, sub] = /^onnx\/?$/.test(basename(path)) ? await rootOf(path) : [path, ""];
-  return await listed(root, sub === "" ? SUBFOLDERS : [sub], options);
-}
-
-/** Names of the files in a folder; a Hugging Face cache links them, so links are listed as well. */
-async function namesIn(folder: string): Promise<string[]> {
-  const entries = await attempt(folder, () => readdir(folder, { withFileTypes: true }));
-  return entries.filter((e) => e.isFile() || e.isSymbolicLink()).map((e) => e.name).sort();
-}
-
-async function listed(
-  path: string,
-  subfolders: readonly string[],
-  { signal, onProgress }: SourceOptions,
-): Promise<Folder> {
-  const own = await namesIn(path), names = [...own];
-  for (const sub of subfolders) {
-    const place = join(path, sub), found = await stat(place).catch(() => undefined);
-    if (found?.isDirectory()) names.push(...(await namesIn(place)).map((name) => sub + name));
-  }
-  return {
-    location: path,
-    names,
-    async read(name): Promise<Uint8Array> {
-      if (!names.includes(name)) throw ioError("read", join(path, name), { code: "ENOENT" });
-      signal?.throwIfAborted();
-      const bytes = await readBytes(await fileIn(path, name)), { length } = bytes;
-      onProgress?.({ file: name, loaded: length, total: length, cached: false });
-      return bytes;
-    },
-  };
-}
-
-/** The path of a file in a folder, links followed: a regular file in that folder, or in the `blobs` of its cache. */
-async function fileIn(folder: string, name: string): Promise<string> {
-  const path = join(folder, name), real = await attempt(path, () => realpath(path));
-  const homes = [folder, join(folder, "..", "..", "blobs")].map((home) =>
-    realpath(home).then((home) => join(home, "/"), () => undefined)
-  );
-  const inside = (await Promise.all(homes)).some((home) =>
-    home !== undefined && real.startsWith(home)
-  );
-  if (!inside) {
-    throw new RuntimeError("runtime/read", `${path} is a link that leads out of its folder.`);
-  }
-  if (!(await attempt(path, () => stat(real))).isFile()) {
-    throw new RuntimeError("runtime/read", `${path} is not a regular file.`);
-  }
-  return real;
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  const buffer = await attempt(path, () => readFile(path));
-  // A plain view: Node's Buffer changes what `slice` means.
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
-
-/** A file's bytes, a megabyte at a time. */
+/** A file's bytes, a megabyte at a time, the next of which is read while the last is looked at. */
 export async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
-  const file = await attempt(path, () => open(path));
+  const file = await attempt(path, () => openFile(path));
+  const read = (into: Uint8Array): Promise<number> => {
+    const coming = attempt(path, () => file.read(into));
+    // Told when it is waited for, which may be never.
+    coming.catch(() => {});
+    return coming;
+  };
+  let given = new Uint8Array(1 << 20), next = new Uint8Array(1 << 20);
+  let coming = read(next);
   try {
-    const chunk = new Uint8Array(1 << 20);
     for (;;) {
-      const { bytesRead } = await attempt(path, () => file.read(chunk, 0, chunk.length, null));
-      if (bytesRead === 0) return;
-      yield chunk.subarray(0, bytesRead);
+      const length = await coming;
+      if (length === 0) return;
+      [given, next] = [next, given];
+      coming = read(next);
+      yield given.subarray(0, length);
     }
   } finally {
+    await coming.catch(() => {});
     await file.close();
-  }
-}
-
-async function attempt<T>(path: string, operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (cause) {
-    throw ioError("read", path, cause);
   }
 }

@@ -248,7 +248,7 @@ export class Ner extends Recogniser {
       throw new RuntimeError("runtime/unsupported", `Ner.inWorker: ${workers}.`);
     }
     const from = isBytes(source) ? source : workers.locate(source);
-    return await RemoteNer.load(workers.start(worker), from, options);
+    return await RemoteNer.load(await workers.start(worker), from, options);
   }
 
   /**

@@ -1,17 +1,17 @@
 /**
- * Deno, Bun and Node: files through `node:fs/promises`, which all three have, and `fetch`.
+ * Deno, Bun and Node: files, `fetch`, and threads and workers by `node:worker_threads`, which all three have, loaded when the
+ * first is started.
  *
  * @module
  */
-import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker as NodeWorker } from "node:worker_threads";
 import type { Thread, ThreadTask } from "../kernels/threads.ts";
 import { RuntimeError } from "../errors.ts";
 import { openPath } from "./files.ts";
 import { embeddedKernels } from "./kernels.ts";
 import { openUrl } from "./remote.ts";
 import type { SourceOptions } from "./source_options.ts";
+import { cores, pathOf } from "./system.ts";
 import { defaultThreads, threadBody } from "./threads.ts";
 import type { WorkerPort } from "./worker/connection.ts";
 import {
@@ -28,10 +28,7 @@ import {
 export const platform: Platform = {
   kernels: embeddedKernels,
   threads: {
-    // Node 20 has no navigator.
-    defaultThreads: defaultThreads(
-      globalThis.navigator?.hardwareConcurrency ?? availableParallelism(),
-    ),
+    defaultThreads: defaultThreads(cores),
     maySleep: true,
     start,
   },
@@ -44,29 +41,42 @@ export const platform: Platform = {
   open,
 };
 
-/** Starts a thread as a `node:worker_threads` worker, which all three have. */
+/** Starts a thread as a `node:worker_threads` worker. */
 function start(task: ThreadTask, failed: (reason: string) => void): Thread {
-  const worker = new Worker(`(${threadBody})(require("node:worker_threads").workerData)`, {
-    eval: true,
-    // Not the program's own, of which `--input-type=module` would make the string a module.
-    execArgv: [],
-    workerData: task,
-  });
-  worker.on("error", (error: Error) => failed(`a thread failed: ${error.message}`));
-  // A program that has nothing else to do may end while its threads sleep.
-  worker.unref();
-  return { terminate: () => void worker.terminate() };
+  let ended = false, terminate = (): void => {};
+  const begin = async (): Promise<void> => {
+    const { Worker } = await import("node:worker_threads");
+    if (ended) return;
+    const worker = new Worker(`(${threadBody})(require("node:worker_threads").workerData)`, {
+      eval: true,
+      // Not the program's own, of which `--input-type=module` would make the string a module.
+      execArgv: [],
+      workerData: task,
+    });
+    worker.on("error", (error: Error) => failed(`a thread failed: ${error.message}`));
+    // A program that has nothing else to do may end while its threads sleep.
+    worker.unref();
+    terminate = () => void worker.terminate();
+  };
+  begin().catch((error: Error) => failed(error.message));
+  return {
+    terminate(): void {
+      ended = true;
+      terminate();
+    },
+  };
 }
 
 /** Starts a worker with a recogniser in it; the build gives its file's name in the package. */
-function startWorker(own?: () => unknown): WorkerPort {
+async function startWorker(own?: () => unknown): Promise<WorkerPort> {
+  const { Worker } = await import("node:worker_threads");
   const program = (): URL => {
     const url = new URL("./worker/main_default.ts", import.meta.url);
     // Sources that Deno took from a URL: workers take files and data alone.
     const remote = url.protocol.startsWith("http");
     return remote ? new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`) : url;
   };
-  const worker = own === undefined ? new Worker(program(), { execArgv: [] }) : own() as Worker;
+  const worker = own === undefined ? new Worker(program(), { execArgv: [] }) : own() as NodeWorker;
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen(receive, failed): void {
@@ -95,15 +105,11 @@ async function open(
       }; expected a path, a file:, http:, https: or data: URL, or hf:OWNER/NAME.`,
     );
   }
-  return await openPath(url === undefined ? source as string : pathOf(url), options);
-}
-
-function pathOf(url: URL): string {
-  try {
-    return fileURLToPath(url);
-  } catch (cause) {
+  if (url === undefined) return await openPath(source as string, options);
+  const path = await pathOf(url).catch((cause) => {
     throw new RuntimeError("runtime/source", `${shortUrl(url)} is not a path on this machine.`, {
       cause,
     });
-  }
+  });
+  return await openPath(path, options);
 }

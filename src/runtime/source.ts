@@ -1,7 +1,7 @@
 /**
  * What a caller names as a model, and what a runtime makes of it.
  *
- * A platform (`platform_*.ts`) turns a {@link ModelSource} into bytes or into a {@link Folder}: of a disk (`files.ts`), or
+ * A platform (`platform_*.ts`) turns a {@link ModelSource} into bytes or into a {@link Folder}: of a disk (`files.ts`, `folders.ts`), or
  * of a server (`remote.ts`). A folder can only be asked for names that it listed itself, so a name that was read in a
  * file never becomes a path.
  *
@@ -43,7 +43,7 @@ export interface PlatformThreads extends Pick<Threading, "start" | "maySleep"> {
 /** A runtime's way to have workers. */
 export interface PlatformWorkers {
   /** Starts a worker that runs `worker/main_*.ts`, or takes the one that `own` starts. */
-  start(own?: () => unknown): WorkerPort;
+  start(own?: () => unknown): WorkerPort | Promise<WorkerPort>;
   /** A source that means the same in a worker, and can be cloned. */
   locate(source: ModelSource): string;
 }
@@ -135,4 +135,13 @@ export function ioError(action: "read" | "fetch", location: string, cause: unkno
   }
   const code = action === "read" ? "runtime/read" : "runtime/fetch";
   return new RuntimeError(code, `Could not ${action} ${location}: ${reason}`, { cause });
+}
+
+/** What an operation on a path gives; what it fails with becomes an {@link ioError}. */
+export async function attempt<T>(path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    throw ioError("read", path, cause);
+  }
 }

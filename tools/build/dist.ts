@@ -6,6 +6,7 @@
  *
  * - `index.js`: Node, Bun and Deno. Kernels embedded. `train.js` and `label.js`: the same for `edge-ner/train` and
  *   `edge-ner/label`; what several need is in files of its own, so that there is one of each class.
+ * - `system.js`, `system-deno.js`: what these ask of the operating system, one of which package.json's `imports` name by condition.
  * - `browser.js`: the same without `node:` imports, so any bundler takes it without configuration.
  * - `worker.js`, `browser-worker.js`: the program of `Ner.inWorker`'s workers, which the others name by URL.
  * - `workerd.js`: imports `./relaxed.wasm`, `./pairs.wasm` and `./baseline.wasm`, which wrangler turns into modules.
@@ -27,7 +28,7 @@
  */
 import * as esbuild from "esbuild";
 import { licencesOf, packageOf } from "./licences.ts";
-import { noWorkers, packagesBeside, packedOnly, platformOf } from "./platform.ts";
+import { noWorkers, packagesBeside, packedOnly, platformOf, systemBeside } from "./platform.ts";
 
 const root = new URL("../../", import.meta.url);
 const dist = new URL("dist/", root);
@@ -134,7 +135,15 @@ const library = (await Promise.all([
     splitting: true,
     chunkNames: "shared-[hash]",
     platform: "node",
-    plugins: [workerBeside("worker.js")],
+    plugins: [workerBeside("worker.js"), systemBeside],
+  }),
+  bundle({
+    entryPoints: {
+      "system": "src/runtime/system.ts",
+      "system-deno": "src/runtime/system_deno.ts",
+    },
+    outdir: "dist",
+    platform: "node",
   }),
   bundle({
     entryPoints: { browser: "mod.ts" },

@@ -18,6 +18,14 @@ export function platformOf(name: "browser" | "workerd" | "edge"): Plugin {
   };
 }
 
+/** Leaves what is asked of the operating system as an import that package.json's `imports` name, for Deno another one. */
+export const systemBeside: Plugin = {
+  name: "system-beside",
+  setup(build): void {
+    build.onResolve({ filter: /^\.\/system\.ts$/ }, () => ({ path: "#system", external: true }));
+  },
+};
+
 /** For the program of a browser's worker, which starts none of its own. */
 export const noWorkers: Plugin = {
   name: "no-workers",

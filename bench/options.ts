@@ -78,7 +78,7 @@ What is measured
   --profile           of a step of training on one thread, the milliseconds of each operation, too
   --gpu               instead of all that: the encoder through WebGPU in Deno and in Chromium (CHROMIUM, or Debian's), beside
                       WebAssembly and, in Chromium, onnxruntime-web's WebGPU provider and (--transformers) transformers.js
-                      on the same adapter; products and attention as shares of the adapter's measured peaks; what backend
+                      on the same adapter; each operation alone as a share of the adapter's measured peaks; what backend
                       "auto" chooses. Default sizes 1,8,32 x 32,128
   --smoke             every path once on tiny sizes, in seconds; the exit code tells whether all is well
 

@@ -11,13 +11,13 @@
  */
 import type { Backend, PackedBatch } from "../../src/backend/backend.ts";
 import { encode } from "../../src/backend/encoder.ts";
-import { WebGpuBackend } from "../../src/backend/webgpu/webgpu.ts";
-import { deviceDescriptor } from "../../src/backend/webgpu/device.ts";
 import type { GpuReport } from "../../src/backend/engine.ts";
 import { type ModelBundle, Ner, quantizeEncoder } from "../../mod.ts";
 import { describe, isSoftware } from "../../src/runtime/gpu/gpu.ts";
 import { type Budget, type Candidate, takeTurns, type Timing } from "../measure.ts";
 import { openOurs } from "../ours.ts";
+import { type LengthShare, measureLengths } from "./lengths.ts";
+import { batchOf, gpuBackend, operationTime } from "./operation.ts";
 import { measurePeaks, type Peaks } from "./peaks.ts";
 
 /** Arithmetic on the GPU. */
@@ -52,6 +52,8 @@ export interface GpuBench {
   readonly peaks: Peaks;
   readonly cells: readonly GpuCell[];
   readonly shares: readonly Share[];
+  /** Attention by the length of a text. */
+  readonly attention: readonly LengthShare[];
   /** By the batch that was expected. */
   readonly auto: readonly {
     readonly batch: number;
@@ -76,57 +78,6 @@ export interface GpuSizes {
   /** Tokens of products alone. */
   readonly rows: number;
   readonly smoke: boolean;
-}
-
-function batchOf(vocabSize: number, batch: number, length: number): PackedBatch {
-  return {
-    ids: Int32Array.from({ length: batch * length }, (_, i) => i * 7919 % vocabSize),
-    offsets: Int32Array.from({ length: batch + 1 }, (_, i) => i * length),
-  };
-}
-
-/** A backend of ours on a device of its own. */
-async function gpuBackend(
-  gpu: GPU,
-  bundle: ModelBundle,
-  precision: typeof PRECISIONS[number],
-  maxTokens: number,
-): Promise<Backend> {
-  const adapter = (await gpu.requestAdapter({ powerPreference: "high-performance" }))!;
-  const device = await adapter.requestDevice(deviceDescriptor(adapter));
-  const { wgslLanguageFeatures } = gpu as { wgslLanguageFeatures?: ReadonlySet<string> };
-  const weights = precision === "int8" ? quantizeEncoder(bundle.weights).weights : bundle.weights;
-  return await WebGpuBackend.create(weights, {
-    device,
-    precision,
-    maxTokens,
-    packedDot: wgslLanguageFeatures?.has("packed_4x8_integer_dot_product") ?? false,
-    released: () => device.destroy(),
-  });
-}
-
-/** Milliseconds of one operation: of a run with so many of it, less one with half as many. */
-async function operationTime(
-  backend: Backend,
-  batch: PackedBatch,
-  write: () => void,
-  smoke: boolean,
-): Promise<number> {
-  const run = async (times: number): Promise<number> => {
-    backend.begin(batch);
-    for (let i = 0; i < times; i++) write();
-    const start = performance.now();
-    await backend.read(backend.workspace.emissions);
-    return performance.now() - start;
-  };
-  await run(2);
-  let times = 2;
-  while (!smoke && times < 256 && await run(times) < 40) times *= 2;
-  let best = Infinity;
-  for (let i = 0; i < (smoke ? 1 : 5); i++) {
-    best = Math.min(best, (await run(2 * times) - await run(times)) / times);
-  }
-  return best > 0 ? best : NaN;
 }
 
 async function sharesOf(
@@ -230,10 +181,16 @@ export async function measureGpu(
     note(`webgpu ${precision}`);
     const backend = await add(
       `webgpu ${precision}`,
-      () => gpuBackend(gpu, bundle, precision, tokens),
+      () => gpuBackend(gpu, precision === "int8" ? int8 : bundle.weights, precision, tokens),
     );
     if (backend) shares.push(...await sharesOf(backend, precision, peaks, sizes));
   }
+  note("attention");
+  const software = isSoftware(info);
+  const attention = await measureLengths(gpu, bundle.weights, peaks.f32, {
+    smoke: sizes.smoke,
+    quick: sizes.smoke || software,
+  });
   candidates.push(...peers);
   const cells: GpuCell[] = [], auto: GpuBench["auto"][number][] = [];
   for (const batch of sizes.batches) {
@@ -265,10 +222,11 @@ export async function measureGpu(
   return {
     runtime,
     adapter: describe(info),
-    software: isSoftware(info),
+    software,
     peaks,
     cells,
     shares,
+    attention,
     auto,
     absent,
   };

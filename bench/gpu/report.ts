@@ -11,9 +11,12 @@ import type { GpuBench } from "./measure.ts";
 const rate = (value: number | undefined): string =>
   value === undefined || Number.isNaN(value) ? "-" : value.toPrecision(3);
 
+const percent = (share: number | undefined): string =>
+  share === undefined || Number.isNaN(share) ? "-" : `${(100 * share).toFixed(0)} %`;
+
 /** One runtime's results. */
 export function gpuText(bench: GpuBench): string {
-  const { runtime, adapter, software, peaks, cells, shares, auto, absent } = bench;
+  const { runtime, adapter, software, peaks, cells, shares, attention, auto, absent } = bench;
   const names = [...new Set(cells.flatMap(({ timings }) => timings.map(({ name }) => name)))];
   const parts = [`${runtime}, ${adapter}\n`];
   if (software) {
@@ -32,7 +35,19 @@ export function gpuText(bench: GpuBench): string {
         precision,
         operation,
         Number.isNaN(own) ? "-" : `${rate(own)} ${unit}`,
-        share === undefined || Number.isNaN(share) ? "-" : `${(100 * share).toFixed(0)} %`,
+        percent(share),
+      ]),
+    ),
+    "\nAttention alone, one text\n",
+    table(
+      ["tokens", "ms", "GOP/s", "of peak", "largest buffer, bytes", "all scores, bytes"],
+      attention.map(({ length, ms: time, rate: own, share, largest, scores }) => [
+        String(length),
+        rate(time),
+        rate(own),
+        percent(share),
+        String(largest),
+        String(scores),
       ]),
     ),
     "\nms a batch, median (p25-p75); texts a second\n",

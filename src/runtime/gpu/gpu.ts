@@ -139,7 +139,8 @@ const NONE: Gpu = {
   adapter: () =>
     Promise.reject(
       refuse(
-        "This runtime has no navigator.gpu. Deno and browsers have one (browsers on pages from https: or localhost); " +
+        "This runtime has no navigator.gpu. Deno and browsers have one (browsers on pages from https: or localhost, Firefox on " +
+          "Linux behind its preference dom.webgpu.enabled); " +
           "in Node and Bun hand in that of the npm package webgpu: { gpu: create([]) }.",
       ),
     ),

@@ -1,18 +1,21 @@
 /**
  * docs/corpora.md: its labelling file as it stands, with made-up sources under the names that it gives and a language
- * model that is asked for; and its commands for one machine. Those of the queue are run by `deno task test:queue`.
+ * model that is asked for; its commands for one machine; and those of the queue, where Redis is installed. What the page says
+ * may happen to a queue is shown by `deno task test:queue`.
  *
  * @module
  */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as listen } from "node:net";
 import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadBundle, writePackage } from "../../mod.ts";
-import { fixture } from "../cli/run.ts";
-import { blocksOf, callsOf } from "./page.ts";
+import { cli, fixture, start } from "../cli/run.ts";
+import { blocksOf, type Call, callsOf } from "./page.ts";
 import { path, run } from "./run.ts";
 
 const PAGE = "docs/corpora.md";
@@ -74,10 +77,53 @@ test(`edge-ner ${annotate!.args.join(" ")}`, async () => {
   assert.match(readFileSync(path("annotated/part-00000.jsonl"), "utf8"), /"entities":/);
 });
 
-test("the commands of the queue are those that test:queue runs", () => {
-  const source = readFileSync(new URL("../queue/run.ts", import.meta.url), "utf8");
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = listen().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** What Redis is called where it is installed. */
+const REDIS = ["redis-server", "valkey-server"].find((name) =>
+  spawnSync(name, ["--version"]).status === 0
+);
+
+test("the commands of the queue, on a Redis of its own, or by their names where there is none", async () => {
   assert.equal(queue.map(({ args: [name] }) => name), ["worker", "annotate", "status"]);
-  for (const { args: [name] } of queue) assert.match(source, `"${name}"`);
+  if (REDIS === undefined) return console.log("no Redis here: the queue is left to test:queue");
+  const [redis, metrics] = [await freePort(), await freePort()];
+  /** A command with what is this machine's in the place of the page's. */
+  const here = ({ args }: Call): string[] =>
+    args.map((arg) =>
+      arg.replace("10.0.0.7:6379", `127.0.0.1:${redis}`)
+        .replace("/shared/", path("shared-")).replace(/^9464$/, String(metrics))
+    );
+  const server = spawn(REDIS, ["--port", String(redis), "--bind", "127.0.0.1", "--save", ""], {
+    stdio: "ignore",
+  });
+  const [work, make, ask] = queue.map(here);
+  const worker = start(work!, {}, path("."));
+  const ended = [server, worker].map((child) => once(child, "exit"));
+  worker.stdout.resume();
+  worker.stderr.resume();
+  try {
+    const { code, stderr } = await cli(make!, { cwd: path(".") });
+    assert.is(code, 0, stderr);
+    assert.match(readFileSync(path("shared-annotated/part-00000.jsonl"), "utf8"), /"entities":/);
+    const told = await fetch(`http://127.0.0.1:${metrics}/metrics`);
+    assert.match(await told.text(), /^# TYPE edge_ner_/m);
+    const status = await cli(ask!, { cwd: path(".") });
+    assert.is(status.code, 0, status.stderr);
+  } finally {
+    worker.kill("SIGTERM");
+    await ended[1];
+    server.kill("SIGKILL");
+    await ended[0];
+  }
 });
 
 test.run();

@@ -6,10 +6,10 @@
  * are IOB2, the scheme of all that is called CoNLL today.
  *
  * `bio` has a token and its tag in a line, a tab between, and a blank line behind each text; a reader puts a space
- * between tokens. `conll` declares its columns (`# global.columns = FORM NER MISC`), has each text (`# text = ...`)
- * and says where no space follows (`SpaceAfter=No`), as https://universaldependencies.org/ext-format.html has it, so that
- * what is read back has the same offsets. Line ends, tabs and other control characters of a text would be structure there:
- * spaces and pictures stand for them, one for one.
+ * between tokens. `conll` declares its columns (`# global.columns = ID FORM NER MISC`; without the number, a token `#` would
+ * begin a line as comments do), has each text (`# text = ...`) and says where no space follows (`SpaceAfter=No`), as
+ * https://universaldependencies.org/ext-format.html has it, so that what is read back has the same offsets. Line ends, tabs
+ * and other control characters of a text would be structure there: spaces and pictures stand for them, one for one.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { picture } from "./controls.ts";
 import { inOrder } from "./text.ts";
 
 /** What a file of CoNLL-U Plus begins with. */
-export const CONLL_COLUMNS = "# global.columns = FORM NER MISC\n";
+export const CONLL_COLUMNS = "# global.columns = ID FORM NER MISC\n";
 
 /** A token and its tag. */
 interface Row {
@@ -81,7 +81,8 @@ export function conllOf(text: string, entities: readonly Span[], where: string):
   if (rows.length === 0) return "";
   const lines = rows.map(({ start, end, tag }, i) => {
     const joined = end === (rows[i + 1]?.start ?? -1);
-    return `${plain(text.slice(start, end)).trim()}\t${tag}\t${joined ? "SpaceAfter=No" : "_"}\n`;
+    const form = plain(text.slice(start, end)).trim();
+    return `${i + 1}\t${form}\t${tag}\t${joined ? "SpaceAfter=No" : "_"}\n`;
   });
   return `# text = ${plain(text)}\n${lines.join("")}\n`;
 }

@@ -102,6 +102,20 @@ test("brat: two files, offsets in characters; read back, the same entities", asy
   );
 });
 
+test("conll and bio: conllu, NLTK and seqeval find the same entities in what is written", async () => {
+  const committed = (name: string): string =>
+    readFileSync(new URL(`fixtures/readers/${name}`, import.meta.url), "utf8");
+  // What tools/fixtures/readers_reference.py had them read.
+  assert.is(await written("conll", DOCUMENTS), committed("notes.conll"));
+  assert.is(await written("bio", DOCUMENTS), committed("notes.bio"));
+  const bare = (text: string): string => text.replace(/\s/g, "");
+  const { conllu, nltk } = JSON.parse(committed("readers.json"));
+  const own = DOCUMENTS.map(({ entities }) => entities.map(({ type, text }) => [type, bare(text)]));
+  assert.equal(conllu.map(({ text }: { text: string }) => text), DOCUMENTS.map(({ text }) => text));
+  assert.equal(conllu.map(({ entities }: { entities: unknown }) => entities), own);
+  assert.equal(nltk, own);
+});
+
 test("bio: a token and a tag in a line; read back, the same entities among the same words", async () => {
   const out = await written("bio", DOCUMENTS);
   for (const line of out.split("\n")) assert.match(line, /^$|^[^\s]+\t(O|[BI]-\S+)$/);
@@ -121,12 +135,12 @@ test("bio: a token and a tag in a line; read back, the same entities among the s
 
 test("conll: CoNLL-U Plus, whose tokens and spaces make up its texts", async () => {
   const [first, ...lines] = (await written("conll", DOCUMENTS)).split("\n");
-  assert.is(first, "# global.columns = FORM NER MISC");
+  assert.is(first, "# global.columns = ID FORM NER MISC");
   const sentences = lines.join("\n").trimEnd().split("\n\n");
   sentences.forEach((sentence, i) => {
     const [comment, ...rows] = sentence.split("\n");
     const spelt = rows.map((row) => {
-      const [form, , misc] = row.split("\t");
+      const [, form, , misc] = row.split("\t");
       return form + (misc === "SpaceAfter=No" ? "" : " ");
     }).join("");
     assert.is(comment, `# text = ${DOCUMENTS[i].text}`);

@@ -37,6 +37,14 @@ export interface Linear {
   readonly outputs: number;
 }
 
+/** What a model's lexicon features add, inside a backend. */
+export interface FeatureTables<T extends FeatureTable = FeatureTable> {
+  /** To embeddings. */
+  readonly input: T;
+  /** To emissions; undefined beside an adapter for other labels than the model's. */
+  readonly window: T | undefined;
+}
+
 /** What features add to a tensor, inside a backend. */
 export interface FeatureTable {
   /** Columns of the tensor. */
@@ -107,8 +115,8 @@ export interface Backend {
   /** Inside a head of two layers; undefined where it has one. */
   readonly headDense: Linear | undefined;
   readonly classifier: Linear;
-  /** What lexicon features add to embeddings and to emissions; undefined for a model without. */
-  readonly features: { readonly input: FeatureTable; readonly window: FeatureTable } | undefined;
+  /** What lexicon features add; undefined for a model without. */
+  readonly features: FeatureTables | undefined;
   readonly workspace: Workspace;
   /** Most tokens of one batch. */
   readonly maxTokens: number;

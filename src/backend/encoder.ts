@@ -41,6 +41,6 @@ export function encode(
     backend.activate(head, config.head!.activation);
   }
   backend.linear(head, backend.classifier, emissions);
-  if (features) backend.addFeatures(emissions, features.window);
+  if (features?.window) backend.addFeatures(emissions, features.window);
   return backend.read(emissions, pause);
 }

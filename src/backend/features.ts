@@ -1,9 +1,27 @@
 /**
- * Lexicon features as the layers read them: a row for each token, with those of its neighbours.
+ * Lexicon features as the layers read them: a row for each token, with those of its neighbours; and which tables they go
+ * through.
  *
  * @module
  */
-import type { PackedBatch } from "./backend.ts";
+import { type ModelConfig, sameLabels } from "../model/config.ts";
+import type { FeatureTable, FeatureTables, PackedBatch } from "./backend.ts";
+
+/**
+ * A model's tables as they are for these labels. What features add to emissions was learnt for the model's own labels, and
+ * says nothing of an adapter's others; what they tell the encoder stays.
+ */
+export function tablesFor<T extends FeatureTable>(
+  { labels }: Pick<ModelConfig, "labels">,
+  { features, config }: {
+    readonly features: { readonly input: T; readonly window: T } | undefined;
+    readonly config: ModelConfig;
+  },
+): FeatureTables<T> | undefined {
+  if (features === undefined) return undefined;
+  const { input, window } = features;
+  return { input, window: sameLabels(labels, config.labels) ? window : undefined };
+}
 
 /** Where rows of features lie in a memory of float32; all in floats. */
 export interface FeatureRows {

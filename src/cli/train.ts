@@ -82,6 +82,7 @@ Few data are learnt by heart unless the texts differ from epoch to epoch: --exch
 
 --lexicon MED=drugs.txt and --dictionary let the model carry lexicons: lists of terms, and the data's own entities with how
 often they are entities. They are kept as fingerprints, never as text. --inflected lets a term end inside a word.
+Without either, a model that has lexicons keeps them as they are.
 
 --also reads a corpus of other types, of which --also-type Medicine=MED says which are ours: where it has one, the label
 is known, and elsewhere it is anything but one of these.

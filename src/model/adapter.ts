@@ -10,6 +10,7 @@
  */
 import { ModelError } from "../errors.ts";
 import { classifierInputs, type ModelConfig } from "./config.ts";
+import { featuresFor } from "./lexicon.ts";
 import type {
   CrfWeights,
   EncoderWeights,
@@ -94,17 +95,9 @@ function sizesOf(map: Adapted, { hiddenSize, feedForwardSize }: ModelConfig): [n
 
 /** Throws {@link ModelError} `model/mismatch` unless the adapter's parts fit an encoder of this configuration. */
 export function checkAdapter(
-  { parts, rank, classifier, labels }: Adapter,
+  { parts, rank, classifier }: Adapter,
   config: ModelConfig,
 ): void {
-  if (config.features !== undefined && labels.join("\n") !== config.labels.join("\n")) {
-    throw new ModelError(
-      "model/mismatch",
-      `the adapter's labels are ${labels.join(", ")}, and the model's lexicon features add to ${
-        config.labels.join(", ")
-      }: an adapter of such a model needs its labels.`,
-    );
-  }
   const fail = (what: string, got: readonly number[], expected: readonly number[]): never => {
     throw new ModelError(
       "model/mismatch",
@@ -148,6 +141,12 @@ export function mergeAdapter(weights: EncoderWeights, adapter: Adapter): Encoder
     }
     return merged;
   });
-  const { classifier, labels } = adapter;
-  return { ...weights, layers, classifier, config: { ...weights.config, labels } };
+  const { classifier, labels } = adapter, { config, features } = weights;
+  return {
+    ...weights,
+    layers,
+    classifier,
+    config: { ...config, labels },
+    ...(features && { features: featuresFor(features, labels, config) }),
+  };
 }

@@ -62,6 +62,11 @@ export const MAX_INNER_SIZE = 66_000;
 /** Most features of a token. */
 export const MAX_FEATURES = 4096;
 
+/** Whether labels are the same, in the same order. */
+export function sameLabels(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((label, i) => label === b[i]);
+}
+
 const SIZES = [
   ["hiddenSize", 1, MAX_INNER_SIZE],
   ["embeddingSize", 1, MAX_INNER_SIZE],

@@ -16,6 +16,8 @@
  * @module
  */
 import { ModelError, show } from "../errors.ts";
+import { type ModelConfig, sameLabels } from "./config.ts";
+import type { FeatureWeights } from "./weights.ts";
 
 /** Words of a fingerprint. */
 export const FINGERPRINT_WORDS = 2;
@@ -123,4 +125,18 @@ export function checkLexicons(lexicons: Lexicons, features: number): Lexicons {
   const own = featureCount(lexicons);
   if (own !== features) fail(`they have ${own} features of a token, the encoder takes ${features}`);
   return lexicons;
+}
+
+/**
+ * What a model's lexicon features add for labels that are perhaps not its own: of what they add to emissions, which was
+ * learnt for each label by itself, nothing is left for others.
+ */
+export function featuresFor(
+  { input, window }: FeatureWeights,
+  labels: readonly string[],
+  config: ModelConfig,
+): FeatureWeights {
+  if (sameLabels(labels, config.labels)) return { input, window };
+  const { rows } = window, columns = labels.length;
+  return { input, window: { type: "f32", rows, columns, data: new Float32Array(rows * columns) } };
 }

@@ -135,7 +135,7 @@ test("a teacher with lexicons of its own says what the recogniser says of the te
 });
 
 test("a teacher with the student's lexicons sees what the student sees, another all that its own say", () => {
-  const own = new TrainingLexicons(
+  const own = TrainingLexicons.make(
     { dictionary: true, lists: [{ type: "MED", terms: NAMES }] },
     TEXTS,
     parts.labeller.tags,
@@ -158,7 +158,7 @@ test("a teacher with the student's lexicons sees what the student sees, another 
     },
   });
   // Made anew of the same texts, by another seed, it is the same dictionary.
-  const again = new TrainingLexicons(
+  const again = TrainingLexicons.make(
     { dictionary: true, lists: [{ type: "MED", terms: NAMES }] },
     TEXTS,
     parts.labeller.tags,

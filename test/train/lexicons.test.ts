@@ -5,7 +5,9 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { Ner, type Recogniser } from "../../mod.ts";
 import type { InputError } from "../../src/errors.ts";
+import { writeAdapter } from "../../src/formats/hf/adapter.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
@@ -16,6 +18,7 @@ import { type FineTuneInput, FineTuning } from "../../src/train/loop/fine_tune.t
 import { TrainingLexicons } from "../../src/train/loop/lexicons.ts";
 import { freshModel } from "../../src/train/loop/start.ts";
 import { Random } from "../../src/train/random.ts";
+import { relativeL2, shipped } from "../support.ts";
 import { loaded } from "./support.ts";
 
 const NAMES = ["napa", "ace", "omez", "losec", "seclo", "zimax", "fexo", "monas"];
@@ -95,7 +98,7 @@ test("without a fold its texts say nothing, and groups are dealt out whole", () 
 
 test("a text in training has features of other texts' entities, some dropped; another text has all", () => {
   const tags = new Labeller(LABELS).tags, random = new Random(1, "lexicon");
-  const own = new TrainingLexicons({ dictionary: true }, TEXTS, tags, 1);
+  const own = TrainingLexicons.make({ dictionary: true }, TEXTS, tags, 1);
   const [first] = TEXTS, encoding = tokenizer.encode(first!.text);
   const begins = (features: Float32Array, token: number) =>
     features.subarray(token * own.count, token * own.count + 4).some((value) => value !== 0);
@@ -133,7 +136,11 @@ async function run(from: FineTuneInput, steps = Infinity) {
     from,
   );
   for await (const record of tuning.run()) if (record.step >= steps) break;
-  const found = { files: tuning.checkpoint(), result: tuning.result() };
+  const found = {
+    files: tuning.checkpoint(),
+    result: tuning.result(),
+    adapter: tuning.adapter(),
+  };
   tuning.close();
   return found;
 }
@@ -147,13 +154,55 @@ test("a run with lexicons learns what they add, and goes on with the same bits",
   const model = loaded(files);
   const rest = await run(input({ model, state: files.get("optimizer.safetensors") }));
   assert.equal(rest.files, whole.files);
+});
+
+test("a run without lexicons of its own goes on with those of its model", async () => {
+  const { files } = await run(input()), model = loaded(files), labels = ["O", "B-WAY", "I-WAY"];
+  const train = [text("take *fever*")].map((one) => ({
+    ...one,
+    entities: one.entities.map((entity) => ({ ...entity, type: "WAY" })),
+  }));
+  const other = input({ model, labels, train, validation: train, lexicons: undefined });
+  const { weights, lexicons } = (await run(other)).result;
+  assert.equal(lexicons, model.lexicons);
+  assert.not.equal(weights.features!.input.data, model.weights.features!.input.data);
+  assert.is(weights.features!.window.columns, 3);
+  // What the dictionary says was not made without the texts, as it is for a run that makes it: another run.
+  const state = files.get("optimizer.safetensors");
   try {
-    await run(input({ model, lexicons: undefined }));
+    await run(input({ model, state, lexicons: undefined }));
     assert.unreachable();
   } catch (error) {
-    assert.is((error as InputError).code, "input/option");
-    assert.match((error as InputError).message, "would drop what it learnt; give some.");
+    assert.is((error as InputError).code, "checkpoint/state");
   }
+});
+
+test("adapters are learnt beside a model with lexicons, for its labels and for others", async () => {
+  const model = loaded((await run(input())).files), kernels = [await shipped("baseline")];
+  const lora = { rank: 2 }, options = { epochs: 2, rate: 2e-2, tokens: 48, texts: 4, lora };
+  const from = { model, lexicons: undefined, options };
+  const others = TEXTS.map((one) => ({
+    ...one,
+    entities: one.entities.map(({ start, end }) => ({ start, end, type: "THING" })),
+  }));
+  const things = { labels: ["O", "B-THING", "I-THING"], train: others, validation: others };
+  const base = await Ner.fromBundle(model, { backend: "fp32", kernels });
+  for (const parts of [from, { ...from, ...things }]) {
+    const { result, adapter } = await run(input(parts)), { labels } = result.weights.config;
+    assert.equal(result.weights.features!.input, model.weights.features!.input);
+    if (labels.length === LABELS.length) {
+      assert.equal(result.weights.features!.window, model.weights.features!.window);
+    } else assert.ok(result.weights.features!.window.data.every((value) => value === 0));
+    const bytes = writeAdapter(adapter!, model.weights.config).get("adapter_model.safetensors");
+    const beside = await base.withAdapter(bytes!);
+    const merged = await Ner.fromBundle(result, { backend: "fp32", kernels });
+    const ofText = async (ner: Recogniser) => (await ner.emissions(TEXTS[0]!.text)).data;
+    // Both differ by the order of sums.
+    assert.ok(relativeL2(await ofText(beside), await ofText(merged)) < 1e-5);
+    beside.close();
+    merged.close();
+  }
+  base.close();
 });
 
 test.run();

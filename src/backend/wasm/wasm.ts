@@ -43,9 +43,9 @@ import { type Activation, forActivation } from "../../model/activations.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
-import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
+import type { Backend, FeatureTables, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
-import { placeFeatures } from "../features.ts";
+import { placeFeatures, tablesFor } from "../features.ts";
 import { type Encoder, placeAdapter, type WasmAdapter } from "./placed_adapter.ts";
 import {
   paddedHead,
@@ -94,7 +94,7 @@ export class WasmBackend implements Backend {
   readonly layers: readonly WasmLayer[];
   readonly headDense: WasmLinear | undefined;
   readonly classifier: WasmLinear;
-  readonly features: Plan["features"];
+  readonly features: FeatureTables<WasmTable> | undefined;
   readonly workspace: WasmWorkspace;
   readonly maxTokens: number;
   readonly adapterBytes: number | undefined;
@@ -120,7 +120,7 @@ export class WasmBackend implements Backend {
     this.layers = adapter?.layers ?? encoder.layers;
     this.headDense = plan.headDense;
     this.classifier = adapter?.classifier ?? plan.classifier;
-    this.features = plan.features;
+    this.features = tablesFor(config, { ...encoder, features: plan.features });
     this.workspace = adapter ? { ...workspace, emissions: adapter.emissions } : workspace;
     this.maxTokens = maxTokens;
     this.adapterBytes = adapter?.image.bytes.length;

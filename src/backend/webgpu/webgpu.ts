@@ -16,10 +16,10 @@ import { type Adapter, checkAdapter } from "../../model/adapter.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { EncoderWeights } from "../../model/weights.ts";
 import type { GpuPrecision } from "../accelerate.ts";
-import type { Backend, PackedBatch, Pause, ThreadState } from "../backend.ts";
+import type { Backend, FeatureTables, PackedBatch, Pause, ThreadState } from "../backend.ts";
 import { checkBatch } from "../batch.ts";
 import { encode } from "../encoder.ts";
-import { placeFeatures } from "../features.ts";
+import { placeFeatures, tablesFor } from "../features.ts";
 import { type GpuAdapter, placeAdapter } from "./adapter.ts";
 import { Gpu } from "./device.ts";
 import {
@@ -95,7 +95,7 @@ export class WebGpuBackend implements Backend {
   readonly layers: readonly GpuLayer[];
   readonly headDense: GpuLinear | undefined;
   readonly classifier: GpuLinear;
-  readonly features: Placed["features"];
+  readonly features: FeatureTables<GpuTable> | undefined;
   readonly workspace: GpuWorkspace;
   readonly maxTokens: number;
   readonly threads: ThreadState = { threads: 1, chunks: [] };
@@ -122,7 +122,7 @@ export class WebGpuBackend implements Backend {
     this.layers = adapter?.layers ?? placed.layers;
     this.headDense = placed.headDense;
     this.classifier = adapter?.classifier ?? placed.classifier;
-    this.features = placed.features;
+    this.features = tablesFor(config, { ...encoder, features: placed.features });
     this.workspace = adapter ? { ...workspace, emissions: adapter.emissions } : workspace;
     this.maxTokens = maxTokens;
     this.#machine = machine;

@@ -100,7 +100,7 @@ export interface FineTuneInput {
   readonly validation: readonly LabelledText[];
   /** Further names by type, which entities may be exchanged for; with `augment.exchange`. */
   readonly names?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** What lexicons the model is to have; a model's own are made anew. Default: none. */
+  /** What lexicons the model is to have, in the place of its own; not with adapters. Default: its own, as they are. */
   readonly lexicons?: LexiconOptions | undefined;
   /** Further corpora, which know some of the types. Only with a CRF. */
   readonly also?: readonly PartialCorpus[] | undefined;
@@ -196,17 +196,12 @@ export class FineTuning {
     if (input.lexicons && settings.lora) {
       throw new InputError(
         "input/option",
-        "adapters are learnt without lexicons; leave out one of the two.",
+        "adapters go beside a model with the lexicons that it has; leave out one of the two.",
       );
     }
-    if (!input.lexicons && model.weights.config.features !== undefined) {
-      throw new InputError(
-        "input/option",
-        "the model to start from has learnt with lexicons, and a run without them would drop what it learnt; give some.",
-      );
-    }
-    const lexicons = input.lexicons &&
-      new TrainingLexicons(input.lexicons, train, labeller.tags, seed);
+    const lexicons = input.lexicons
+      ? TrainingLexicons.make(input.lexicons, train, labeller.tags, seed)
+      : model.lexicons && TrainingLexicons.kept(model.lexicons);
     const lessons = input.teaching &&
       new Lessons(
         teachers,
@@ -242,7 +237,9 @@ export class FineTuning {
           ...also.map(({ types, perEpoch, weight }) => ({ types, perEpoch, weight })),
         ],
       }),
-      ...(lexicons && { lexicons: fingerprintOfLexicons(lexicons.lexicons) }),
+      ...(lexicons && {
+        [input.lexicons ? "lexicons" : "keptLexicons"]: fingerprintOfLexicons(lexicons.lexicons),
+      }),
       ...(lessons && { teaching: [lessons.settings, lessons.fingerprint] }),
       ...(settings.lora && { encoder: fingerprintOf(model.weights) }),
     };

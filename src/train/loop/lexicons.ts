@@ -47,13 +47,30 @@ export class TrainingLexicons {
   /** By way and fold: the finder of texts of that fold. */
   readonly #finders: readonly (readonly FeatureFinder[])[];
 
-  /** Throws {@link InputError} `input/option` for nothing to match, a ModelError `model/lexicon` for too much. */
-  constructor(
+  private constructor(
+    lexicons: Lexicons,
+    dictionary?: DictionaryMaker,
+    finders: readonly (readonly FeatureFinder[])[] = [],
+  ) {
+    this.lexicons = lexicons;
+    this.count = featureCount(checkLexicons(lexicons, featureCount(lexicons)));
+    this.#dictionary = dictionary;
+    this.#whole = new FeatureFinder(lexicons);
+    this.#finders = finders;
+  }
+
+  /** Those that a model has, as they are. Its dictionary takes the texts for new, and knows too much of those it was made of. */
+  static kept(lexicons: Lexicons): TrainingLexicons {
+    return new TrainingLexicons(lexicons);
+  }
+
+  /** New ones. Throws {@link InputError} `input/option` for nothing to match, a ModelError `model/lexicon` for too much. */
+  static make(
     options: LexiconOptions,
     texts: readonly LabelledText[],
     tags: readonly Tag[],
     seed: number,
-  ) {
+  ): TrainingLexicons {
     const { lists = [], dictionary = false, inflected = false } = options;
     if (lists.length === 0 && !dictionary) {
       throw new InputError("input/option", "lexicons need a list of terms, or a dictionary.");
@@ -72,11 +89,7 @@ export class TrainingLexicons {
       const made = all.map(({ type, fingerprints, rates }) => ({ type, fingerprints, rates }));
       return { types, inflected, longest, lists: made };
     };
-    this.lexicons = lexiconsOf(maker ? [maker.make()] : []);
-    this.count = featureCount(checkLexicons(this.lexicons, featureCount(this.lexicons)));
-    this.#dictionary = maker;
-    this.#whole = new FeatureFinder(this.lexicons);
-    this.#finders = Array.from(
+    const finders = Array.from(
       { length: maker?.ways ?? 0 },
       (_, way) =>
         Array.from(
@@ -84,6 +97,7 @@ export class TrainingLexicons {
           (_, fold) => new FeatureFinder(lexiconsOf([maker!.make({ way, fold })])),
         ),
     );
+    return new TrainingLexicons(lexiconsOf(maker ? [maker.make()] : []), maker, finders);
   }
 
   /** Features of a text's tokens as the finished model will have them. */

@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { checkConfig, classifierInputs, type ModelConfig } from "../../model/config.ts";
+import { checkConfig, classifierInputs, type ModelConfig, sameLabels } from "../../model/config.ts";
 import type { ModelBundle } from "../../model/bundle.ts";
-import { featureCount, type Lexicons, sameFeatures } from "../../model/lexicon.ts";
+import { featureCount, featuresFor, type Lexicons, sameFeatures } from "../../model/lexicon.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import type { CrfWeights, F32Matrix } from "../../model/weights.ts";
 import { dequantizeEncoder } from "../../quantize/encoder.ts";
@@ -87,7 +87,7 @@ export function startModel(
   options: StartOptions,
 ): TrainableModel {
   const { labels, seed, lexicons } = options, inputs = classifierInputs(weights.config);
-  const kept = weights.config.labels.join("\n") === labels.join("\n");
+  const kept = sameLabels(weights.config.labels, labels);
   const classifier = kept
     ? { ...weights.classifier, weight: dequantizeMatrix(weights.classifier.weight) }
     : {
@@ -105,11 +105,15 @@ export function startModel(
   };
   const { features: taken, ...encoder } = weights;
   const same = had && lexicons && sameFeatures(had, lexicons);
-  const features = count === undefined ? undefined : same && kept ? taken : {
-    input: randomMatrix(count, config.embeddingSize, seed, FEATURES),
-    // Nothing is added to emissions until something has been learnt.
-    window: zeroMatrix(3 * count, labels.length),
-  };
+  const features = count === undefined
+    ? undefined
+    : same && taken
+    ? featuresFor(taken, labels, weights.config)
+    : {
+      input: randomMatrix(count, config.embeddingSize, seed, FEATURES),
+      // Nothing is added to emissions until something has been learnt.
+      window: zeroMatrix(3 * count, labels.length),
+    };
   const types = weights.typeEmbedding ?? {
     type: "f32" as const,
     rows: 1,

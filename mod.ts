@@ -102,6 +102,7 @@ export {
 } from "./src/model/adapter.ts";
 export type { HeadConfig, ModelConfig } from "./src/model/config.ts";
 export type { LexiconList, Lexicons } from "./src/model/lexicon.ts";
+export { withoutLexicons } from "./src/model/without_lexicons.ts";
 export { addTerms } from "./src/ner/terms.ts";
 export { shiftTypes } from "./src/ner/shift.ts";
 export type { TermList, TermLists, TermRule } from "./src/model/terms.ts";

@@ -2,7 +2,9 @@
  * What a user's list of 20 names does beside a model: found of these names before and after, lost and won elsewhere, and strict F1 of
  * all: the tables of docs/lexicons.md.
  *
- *     deno run -A bench/lexicons.ts --data validation.jsonl [--model PATH] [--weights 1,2,3] [--draws 5] [--texts N]
+ *     deno run -A bench/lexicons.ts --data validation.jsonl [--model PATH] [--weights learnt,1,2,3] [--draws 5] [--texts N]
+ *
+ * The weight `learnt` is none: what a model that was trained with lexicons makes of a list, and the default in others.
  *
  * Lists are drawn from the names that the labelled texts have twice or more: the best case, a user who knows what is in
  * his texts. No time is measured here.
@@ -19,7 +21,7 @@ const { values } = parseArgs({
   options: {
     data: { type: "string" },
     model: { type: "string", default: "models/meder/meder-int8.safetensors" },
-    weights: { type: "string", default: "1,2,3,4,6,12" },
+    weights: { type: "string", default: "learnt,1,2,3,4,6,12" },
     draws: { type: "string", default: "5" },
     texts: { type: "string", default: "1000000" },
   },
@@ -66,13 +68,13 @@ console.log(
   "| weight | names labelled | found before | after | others lost | won | false: names | others | F1 |",
 );
 console.log("| --: | --: | --: | --: | --: | --: | --: | --: | --: |");
-for (const weight of values.weights.split(",").map(Number)) {
+for (const weight of values.weights.split(",")) {
   const sums = { labelled: 0, before: 0, after: 0, lost: 0, won: 0, names: 0, others: 0 };
   let f1 = 0;
   for (const own of draws) {
     const lexicon = types.map((type) => ({
       type,
-      weight,
+      ...(weight !== "learnt" && { weight: Number(weight) }),
       terms: [...own].filter((name) => name.startsWith(`${type} `))
         .map((name) => name.slice(type.length + 1)),
     })).filter(({ terms }) => terms.length > 0);

@@ -21,6 +21,7 @@ import {
 } from "../mod.ts";
 import type { EncoderWeights, I8Matrix, LinearWeights, NormWeights } from "../src/model/weights.ts";
 import { dequantizeMatrix, quantizeMatrix4 } from "../src/quantize/matrix.ts";
+import { withoutFeatures } from "../src/model/without_lexicons.ts";
 import { tokenizerFromJson } from "../src/tokenizer/load.ts";
 
 /** A model to measure. */
@@ -181,7 +182,8 @@ export async function encoderModel(
   const packed = name === "default" ? await optional(PACKAGE) : undefined;
   if (packed) {
     const { bundle: { weights }, source } = packedModel(packed, levels);
-    return { name, weights, source };
+    // The encoder that other engines can run, too.
+    return { name, weights: withoutFeatures(weights), source };
   }
   const random = randomInt8Weights(SHAPES[name]);
   const { weights, source } = inLanes(random, levels ?? LEVELS, "random weights");

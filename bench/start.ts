@@ -18,6 +18,7 @@ import { installPackage } from "../tools/check/project.ts";
 import { bundleWorker, startWorkerd, WORKER_MODULES } from "../tools/check/workerd.ts";
 import { readPackage } from "../mod.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
+import { withoutFeatures } from "../src/model/without_lexicons.ts";
 import { table } from "../src/cli/table.ts";
 import { SENTENCES } from "../src/cli/sentences.ts";
 import { ms } from "./measure.ts";
@@ -192,7 +193,10 @@ async function starters(
     Deno.writeTextFile(`${folder}/${name}`, text);
   const file = await Deno.readFile(MODEL), { weights, tokenizer } = readPackage(file);
   await Deno.writeFile(`${folder}/model.safetensors`, file);
-  await Deno.writeFile(`${folder}/model.onnx`, encoderToOnnx(weights, { int8: true }));
+  await Deno.writeFile(
+    `${folder}/model.onnx`,
+    encoderToOnnx(withoutFeatures(weights), { int8: true }),
+  );
   const ids = [...idsOf(tokenizer, TEXT)], { labels } = weights.config;
   await write("ids.json", JSON.stringify({ ids, labels }));
   await write("nothing.mjs", 'console.log("entity");\n');

@@ -14,6 +14,7 @@ import { table } from "../src/cli/table.ts";
 import { Crf } from "../src/crf/crf.ts";
 import { parseTags, type Tag } from "../src/crf/scheme.ts";
 import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
+import { withoutFeatures } from "../src/model/without_lexicons.ts";
 import { entitiesOf } from "../src/ner/entities.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing, warmUp } from "./measure.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";
@@ -131,7 +132,7 @@ async function openPipelines(
   const chosen = await chooseKernels(await defaultKernels());
   const crf = await Crf.create(chosen, parseTags(bundle.weights.config.labels), bundle.crf, true);
   for (const precision of PRECISIONS) {
-    const file = encoderToOnnx(bundle.weights, { int8: precision === "int8" });
+    const file = encoderToOnnx(withoutFeatures(bundle.weights), { int8: precision === "int8" });
     for (const engine of engines) {
       const session = await engine.open(file);
       pipelines.push(new OrtPipeline(engine, precision, session, bundle, crf));

@@ -22,6 +22,7 @@ import { pathToFileURL } from "node:url";
 import { build, stop } from "esbuild";
 import type { ModelBundle } from "../mod.ts";
 import { writeExport } from "../src/formats/write_export.ts";
+import { withoutLexicons } from "../src/model/without_lexicons.ts";
 import type { Wanted } from "./ort.ts";
 import type { Precision } from "./ours.ts";
 
@@ -72,12 +73,12 @@ interface Pipe {
 /** Name of the model's folder. */
 const MODEL = "model";
 
-/** Files of a model as transformers.js wants them, in a new folder to be given to {@link Transformers.open}. */
+/** Files of a model, without its lexicons, as transformers.js wants them, in a new folder to be given to {@link Transformers.open}. */
 export async function writeModel(bundle: ModelBundle): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "edge-ner-bench-"));
   await mkdir(join(folder, MODEL, "onnx"), { recursive: true });
   for (const [dtype, name] of [["f32", "model"], ["int8", "model_quantized"]] as const) {
-    for (const [file, bytes] of writeExport(bundle, { dtype })) {
+    for (const [file, bytes] of writeExport(withoutLexicons(bundle), { dtype })) {
       const path = file === "model.onnx" ? join("onnx", `${name}.onnx`) : file;
       await writeFile(join(folder, MODEL, path), bytes);
     }

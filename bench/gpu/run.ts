@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { CHROMIUM_FLAGS } from "../../tools/check/chromium_flags.ts";
 import { program } from "../../tools/check/programs.ts";
 import { bundlesForBrowser, type Pages } from "../../tools/build/serve.ts";
-import { type ModelBundle, writePackage } from "../../mod.ts";
+import { type ModelBundle, withoutLexicons, writePackage } from "../../mod.ts";
 import { writeExport } from "../../src/formats/write_export.ts";
 import { budgetOf, modelNames, note, thisRuntime } from "../inside.ts";
 import { textModel } from "../models.ts";
@@ -140,7 +140,7 @@ export async function benchGpu(options: Options): Promise<readonly GpuBench[]> {
   };
   const found: GpuBench[] = [];
   for (const name of modelNames(options)) {
-    const { bundle, source } = await textModel(name);
+    const { bundle: whole, source } = await textModel(name), bundle = withoutLexicons(whole);
     const runtimes: readonly (readonly [string, () => Promise<GpuBench>])[] = [
       ["Deno", () => {
         const { gpu } = navigator, { runtime } = thisRuntime();

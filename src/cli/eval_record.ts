@@ -6,7 +6,7 @@
 import { appendFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { bundleFromFolder, Ner, writeExport } from "../../mod.ts";
+import { bundleFromFolder, Ner, withoutLexicons, writeExport } from "../../mod.ts";
 import type { Confusion, LinearWeights, ModelBundle, NormWeights } from "../../mod.ts";
 import type { Span, SpanScores } from "../../mod.ts";
 import { type Latency, type ModelRecord, ROLES } from "../../train.ts";
@@ -126,13 +126,15 @@ async function ownLatency(
   }
 }
 
-/** The encoder alone, on the ids of the same texts, from an export of the model in the same precision. */
+/** The encoder alone, without lexicon features, on the ids of the same texts, from an export of the model in the same precision. */
 async function ortLatency(
   bundle: ModelBundle,
   backend: ExactBackend,
   texts: readonly string[],
 ): Promise<Latency> {
-  const files = writeExport(bundle, { dtype: backend === "int8" ? "int8" : "f32" });
+  const files = writeExport(withoutLexicons(bundle), {
+    dtype: backend === "int8" ? "int8" : "f32",
+  });
   const graph = files.get("model.onnx")!;
   const model = await openOrt(await loadOrt(), graph, undefined, bundle.weights);
   const { tokenizer, weights: { config } } = bundle, { cls, sep } = tokenizer;

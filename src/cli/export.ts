@@ -7,7 +7,7 @@
  */
 import { Option } from "commander";
 import type { Command } from "commander";
-import { bundleFromFolder, writeExport } from "../../mod.ts";
+import { bundleFromFolder, withoutLexicons, writeExport } from "../../mod.ts";
 import { readModelFiles } from "./files.ts";
 import { print } from "./output.ts";
 import { checkFolder, replaceFolder } from "./replace.ts";
@@ -17,6 +17,7 @@ interface ExportOptions {
   readonly output: string;
   readonly dtype: "f32" | "int8";
   readonly force?: boolean;
+  readonly withoutLexicons?: boolean;
   readonly allowStripAccents?: boolean;
 }
 
@@ -25,6 +26,9 @@ Writes model.onnx (operator set 17; inputs input_ids, attention_mask and token_t
 length), config.json, tokenizer.json, tokenizer_config.json and, for a model with a CRF, crf.safetensors.
 --dtype int8 quantizes weights per output channel, and activations at run time with
 DynamicQuantizeLinear. Engines know no CRF: what they call the best labels is without it.
+
+Other engines compute no lexicon features: a model that was trained with some, as the default one was, is refused unless
+--without-lexicons leaves them out. It finds less that way.
 
 In transformers.js the folder loads with
   pipeline("token-classification", folder, { subfolder: "", dtype: "fp32" })
@@ -45,6 +49,7 @@ export function exportCommand(program: Command): void {
       new Option("--dtype <type>", "how the graph computes").choices(["f32", "int8"])
         .default("f32"),
     )
+    .option("--without-lexicons", "write a model that was trained with lexicons as it is without")
     .option("--force", "write into a folder that holds something, over files of the same names")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")
     .addHelpText("after", HELP)
@@ -54,7 +59,8 @@ export function exportCommand(program: Command): void {
 async function exportModel(source: string, options: ExportOptions): Promise<void> {
   const { output, dtype, force = false, allowStripAccents } = options;
   checkFolder(output, { force });
-  const bundle = bundleFromFolder((await readModelFiles(source)).content, { allowStripAccents });
+  const whole = bundleFromFolder((await readModelFiles(source)).content, { allowStripAccents });
+  const bundle = options.withoutLexicons ? withoutLexicons(whole) : whole;
   const files = writeExport(bundle, { dtype });
   await replaceFolder(output, files, {
     force,

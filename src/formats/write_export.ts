@@ -47,7 +47,7 @@ export function writeExport(
     throw new ModelError(
       "model/lexicon",
       "The model has lexicon features, which no program that runs ONNX files would compute, so it is not written as " +
-        "one; pack it (convert) or write a checkpoint instead.",
+        "one; pack it (convert), write a checkpoint, or leave them out (withoutLexicons; export --without-lexicons).",
     );
   }
   refuseTerms(bundle, "An export");

@@ -12,10 +12,13 @@ import { collectModel, streamPackage } from "../../src/formats/package/stream.ts
 import { writePackage } from "../../src/formats/package/write.ts";
 import { readSafetensors, type SafeTensor } from "../../src/formats/safetensors/read.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
+import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { writeExport } from "../../src/formats/write_export.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
+import { withoutLexicons } from "../../src/model/without_lexicons.ts";
+import { Ner } from "../../src/runtime/ner.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 import { configOf, randomWeights } from "../support.ts";
@@ -183,8 +186,22 @@ test("a checkpoint has a file of its own for them", () => {
   throwsCode(() => read(extra), "checkpoint/tensor", /7 tensors, expected 6/);
 });
 
-test("ONNX has no place for them, and says so", () => {
+test("ONNX has no place for them, and says so; without them the model is as where it sees no term", async () => {
   throwsCode(() => writeExport(full), "model/lexicon", /lexicon features.*pack it \(convert\)/);
+  const bare = withoutLexicons(full), files = writeExport(bare);
+  const [model, config, tokens] = ["model.onnx", "config.json", "tokenizer.json"]
+    .map((name) => files.get(name)!);
+  const back = bundleFromExport({ model, config, tokenizer: tokens });
+  for (const [text, same] of [["a b b", true], ["a napa b", false]] as const) {
+    const of = async (bundle: ModelBundle) => {
+      using ner = await Ner.fromBundle(bundle, { backend: "fp32", threads: 1 });
+      return (await ner.emissions(text)).data;
+    };
+    const want = await of(full), got = await of(bare);
+    assert.equal(got, await of(back));
+    assert.is(got.every((x, i) => x === want[i]), same, text);
+  }
+  assert.is(withoutLexicons(bare), bare);
 });
 
 test.run();

@@ -17,6 +17,7 @@ import type { ModelBundle } from "../../src/model/bundle.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
 import { writeExport } from "../../src/formats/write_export.ts";
 import { NerError } from "../../src/errors.ts";
+import { withoutLexicons } from "../../src/model/without_lexicons.ts";
 import { Ner } from "../../src/runtime/ner.ts";
 
 const bytes = await readFile(new URL("../../models/meder/meder-int8.safetensors", import.meta.url));
@@ -68,14 +69,19 @@ test("a package, a checkpoint and an export keep the temperature, and none is wr
   assert.equal([key(warm), key(plain)], ["2.5", undefined]);
   const file = (files: ReadonlyMap<string, Uint8Array>, name: string) => files.get(name)!;
   for (const bundle of [warm, plain] as ModelBundle[]) {
-    const files = writeCheckpoint(bundle), onnx = writeExport(bundle, { dtype: "int8" });
+    const files = writeCheckpoint(bundle),
+      onnx = writeExport(withoutLexicons(bundle), { dtype: "int8" });
     const common = (all: ReadonlyMap<string, Uint8Array>) => ({
       config: file(all, "config.json"),
       tokenizer: file(all, "tokenizer.json"),
       crf: file(all, "crf.safetensors"),
     });
     const read = [
-      bundleFromCheckpoint({ model: file(files, "model.safetensors"), ...common(files) }),
+      bundleFromCheckpoint({
+        model: file(files, "model.safetensors"),
+        features: file(files, "features.safetensors"),
+        ...common(files),
+      }),
       bundleFromExport({ model: file(onnx, "model.onnx"), ...common(onnx) }),
     ];
     for (const { temperature } of read) assert.is(temperature, bundle.temperature);

@@ -14,7 +14,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { defaultKernels, Ner, readPackage } from "../mod.ts";
+import { defaultKernels, Ner, readPackage, withoutLexicons } from "../mod.ts";
 import { parseTags } from "../src/crf/scheme.ts";
 import { assemble } from "../src/ner/assemble.ts";
 import { entitiesOf, type Entity } from "../src/ner/entities.ts";
@@ -34,9 +34,10 @@ const bytes = await Deno.readFile(path);
 const SENTENCE = "রোগীর তিন দিন ধরে জ্বর ও মাথাব্যথা, তাকে প্যারাসিটামল ৫০০ মিলিগ্রাম দেওয়া হয়েছে। ";
 const long = SENTENCE.repeat(Math.ceil(50_000 / SENTENCE.length)).slice(0, 50_000);
 
-const ner = await Ner.fromBytes(bytes, { threads });
+// Terms are looked for in either way, and take no turns.
+const bundle = withoutLexicons(readPackage(bytes)), ner = await Ner.fromBundle(bundle, { threads });
 const threading = threadsOf(threads);
-const parts = await assemble(readPackage(bytes), {
+const parts = await assemble(bundle, {
   kernels: await defaultKernels({ shared: threads > 1 }),
   threading,
 });

@@ -206,6 +206,7 @@ export {
   type Span,
   type SpanScores,
 } from "./src/eval/spans.ts";
+export { type OverlapScore, scoreOverlaps } from "./src/eval/overlaps.ts";
 export type { Counts, Score, ScoreOptions, TypeScores } from "./src/eval/scores.ts";
 export { TAG_SCHEMES, type TagOptions, type TagScheme } from "./src/eval/sequences.ts";
 export { scoreTags, type TagConfusion, type TagScores } from "./src/eval/tags.ts";

@@ -11,6 +11,7 @@ import {
   confusionMatrix,
   judgeEntities,
   parseGold,
+  scoreOverlaps,
   scoreSpans,
   TAG_SCHEMES,
 } from "../../mod.ts";
@@ -18,7 +19,7 @@ import type { Entity, GoldDocument, Span } from "../../mod.ts";
 import { dataFormatOf, declaresColumns } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { addRecordOptions, record, type RecordOptions } from "./eval_record.ts";
-import { confusionTable, scoreTable } from "./eval_tables.ts";
+import { confusionTable, overlapTable, scoreTable } from "./eval_tables.ts";
 import { evaluateTags, type TagsOptions } from "./eval_tags.ts";
 import { readLabelled } from "./labelled.ts";
 import { readLines } from "./lines.ts";
@@ -33,6 +34,7 @@ const FORMATS = ["jsonl", "conll", "bio", "csv", "brat"] as const;
 
 interface EvalOptions extends ModelOptions, TagsOptions, RecordOptions {
   readonly format?: typeof FORMATS[number];
+  readonly overlap?: boolean;
   readonly minScore: number;
   readonly batch: number;
 }
@@ -53,7 +55,8 @@ thread.
 Or labelled texts for the model of any other kind that "train" reads: --format bio (tokens and gold tags), CoNLL-U Plus,
 .csv, brat (.ann, its text beside it).
 
-An entity counts only if type, start and end are all right. Averages run over the types seen
+An entity counts only if type, start and end are all right; --overlap adds what shares a character with one of its type,
+for texts that were labelled by other rules than the model has learnt. Averages run over the types seen
 in gold or prediction, as in seqeval; --json has all digits.
 
 Examples:
@@ -69,6 +72,7 @@ const OF_DOCUMENTS = [
   "threads",
   "unconstrained",
   "allowStripAccents",
+  "overlap",
   "minScore",
   "batch",
   "record",
@@ -89,6 +93,7 @@ export function evalCommand(program: Command): void {
         .choices(FORMATS),
     )
     .option("--json", "print one JSON object instead of a table")
+    .option("--overlap", "also print what is found, and right, whatever its boundaries")
     .option("--confusion", "also print which types, and which tags, are taken for which")
     .addOption(
       new Option("--mode <name>", "how tags are read (default: default)")
@@ -201,11 +206,16 @@ async function evaluate(
   if (options.record !== undefined) {
     await record(options, { texts, gold, predicted, scores, confusion });
   }
+  const overlaps = Object.fromEntries(
+    Object.keys(scores.types).map((type) => [type, scoreOverlaps(gold, predicted, type)]),
+  );
   if (options.json) {
-    await print(JSON.stringify({ ...scores, confusion, calibration }) + "\n");
+    const more = options.overlap && { overlaps };
+    await print(JSON.stringify({ ...scores, ...more, confusion, calibration }) + "\n");
     return;
   }
   await print(scoreTable(scores));
+  if (options.overlap) await print("\n" + overlapTable(overlaps));
   if (options.confusion) await print("\n" + confusionTable(confusion));
   const perSecond = (gold.length / (elapsed / 1000)).toFixed(1);
   await print(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Confusion, Score, TagConfusion, TypeScores } from "../../mod.ts";
+import type { Confusion, OverlapScore, Score, TagConfusion, TypeScores } from "../../mod.ts";
 import { table } from "./table.ts";
 
 /** The scores as a table, in percent. */
@@ -21,6 +21,20 @@ export function scoreTable({ types, micro, macro, weighted }: TypeScores): strin
     row("macro", macro),
     row("weighted", weighted),
   ]);
+}
+
+/** What is found and right whatever its boundaries, in percent. */
+export function overlapTable(scores: Readonly<Record<string, OverlapScore>>): string {
+  return table(
+    ["by overlap", "precision", "recall", "support", "found", "predicted", "right"],
+    Object.entries(scores).map((
+      [type, { precision, recall, support, found, predicted, right }],
+    ) => [
+      type,
+      ...[precision, recall].map((x) => (100 * x).toFixed(2)),
+      ...[support, found, predicted, right].map(String),
+    ]),
+  );
 }
 
 /** Gold types as rows, predicted types as columns. */

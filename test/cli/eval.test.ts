@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Entity, OverlapScore } from "../../mod.ts";
 import { cli, fixture, scratch } from "./run.ts";
 
 const MODEL = ["--model", fixture("tiny-torchscript")];
@@ -45,6 +46,25 @@ test("the table has a row a type, micro and macro; --confusion adds the matrix",
 });
 
 const TAGS = "a B-X O\nb I-X O\nc O U-Y\n\nd B-Y B-Y\n";
+
+test("--overlap forgives boundaries", async () => {
+  const run = await cli(["extract", ...MODEL, "--format", "jsonl", TEXT]);
+  const { text, entities } = JSON.parse(run.stdout);
+  const shifted = entities.map((one: Entity) => ({
+    ...one,
+    text: undefined,
+    end: Math.min(one.end + 1, text.length),
+  }));
+  writeFileSync(path("shifted.jsonl"), JSON.stringify({ text, entities: shifted }));
+  const args = ["eval", path("shifted.jsonl"), ...MODEL, "--overlap"];
+  const { overlaps, micro } = JSON.parse((await cli([...args, "--json"])).stdout);
+  assert.ok(entities.length > 0 && micro.correct < entities.length);
+  for (const { found, support, right, predicted } of Object.values<OverlapScore>(overlaps)) {
+    assert.equal([found, right], [support, predicted]);
+  }
+  const { stdout } = await cli(args);
+  assert.match(stdout, /\nby overlap +precision +recall +support +found +predicted +right\n/);
+});
 
 test("a file of gold and predicted tags is scored without a model", async () => {
   writeFileSync(path("out.conll"), TAGS);

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { command, path, root } from "../../tools/check/programs.ts";
+import { command, root } from "../../tools/check/programs.ts";
+import { pack } from "../../tools/check/project.ts";
 
 /** A manifest as far as a registry has to know it. */
 interface Manifest {
@@ -24,19 +25,9 @@ const HELD = "@bufbuild/protobuf";
 /** Packs the library's dependencies into `folder`, and returns the archives. */
 async function packDependencies(folder: string): Promise<string[]> {
   const { dependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
-  return await Promise.all(
-    [...Object.keys(dependencies), HELD].map(async (name) => {
-      const from = path(new URL(`node_modules/${name}/`, root));
-      const packed = await command("npm", [
-        "pack",
-        "--json",
-        "--ignore-scripts",
-        "--pack-destination",
-        folder,
-      ], { cwd: from });
-      return `${folder}/${JSON.parse(packed)[0].filename}`;
-    }),
-  );
+  const packed = [...Object.keys(dependencies), HELD]
+    .map((name) => pack(["."], folder, new URL(`node_modules/${name}/`, root)));
+  return (await Promise.all(packed)).flat();
 }
 
 /** Serves `archives` and the library's dependencies. */

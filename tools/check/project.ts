@@ -8,21 +8,21 @@ import * as esbuild from "esbuild";
 import { MODELS } from "../../models/registry.ts";
 import { command, path, root } from "./programs.ts";
 
-/** Builds and packs the library and its models into `folder`, as they are published; returns the archives. */
+/** Packs npm packages, paths from `cwd`, into `folder`, as they are published; returns the archives. */
+export async function pack(
+  packages: readonly string[],
+  folder: string,
+  cwd: URL = root,
+): Promise<string[]> {
+  const options = ["--json", "--ignore-scripts", "--pack-destination", folder];
+  const packed = await command("npm", ["pack", ...options, ...packages], { cwd });
+  return JSON.parse(packed).map(({ filename }: { filename: string }) => `${folder}/${filename}`);
+}
+
+/** Builds and packs the library and its models into `folder`; returns the archives. */
 export async function packLibrary(folder: string): Promise<string[]> {
   await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
-  const packed = await command("npm", [
-    "pack",
-    "--json",
-    "--ignore-scripts",
-    "--pack-destination",
-    folder,
-    ".",
-    ...MODELS.map(({ name }) => `./models/${name}`),
-  ], {
-    cwd: root,
-  });
-  return JSON.parse(packed).map(({ filename }: { filename: string }) => `${folder}/${filename}`);
+  return await pack([".", ...MODELS.map(({ name }) => `./models/${name}`)], folder);
 }
 
 /**

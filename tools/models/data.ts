@@ -14,11 +14,10 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { type LabelledText, readTexts, type Split } from "../../train.ts";
-import { jsonl, Refusal, writeWhole } from "../reproduce/files.ts";
+import { jsonl, Refusal, textIn, writeWhole } from "../reproduce/files.ts";
 import type { Description, TermList } from "./descriptions.ts";
 import { PythonRandom } from "./mersenne.ts";
 import { groupedSplit, groupsOf, shuffledSplit } from "./splits.ts";
@@ -50,8 +49,7 @@ export function withoutNonCommercial(model: Description): Description {
 function read(folder: string, path: string): string {
   const full = join(folder, path);
   if (!existsSync(full)) throw new Refusal(`${full} is not there`);
-  const bytes = readFileSync(full);
-  return (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  return textIn(full);
 }
 
 function labelled(

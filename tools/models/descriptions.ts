@@ -10,6 +10,7 @@
  * @module
  */
 import { MEDER } from "../reproduce/data.ts";
+import { words } from "../reproduce/words.ts";
 
 /** A corpus of other types, of which some are the model's. */
 export interface Further {
@@ -100,8 +101,6 @@ export interface Description {
   /** Options of `convert`. */
   readonly convert: readonly string[];
 }
-
-const words = (line: string): string[] => line.split(" ");
 
 const TRAINING = [
   ...words("--warmup 0.055 --dropout 0.15 --beta2 0.98 --weight-decay 0.02 --average 0.99"),

@@ -10,9 +10,8 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { makeNames, makeSentences, type Names, type Sentence } from "../reproduce/synthetic.ts";
+import { words } from "../reproduce/words.ts";
 import type { Description } from "./descriptions.ts";
-
-const words = (line: string): string[] => line.split(" ");
 
 /** How many sentences a corpus has. */
 const SENTENCES = 160;

@@ -11,9 +11,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { readTexts, splitTexts } from "../../train.ts";
-import { jsonl, Refusal, writeWhole } from "./files.ts";
+import { jsonl, Refusal, textIn, writeWhole } from "./files.ts";
 import { makeNames, makeSentences } from "./synthetic.ts";
 
 /** Types of MedER's columns, as the paper calls them. */
@@ -112,8 +112,8 @@ export function firstText(folder: string): string {
 
 /** The first lines of the first file of a folder, short enough for one sequence. */
 function someLines(folder: string, count: number): string {
-  const path = firstText(folder), bytes = readFileSync(path);
-  const content = (/\.gz$/i.test(path) ? gunzipSync(bytes) : bytes).toString("utf8");
-  const lines = content.split("\n").filter((line) => line.length > 40 && line.length < 400);
+  const lines = textIn(firstText(folder)).split("\n").filter((line) =>
+    line.length > 40 && line.length < 400
+  );
   return lines.slice(0, count).map((line) => line + "\n").join("");
 }

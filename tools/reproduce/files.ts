@@ -1,14 +1,22 @@
 /**
- * Folders that are there whole or not at all, files of labelled texts in them, and what is said where neither can be.
+ * Texts from files, packed or not; folders that are there whole or not at all, files of labelled texts in them; and what is
+ * said where none of it can be.
  *
  * @module
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import type { LabelledText } from "../../train.ts";
 
 /** Says to people what is missing, or not as it must be. */
 export class Refusal extends Error {}
+
+/** A file of text, unpacked if its name ends in `.gz`. */
+export function textIn(path: string): string {
+  const bytes = readFileSync(path);
+  return (/\.gz$/i.test(path) ? gunzipSync(bytes) : bytes).toString("utf8");
+}
 
 /** Labelled texts, a line of JSON each. */
 export function jsonl(texts: readonly Pick<LabelledText, "text" | "entities">[]): string {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { ModelRecord } from "../../train.ts";
 import type { SyntheticSizes } from "./data.ts";
 import type { Stage } from "./stages.ts";
+import { words } from "./words.ts";
 
 /** What a reproduction is like: sizes and options of commands. */
 export interface Sizes {
@@ -31,8 +32,6 @@ export interface Sizes {
   readonly temperatures: readonly number[];
   readonly alphas: readonly number[];
 }
-
-const words = (line: string): string[] => line.split(" ");
 
 /** Minutes on one core, made-up text. */
 export const QUICK: Sizes = {

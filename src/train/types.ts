@@ -281,7 +281,10 @@ export interface Trainer {
   emissions(batch: PackedBatch): Float32Array;
   /** Outputs of these layers, counted from 1, `[tokens, hiddenSize]` each, without dropout. */
   hidden(batch: PackedBatch, layers: readonly number[]): Float32Array[];
-  /** Attention weights of these layers, counted from 1, without dropout, laid out as in {@link AttentionInput}. */
+  /**
+   * Attention weights of these layers, counted from 1, without dropout, laid out as in {@link AttentionInput}. An InputError
+   * (`input/option`) where no room was made for them ({@link TrainerOptions.attention}).
+   */
   attention(batch: PackedBatch, layers: readonly number[]): Float32Array[];
   /** The mean loss without dropout; changes nothing. */
   evaluate(examples: readonly Example[]): Promise<number>;

@@ -27,12 +27,16 @@ export interface AttentionOptions {
   readonly offsets: Int32Array;
   /** 0 for a query that is left out. */
   readonly counted: Uint8Array;
+  /** Factor on the loss, above 0. */
   readonly weight: number;
 }
 
 /**
  * `teacher[i]`: the teacher's weights, laid out as a trainer's are, that the student's layer `layers[i]` (from 1, ascending) is to
  * have. The sum is divided by the number of layers and multiplied by `weight`.
+ *
+ * Throws {@link InputError} `input/option` for a weight that is not above 0; its `evaluate` throws `input/emissions` for a teacher of
+ * other sequences than the batch's.
  */
 export function attentionLoss(
   layers: readonly number[],
@@ -54,10 +58,8 @@ export function attentionLoss(
         if (target.length * heads !== own.length * theirs) {
           throw new InputError(
             "input/emissions",
-            `the teacher has ${target.length} attention weights of ${theirs} heads for layer ${
-              layers[i]
-            }; the batch has ` +
-              `${own.length} of ${heads}.`,
+            `the teacher has ${target.length} attention weights of ${theirs} heads for layer ` +
+              `${layers[i]}; the batch has ${own.length} of ${heads}.`,
           );
         }
         let squares = 0;

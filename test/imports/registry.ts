@@ -19,13 +19,13 @@ async function manifestIn(archive: string): Promise<Manifest> {
   return JSON.parse(await command("tar", ["-xzOf", archive, "package/package.json"]));
 }
 
-/** What only the sources import: the package holds it. */
-const HELD = "@bufbuild/protobuf";
+/** What only the sources import: the package holds it (`tools/build/dist.ts`). */
+const HELD = ["@bufbuild/protobuf", "fflate"];
 
 /** Packs the library's dependencies into `folder`, and returns the archives. */
 async function packDependencies(folder: string): Promise<string[]> {
   const { dependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
-  const packed = [...Object.keys(dependencies), HELD]
+  const packed = [...Object.keys(dependencies), ...HELD]
     .map((name) => pack(["."], folder, new URL(`node_modules/${name}/`, root)));
   return (await Promise.all(packed)).flat();
 }

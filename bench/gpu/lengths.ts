@@ -9,6 +9,7 @@
  */
 import type { Backend } from "../../src/backend/backend.ts";
 import type { EncoderWeights, F32Matrix } from "../../mod.ts";
+import { withoutFeatures } from "../../src/model/without_lexicons.ts";
 import { batchOf, gpuBackend, operationTime } from "./operation.ts";
 
 const LENGTHS = [1, 8, 32, 128, 512, 1024, 2048], SMOKE = [1, 33];
@@ -28,7 +29,7 @@ export interface LengthShare {
 
 /** A model's first layer, for texts of so many tokens of one word. */
 function oneLayer(weights: EncoderWeights, positions: number): EncoderWeights {
-  const { features: _, ...rest } = weights, { features: __, ...config } = weights.config;
+  const plain = withoutFeatures(weights), { config } = plain;
   const table = (rows: number): F32Matrix => ({
     type: "f32",
     rows,
@@ -36,7 +37,7 @@ function oneLayer(weights: EncoderWeights, positions: number): EncoderWeights {
     data: new Float32Array(rows * config.embeddingSize),
   });
   return {
-    ...rest,
+    ...plain,
     config: { ...config, layers: 1, vocabSize: 1, maxPositions: positions },
     wordEmbedding: table(1),
     positionEmbedding: table(positions),

@@ -18,6 +18,7 @@ import { InputError, type ModelError } from "../../src/errors.ts";
 import { encode } from "../../src/backend/encoder.ts";
 import { ACTIVATION_NAMES } from "../../src/model/activations.ts";
 import type { EncoderWeights } from "../../src/model/weights.ts";
+import { withoutFeatures } from "../../src/model/without_lexicons.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import {
@@ -273,8 +274,7 @@ for (const [name, weights] of [["fp32", float], ["int8", int8]] as const) {
 }
 
 test("features of a model that takes none are refused, and 0 everywhere is as if there were none", async () => {
-  const { features: _, ...plainConfig } = config, { features: __, ...rest } = float;
-  const plain = { ...rest, config: plainConfig }, batch = batchOf(plainConfig, [9, 4], 1);
+  const plain = withoutFeatures(float), batch = batchOf(plain.config, [9, 4], 1);
   const create = (weights: EncoderWeights) =>
     WasmBackend.create(baseline, weights, { precision: "fp32", maxTokens: 64 });
   const features = new Float32Array(7 * 13), want = await emissions(await create(plain), batch);

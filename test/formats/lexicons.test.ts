@@ -17,7 +17,7 @@ import { writeExport } from "../../src/formats/write_export.ts";
 import { fingerprintsOf } from "../../src/lexicon/fingerprint.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
 import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
-import { withoutLexicons } from "../../src/model/without_lexicons.ts";
+import { withoutFeatures, withoutLexicons } from "../../src/model/without_lexicons.ts";
 import { Ner } from "../../src/runtime/ner.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
@@ -70,10 +70,9 @@ test("a package gives back tables and lexicons bit for bit, and never quantizes 
 });
 
 test("a model without lexicons is written as ever", () => {
-  const { features: _, ...config } = full.weights.config,
-    { features: __, ...weights } = full.weights;
+  const weights = withoutFeatures(full.weights);
   const { tensors, metadata } = readSafetensors(
-    writePackage({ weights: { ...weights, config }, crf: undefined, tokenizer }),
+    writePackage({ weights, crf: undefined, tokenizer }),
   );
   assert.not([...tensors.keys()].some((name) => /lexicon|features/.test(name)));
   assert.not(/features/.test(metadata.get("config")!) || metadata.has("lexicons"));

@@ -18,6 +18,7 @@ import { encoderToOnnx } from "../../../src/formats/onnx/write_encoder.ts";
 import { chooseKernels } from "../../../src/kernels/module.ts";
 import { mergeAdapter } from "../../../src/model/adapter.ts";
 import type { EncoderWeights } from "../../../src/model/weights.ts";
+import { withoutFeatures } from "../../../src/model/without_lexicons.ts";
 import { quantizeEncoder } from "../../../src/quantize/encoder.ts";
 import {
   batchOf,
@@ -248,8 +249,8 @@ gpuTest("so are matrices of every precision, to the same bits", async () => {
 });
 
 gpuTest("an adapter beside the encoder gives what the merged model gives", async () => {
-  const { features: _, ...plain } = config, { features: __, ...rest } = float, next = random(9);
-  const weights = { ...rest, config: plain }, batch = batchOf(plain, [20, 7], 3);
+  const weights = withoutFeatures(float), { config: plain } = weights, next = random(9);
+  const batch = batchOf(plain, [20, 7], 3);
   const matrix = (rows: number, columns: number) => ({
     type: "f32" as const,
     rows,

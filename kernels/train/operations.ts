@@ -98,7 +98,7 @@ function productChunk(command: Command, chunk: i32, thread: i32): void {
   }
 }
 
-/** Where the softmax of a head begins among those of all, which lie as attention_weights.ts writes them. */
+/** Where the softmax of a head begins among those of all, which lie as {@link attention_weights} writes them. */
 function weightsAt(offsets: usize, sequence: i32, heads: i32, head: i32): usize {
   let floats: usize = 0;
   for (let i = 0; i <= sequence; i++, offsets += 4) {

@@ -46,7 +46,7 @@ export class Lessons {
   /**
    * Throws {@link InputError}: `input/labels` for teachers of other labels than `labels`, `input/tokenizer` for teachers
    * with another tokenizer, `input/option` for one that sees less than `length` tokens, for no teacher, and for hidden
-   * states that cannot be compared.
+   * states or attention that cannot be compared.
    */
   constructor(
     teachers: readonly Teacher[],

@@ -79,7 +79,7 @@ export function addModelOptions(command: Command): Command {
 /** The model that is taken where none is named. */
 const DEFAULT = "meder";
 
-/** Names of models, which have no path's marks. */
+/** Names of models, or of their packages, which have no path's marks. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
 /**
@@ -104,7 +104,7 @@ function namedModel(name: string): string | undefined {
  */
 export function modelSource(model: string | undefined): string {
   if (model !== undefined && (!NAME.test(model) || existsSync(model))) return model;
-  const name = model ?? DEFAULT, source = namedModel(name);
+  const name = (model ?? DEFAULT).replace(/^edge-ner-/, ""), source = namedModel(name);
   if (source === undefined) {
     throw new UsageError(
       model === undefined

@@ -44,8 +44,9 @@ for (const { name, file, types, examples } of MODELS) {
 }
 
 test("so is a package that is installed where the command runs", async () => {
-  const { code, stderr } = await run("--model", "tiny");
+  const { code, stdout, stderr } = await run("--model", "tiny");
   assert.is(code, 0, stderr);
+  assert.is((await run("--model", "edge-ner-tiny")).stdout, stdout);
 });
 
 test("a file or folder of that name comes first; what is neither is refused with what to install", async () => {
@@ -59,6 +60,8 @@ test("a file or folder of that name comes first; what is neither is refused with
     stderr,
     /no file, folder or installed model is called nothing; npm install edge-ner-nothing/,
   );
+  const byPackage = await run("--model", "edge-ner-nothing");
+  assert.match(byPackage.stderr, /npm install edge-ner-nothing if/);
 });
 
 test.run();

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { ModelError } from "../errors.ts";
 import { finish, FIRST, SECOND, stepFirst, stepSecond } from "./fingerprint.ts";
 import { BLANK, fold, type Folded, HALF, IN_WORD } from "./folded.ts";
 
@@ -50,24 +51,44 @@ interface Best {
   term: number;
 }
 
+/**
+ * Longest way to a free slot, times the sources, which may all have the same terms. Fingerprints are as good as random: in a
+ * table that is half empty, a million of them leave no way of 256 but once in 10^15 tables (a run of k slots has the
+ * probability (sqrt(e) / 2)^k). A file that was made to have longer ones would take half an
+ * hour to be loaded.
+ */
+const LONGEST_WAY = 256;
+
 /** Terms of some sources by fingerprint. */
 class Table {
   /** Open addressing by the first word: both words of a fingerprint, its source (from 1; 0: nothing) and its term. */
   readonly slots: Int32Array;
   readonly #mask: number;
 
-  /** `before`: how many sources are in other tables, which are counted first. */
+  /**
+   * `before`: how many sources are in other tables, which are counted first. Throws {@link ModelError} `model/lexicon` for
+   * fingerprints that no terms have.
+   */
   constructor(sources: readonly TermSource[], before: number) {
     const terms = sources.reduce((sum, { fingerprints }) => sum + fingerprints.length / 2, 0);
     let size = 16;
     while (size < 2 * terms) size *= 2;
     this.slots = new Int32Array(4 * size);
     this.#mask = size - 1;
+    const longest = LONGEST_WAY * sources.length;
     sources.forEach(({ fingerprints }, i) => {
       for (let term = 0; term < fingerprints.length / 2; term++) {
         const a = fingerprints[2 * term]!, b = fingerprints[2 * term + 1]!;
         let slot = a & this.#mask;
-        while (this.slots[4 * slot + 2] !== 0) slot = (slot + 1) & this.#mask;
+        for (let way = 0; this.slots[4 * slot + 2] !== 0; slot = (slot + 1) & this.#mask) {
+          if (++way <= longest) continue;
+          throw new ModelError(
+            "model/lexicon",
+            `The fingerprints of ${
+              fingerprints.length / 2
+            } terms are too much alike to be those of different terms.`,
+          );
+        }
         this.slots.set([a, b, before + i + 1, term], 4 * slot);
       }
     });

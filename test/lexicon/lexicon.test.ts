@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { FeatureFinder } from "../../src/lexicon/features.ts";
 import { fingerprintsOf, termKey } from "../../src/lexicon/fingerprint.ts";
 import { Matcher } from "../../src/lexicon/matcher.ts";
+import { ModelError } from "../../src/errors.ts";
 import { featureCount, type Lexicons } from "../../src/model/lexicon.ts";
 import { tokenizerFromVocab } from "../../src/tokenizer/load.ts";
 
@@ -193,6 +194,24 @@ test("terms beside a model's own count in their place", () => {
   assert.equal(rowOf("fever", 0), [0, 1, 0, 1]);
   assert.is(rowOf("take napa extra now", 0)[0], Math.fround(51 / 255));
   assert.is(rowOf("napa extra", 0)[1], Math.fround(204 / 255));
+});
+
+test("fingerprints that would take half an hour to be placed are refused; those of many terms in many lists are not", () => {
+  const rules = { inflected: false, longest: 8 };
+  // All alike, and alike in the word that says where they go.
+  for (const second of [() => 7, (term: number) => term]) {
+    const fingerprints = Int32Array.from({ length: 1 << 20 }, (_, i) => i % 2 ? second(i) : 7);
+    try {
+      new Matcher([{ list: 0, fingerprints }], rules);
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, ModelError);
+      assert.is((error as ModelError).code, "model/lexicon");
+    }
+  }
+  const { words } = fingerprintsOf(Array.from({ length: 20_000 }, (_, i) => `term ${i}`));
+  const sources = Array.from({ length: 32 }, (_, list) => ({ list, fingerprints: words }));
+  assert.is(new Matcher(sources, rules).match("term 123, 7").length, 32);
 });
 
 test.run();

@@ -10,8 +10,8 @@ import { createTrainer } from "../../src/runtime/trainer.ts";
 import { attentionLoss } from "../../src/train/losses/attention.ts";
 import { crossEntropyLoss } from "../../src/train/losses/cross_entropy.ts";
 import type { Example, TrainerOptions } from "../../src/train/types.ts";
-import { batchOf, configOf, normal, random } from "../support.ts";
-import { randomModel, trainerOf } from "./support.ts";
+import { batchOf, configOf, random } from "../support.ts";
+import { checkSlopes, randomModel, trainerOf } from "./support.ts";
 
 const CONFIG = configOf({
   hiddenSize: 24,
@@ -71,30 +71,16 @@ for (const heads of [4, 2]) {
     assert.ok(Math.abs(loss - await trainer.evaluate([example])) < 1e-6 * loss);
     const alone = await trainer.evaluate([{ batch: BATCH, loss: example.loss }]);
     assert.ok(loss > alone + 0.1, `${loss}, ${alone} alone`);
-    for (
-      const name of [
+    await checkSlopes(trainer, example, {
+      names: [
         "embeddings.word.weight",
         "layers.0.attention.qkv.weight",
         "layers.1.feed_forward.up.bias",
         "layers.2.attention.qkv.weight",
-      ]
-    ) {
-      const at = trainer.read(name), gradient = trainer.gradient(name)!;
-      const direction = normal(next, at.length, 1), h = 5e-4;
-      const moved = async (by: number): Promise<number> => {
-        trainer.write(name, at.map((x, i) => x + by * direction[i]!));
-        const loss = await trainer.evaluate([example]);
-        trainer.write(name, at);
-        return loss;
-      };
-      const slope = (await moved(h) - await moved(-h)) / (2 * h);
-      const dot = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0);
-      // Float32 losses of some units, over 1e-3, and the third derivative.
-      assert.ok(
-        Math.abs(slope - dot) < 0.02 * Math.abs(dot) + 2e-3,
-        `${name}: ${dot}, slope ${slope}`,
-      );
-    }
+      ],
+      next,
+      h: 5e-4,
+    });
     trainer.close();
   });
 }

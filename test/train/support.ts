@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
+import * as assert from "uvu/assert";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { readSafetensors } from "../../src/formats/safetensors/read.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
@@ -11,7 +12,7 @@ import type { ModelConfig } from "../../src/model/config.ts";
 import { visitEncoder } from "../../src/model/roles.ts";
 import type { LinearWeights } from "../../src/model/weights.ts";
 import { createTrainer } from "../../src/train/trainer.ts";
-import type { TrainableModel, Trainer, TrainerOptions } from "../../src/train/types.ts";
+import type { Example, TrainableModel, Trainer, TrainerOptions } from "../../src/train/types.ts";
 import { configOf, normal, random, randomWeights } from "../support.ts";
 
 /** The committed training module. */
@@ -161,4 +162,37 @@ export function distance(got: ArrayLike<number>, want: ArrayLike<number>): numbe
   let difference = 0, norm = 0;
   for (let i = 0; i < want.length; i++) difference += (got[i] - want[i]) ** 2, norm += want[i] ** 2;
   return difference === 0 ? 0 : Math.sqrt(difference / norm);
+}
+
+/**
+ * Checks an example's derivatives by some parameters against finite differences of its loss, in random directions; `h` is the step. The
+ * tolerance is that of float32 losses of up to 10 over 2 h, and of the third derivative.
+ */
+export async function checkSlopes(
+  trainer: Trainer,
+  example: Example,
+  { names, next, h }: {
+    readonly names: readonly string[];
+    readonly next: () => number;
+    readonly h: number;
+  },
+): Promise<void> {
+  // A step of rate 0 moves nothing and has the derivatives.
+  await trainer.step([example], 0);
+  for (const name of names) {
+    const at = trainer.read(name), gradient = trainer.gradient(name)!;
+    const direction = normal(next, at.length, 1);
+    const moved = async (by: number): Promise<number> => {
+      trainer.write(name, at.map((x, i) => x + by * direction[i]!));
+      const loss = await trainer.evaluate([example]);
+      trainer.write(name, at);
+      return loss;
+    };
+    const slope = (await moved(h) - await moved(-h)) / (2 * h);
+    const dot = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+    assert.ok(
+      Math.abs(slope - dot) < 0.02 * Math.abs(dot) + 2e-3,
+      `${name}: ${dot}, slope ${slope}`,
+    );
+  }
 }

@@ -11,6 +11,6 @@ import { handlerOf, once } from "./handler.ts";
 
 const app = new Hono();
 const entities = handlerOf(once(() => Ner.load(model)));
-app.post("/entities", ({ req }) => entities(req.raw));
+app.all("/entities", ({ req }) => entities(req.raw));
 
 export default app;

@@ -225,7 +225,8 @@ export const WAYS: readonly Way[] = [
     way: "routes of `edge` and `nodejs`, a page in Chromium; `next build`, `next start`",
     quick: false,
     async found(workshop): Promise<string> {
-      const project = await workshop.project("next"), pages = await workshop.chromium();
+      const project = await workshop.project("next", { tools: "examples/next" });
+      const pages = await workshop.chromium();
       await Deno.mkdir(`${project.path}/public`);
       const model = `${project.path}/public/meder-int8.safetensors`;
       await Deno.rename(`${project.path}/model.safetensors`, model);
@@ -248,7 +249,7 @@ export const WAYS: readonly Way[] = [
       // It asks for a younger Node than 20.
       const node = await program(PROGRAMS["Node 24"]);
       const PATH = `${dirname(node)}:${Deno.env.get("PATH")}`;
-      const project = await workshop.project("wrangler", { PATH });
+      const project = await workshop.project("wrangler", { env: { PATH } });
       await project.tool("wrangler", "deploy", "--dry-run");
       const args = [
         "dev",

@@ -162,12 +162,19 @@ export class Workshop implements AsyncDisposable {
 
   /**
    * A project with the library installed and `name`'s files in it (`projects/`), whose tools have the versions of its lock
-   * file. (`npm ci` would refuse a lock file that was written where a registry lacks other systems' packages.)
+   * file, or of that in `tools`, a folder of the repository. (`npm ci` would refuse a lock file that was written where a registry
+   * lacks other systems' packages.)
    */
-  project(name: string, env?: Readonly<Record<string, string>>): Promise<Project> {
+  project(
+    name: string,
+    { tools, env }: { tools?: string; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<Project> {
     const made = this.#projects.get(name) ?? (async (): Promise<Project> => {
       const folder = `${this.#folder}/${name}`;
       await command("cp", ["-r", path(new URL(`projects/${name}`, import.meta.url)), folder]);
+      for (const file of tools === undefined ? [] : ["package.json", "package-lock.json"]) {
+        await Deno.copyFile(new URL(`${tools}/${file}`, root), `${folder}/${file}`);
+      }
       return await this.#install(new Project(folder, env));
     })();
     this.#projects.set(name, made);

@@ -27,6 +27,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
+import { HELD } from "./held.ts";
 import { licencesOf, packageOf } from "./licences.ts";
 import { noWorkers, packagesBeside, packedOnly, platformOf, systemBeside } from "./platform.ts";
 
@@ -35,12 +36,6 @@ const dist = new URL("dist/", root);
 const { dependencies, peerDependencies } = JSON.parse(
   await Deno.readTextFile(new URL("package.json", root)),
 );
-
-/**
- * What the library holds of others' code, because importing the package takes longer than loading a model: protobuf's wire format,
- * which ONNX files are read with, comes in twenty files; fflate's entry for Node makes itself a `require` when it is imported.
- */
-const HELD = ["/@bufbuild/protobuf", "/fflate"];
 
 /** Leaves the kernel modules as imports beside the bundle. */
 function wasmBeside(suffix: string): esbuild.Plugin {
@@ -182,7 +177,7 @@ const foreign = library.filter(([output]) =>
 )
   .flatMap(([, inputs]) => inputs).find((input) => {
     const folder = packageOf(input);
-    return folder !== undefined && !HELD.some((name) => folder.endsWith(name));
+    return folder !== undefined && !HELD.some((name) => folder.endsWith(`/${name}`));
   });
 if (foreign !== undefined) {
   throw new Error(`The library holds ${foreign}: name its package in package.json's dependencies.`);

@@ -1,26 +1,53 @@
 /**
  * The examples with the programs that they are for, over the installed package: `deno task test:examples`.
  *
- * Servers are started as their opening comments say and asked for entities; Workers are built by wrangler as for a
- * deployment, and what it would have deployed answers in miniflare. Pages and workers of browsers are run by
- * `test:chromium` and `test:firefox`, Next's route in Deno by `test/examples/server.test.ts`.
+ * Servers are started as their opening comments say and asked for entities, and for what they refuse; Workers are built by
+ * wrangler as for a deployment, and what it would have deployed answers in miniflare; Next's application is installed from its
+ * lock file, built and started. Pages and workers of browsers are run by `test:chromium` and `test:firefox`.
  *
  * @module
  */
 import { createRequire } from "node:module";
 import { blocksOf } from "../../docs/page.ts";
-import { command, program, root } from "../../../tools/check/programs.ts";
-import { installPackage } from "../../../tools/check/project.ts";
+import { command, path, program, root } from "../../../tools/check/programs.ts";
+import { installPackage, packLibrary } from "../../../tools/check/project.ts";
+import { startRegistry } from "../../imports/registry.ts";
 import { finish, modelUrl, readExpected, step } from "../harness.ts";
 import { type ExpectedEntity, TEXTS } from "../shared.ts";
 
 /** The longest that a server may take to say where it listens, on a crowded machine. */
 const LIMIT_MS = 120_000;
 
+/** The longest that Next may take to be installed, which is 340 MB, and as long again to be built. */
+const NEXT_LIMIT_MS = 300_000;
+
 const expected = (await readExpected()).entities[0];
 
-/** Throws unless an answer has the entities of {@link TEXTS}' first. */
-async function judge(response: Response): Promise<string> {
+/** Sends a request to an example, wherever it runs. */
+type Ask = (request: RequestInit) => Promise<Response>;
+
+/** What `examples/server/handler.ts` takes for no text of a sensible length, and the status that it answers. */
+const REFUSED: readonly (readonly [status: number, request: RequestInit])[] = [
+  [405, { method: "GET" }],
+  [413, { method: "POST", body: "x".repeat(64 * 1024 + 1) }],
+  [400, { method: "POST", body: Uint8Array.of(0xff) }],
+];
+
+/** Throws unless an example answers as all that share the handler do. */
+async function judge(ask: Ask): Promise<string> {
+  const found = await entities(ask);
+  for (const [status, request] of REFUSED) {
+    const response = await ask(request), body = await response.text();
+    if (response.status !== status) {
+      throw new Error(`${response.status} and not ${status}: ${body}`);
+    }
+  }
+  return found;
+}
+
+/** Throws unless the answer to {@link TEXTS}' first has its entities. */
+async function entities(ask: Ask): Promise<string> {
+  const response = await ask({ method: "POST", body: TEXTS[0] });
   const body = await response.text();
   if (response.status !== 200) throw new Error(`${response.status}: ${body}`);
   const found: ExpectedEntity[] = JSON.parse(body);
@@ -29,8 +56,6 @@ async function judge(response: Response): Promise<string> {
   if (places(found) !== places(expected)) throw new Error(body);
   return `${found.length} entities`;
 }
-
-const post = (url: string): Promise<Response> => fetch(url, { method: "POST", body: TEXTS[0] });
 
 /** Starts a server, asks it once it says where it listens, and ends it. */
 async function ask(
@@ -60,7 +85,8 @@ async function ask(
   const late = setTimeout(() => listening.reject(new Error(`too late: ${said}`)), LIMIT_MS);
   child.status.then(({ code }) => listening.reject(new Error(`it ended with ${code}: ${said}`)));
   try {
-    return await judge(await post(await listening.promise + where));
+    const url = await listening.promise + where;
+    return await judge((request) => fetch(url, request));
   } finally {
     clearTimeout(late);
     child.kill("SIGKILL");
@@ -76,7 +102,11 @@ const MODULES: Readonly<Record<string, string>> = {
 };
 
 /** Builds a Worker as for a deployment, and has what comes of it answer. */
-async function deploy(folder: string, options: object = {}): Promise<string> {
+async function deploy(
+  folder: string,
+  answers: (ask: Ask) => Promise<string>,
+  options: object = {},
+): Promise<string> {
   const load = createRequire(new URL(".ci/runtimes/package.json", root));
   // Wrangler wants a later Node than the library does.
   const [node, wrangler] = await Promise.all([
@@ -106,15 +136,32 @@ async function deploy(folder: string, options: object = {}): Promise<string> {
     ...options,
   });
   try {
-    const response = await miniflare.dispatchFetch("http://localhost/", {
-      method: "POST",
-      body: TEXTS[0],
-    });
+    const ask: Ask = (request) => miniflare.dispatchFetch("http://localhost/", request);
     const size = /Total Upload: [^\n]*/.exec(told)?.[0] ?? "";
-    return `${await judge(response as unknown as Response)}; ${size}`;
+    return `${await answers(ask)}; ${size}`;
   } finally {
     await miniflare.dispose();
   }
+}
+
+/** Installs and builds Next's application, in a folder where nothing else is; returns it. */
+async function buildNext(): Promise<{ path: string } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir({ prefix: "edge-ner-next-" }), cwd = `${folder}/next`;
+  await command("cp", ["-r", path(new URL("examples/next", root)), cwd]);
+  await Deno.mkdir(`${folder}/server`);
+  const handler = "server/handler.ts";
+  await Deno.copyFile(new URL(`examples/${handler}`, root), `${folder}/${handler}`);
+  const upstream = await command("npm", ["config", "get", "registry"]);
+  await using registry = await startRegistry(await packLibrary(folder), folder, upstream.trim());
+  const env = { npm_config_registry: registry.url, NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1" };
+  const npm = (...args: string[]): Promise<string> =>
+    command("npm", args, { cwd, env, signal: AbortSignal.timeout(NEXT_LIMIT_MS) });
+  await npm("ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund");
+  await npm("run", "build");
+  return {
+    path: cwd,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }).catch(() => {}),
+  };
 }
 
 await finish("examples", async () => {
@@ -152,7 +199,7 @@ await finish("examples", async () => {
 
   await step("a Cloudflare Worker, its model among its assets", async () => {
     await Deno.copyFile(modelUrl, `${folder}/public/meder-int8.safetensors`);
-    return await deploy(folder, {
+    return await deploy(folder, judge, {
       assets: {
         directory: `${folder}/public`,
         binding: "ASSETS",
@@ -173,6 +220,11 @@ await finish("examples", async () => {
       `${data}/wrangler.toml`,
       `name = "data"\nmain = "worker.js"\ncompatibility_date = "2026-07-01"\n${rule}\n`,
     );
-    return await deploy(data);
+    return await deploy(data, entities);
+  });
+  await step("Next, a route on its edge runtime", async () => {
+    await using application = await buildNext();
+    const args = ["node_modules/next/dist/bin/next", "start", "--port", "0"];
+    return await ask("node", args, application.path, "entities");
   });
 });

@@ -76,6 +76,34 @@ test("a slice of work, then a turn of the loop", async () => {
   );
 });
 
+test("a turn calls setImmediate where it is; a getter, which makes all of Node's timers, is asked by who goes on", async () => {
+  const name = "setImmediate", own = Object.getOwnPropertyDescriptor(globalThis, name)!;
+  let called = 0, asked = 0;
+  const immediate = (callback: () => void): void => {
+    called++;
+    queueMicrotask(callback);
+  };
+  const getter = (): typeof immediate => {
+    asked++;
+    return immediate;
+  };
+  // A module of its own: the turns of other tests do not count.
+  const { systemClock: { turn } } = await import("../../src/ner/turns.ts?alone");
+  try {
+    Object.defineProperty(globalThis, name, { value: immediate, configurable: true });
+    await turn();
+    assert.equal({ called, asked }, { called: 1, asked: 0 });
+    Object.defineProperty(globalThis, name, { get: getter, configurable: true });
+    for (let i = 0; i < 8; i++) await turn();
+    assert.equal({ called, asked }, { called: 1, asked: 0 }, "eight turns by a channel");
+    await turn();
+    assert.is(called, 2);
+    assert.ok(asked > 0);
+  } finally {
+    Object.defineProperty(globalThis, name, own);
+  }
+});
+
 test("a pass is cut into pieces of bounded work, and the cuts change no bit", async () => {
   const config = configOf({
     hiddenSize: 256,

@@ -26,13 +26,20 @@
  *
  * @module
  */
+import { basename } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import { HELD } from "./held.ts";
 import { licencesOf, packageOf } from "./licences.ts";
 import { noWorkers, packagesBeside, packedOnly, platformOf, systemBeside } from "./platform.ts";
+import { replaceFolder } from "./replace.ts";
 
 const root = new URL("../../", import.meta.url);
-const dist = new URL("dist/", root);
+const modules = new URL("node_modules/", root);
+/** Where all is built, to take the place of dist/ when it is whole. */
+const built = pathToFileURL(
+  `${await Deno.makeTempDir({ dir: fileURLToPath(modules), prefix: ".dist-" })}/`,
+);
 const { dependencies, peerDependencies } = JSON.parse(
   await Deno.readTextFile(new URL("package.json", root)),
 );
@@ -89,8 +96,9 @@ async function bundle(
   { plugins = [], ...options }: esbuild.BuildOptions,
   whole = false,
 ): Promise<Inputs> {
-  const { metafile } = await esbuild.build({
-    absWorkingDir: new URL(".", root).pathname,
+  const { metafile, outputFiles } = await esbuild.build({
+    absWorkingDir: fileURLToPath(root),
+    write: false,
     bundle: true,
     format: "esm",
     target: "es2022",
@@ -105,6 +113,9 @@ async function bundle(
     mainFields: ["module", "main"],
     ...options,
   });
+  for (const { path, contents } of outputFiles!) {
+    await Deno.writeFile(new URL(basename(path), built), contents);
+  }
   const gather = (output: string): void => {
     if (core.has(output) || metafile!.outputs[output] === undefined) return;
     core.add(output);
@@ -117,7 +128,6 @@ async function bundle(
   ]);
 }
 
-await Deno.remove(dist, { recursive: true }).catch(() => {});
 const library = (await Promise.all([
   bundle({
     entryPoints: {
@@ -212,22 +222,25 @@ const command = await bundle({
   },
 });
 await Deno.writeTextFile(
-  new URL("THIRD_PARTY_LICENSES.txt", dist),
+  new URL("THIRD_PARTY_LICENSES.txt", built),
   await licencesOf([...library, ...page, ...command].flatMap(([, inputs]) => inputs), root),
 );
 await esbuild.stop();
 for (const name of ["relaxed.wasm", "pairs.wasm", "baseline.wasm"]) {
-  await Deno.copyFile(new URL(`wasm/${name}`, root), new URL(name, dist));
+  await Deno.copyFile(new URL(`wasm/${name}`, root), new URL(name, built));
 }
 
 const types = await new Deno.Command(Deno.execPath(), {
-  args: ["run", "-A", "npm:typescript/tsc", "-p", "tools/build/tsconfig.json"],
+  args: [
+    ...["run", "-A", "npm:typescript/tsc", "-p", "tools/build/tsconfig.json"],
+    ...["--outDir", fileURLToPath(new URL("types", built))],
+  ],
   cwd: root,
   stdin: "null",
 }).spawn().status;
 if (!types.success) Deno.exit(1);
 // Tools that tell a module by its text look for its exports behind white space, and find none in one long line.
-const single = new URL("edge-ner.min.js", dist), code = await Deno.readTextFile(single);
+const single = new URL("edge-ner.min.js", built), code = await Deno.readTextFile(single);
 const exports = code.lastIndexOf("export{");
 await Deno.writeTextFile(single, `${code.slice(0, exports)}\n${code.slice(exports)}`);
 
@@ -258,13 +271,13 @@ declare namespace WebAssembly {
 
 /** What a declaration refers to, before all else. */
 async function refer(name: string, reference: string): Promise<void> {
-  const file = new URL(`types/${name}.d.ts`, dist), declared = await Deno.readTextFile(file);
+  const file = new URL(`types/${name}.d.ts`, built), declared = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, `/// <reference ${reference} />\n${declared}`);
 }
 
-await Deno.writeTextFile(new URL("types/web.d.ts", dist), WEB);
+await Deno.writeTextFile(new URL("types/web.d.ts", built), WEB);
 await Deno.writeTextFile(
-  new URL("types/kernels.d.ts", dist),
+  new URL("types/kernels.d.ts", built),
   "/** Compiled kernels, where the runtime or the bundler imports WebAssembly as a module. */\n" +
     "declare const kernels: WebAssembly.Module;\nexport default kernels;\n",
 );
@@ -276,9 +289,11 @@ for (const name of ["src/ner/recogniser", "src/runtime/worker/client"]) {
   await refer(name, 'lib="esnext.disposable"');
 }
 
-for await (const entry of Deno.readDir(dist)) {
+for await (const entry of Deno.readDir(built)) {
   if (entry.isFile) {
-    const { size } = await Deno.stat(new URL(entry.name, dist));
+    const { size } = await Deno.stat(new URL(entry.name, built));
     console.log(`dist/${entry.name} ${size} bytes`);
   }
 }
+await Deno.chmod(built, 0o755);
+await replaceFolder(built, new URL("dist/", root), new URL(".dist.lock", modules));

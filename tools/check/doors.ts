@@ -204,7 +204,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:", "npm:hono"],
   },
   "tools/build/": { imports: ["src/kernels/", "src/train/", "models/"] },
-  "tools/check/": { imports: ["models/"] },
+  "tools/check/": { imports: ["models/", "tools/build/"] },
   "tools/reproduce/": { imports: ["train.ts", "src/cli/"], packages: ["node:"] },
   "tools/models/": {
     imports: ["mod.ts", "train.ts", "src/corpus/", "tools/reproduce/"],

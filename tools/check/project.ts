@@ -6,6 +6,7 @@
  */
 import * as esbuild from "esbuild";
 import { MODELS } from "../../models/registry.ts";
+import { alone } from "../build/replace.ts";
 import { command, path, root } from "./programs.ts";
 
 /** Packs npm packages, paths from `cwd`, into `folder`, as they are published; returns the archives. */
@@ -19,15 +20,34 @@ export async function pack(
   return JSON.parse(packed).map(({ filename }: { filename: string }) => `${folder}/${filename}`);
 }
 
-/** Builds and packs the library and its models into `folder`; returns the archives. */
+/**
+ * The archives of the library and its models: built and packed into `folder`; or, where PACKED names a folder, those that
+ * `deno task pack` has left there, so that programs which run one after the other need not build the same.
+ */
 export async function packLibrary(folder: string): Promise<string[]> {
-  await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
-  return await pack([".", ...MODELS.map(({ name }) => `./models/${name}`)], folder);
+  const packed = Deno.env.get("PACKED");
+  if (packed === undefined) return await buildLibrary(folder);
+  const names = (await Array.fromAsync(Deno.readDir(packed))).map(({ name }) => name);
+  const archives = names.filter((name) => name.endsWith(".tgz"));
+  if (archives.length !== 1 + MODELS.length) {
+    throw new Error(`PACKED is ${packed}, which holds ${names} and not what deno task pack leaves`);
+  }
+  return archives.map((name) => `${packed}/${name}`);
+}
+
+/** Builds and packs the library and its models into `folder`; returns the archives. */
+export async function buildLibrary(folder: string): Promise<string[]> {
+  const packages = [".", ...MODELS.map(({ name }) => `./models/${name}`)];
+  // Another's build would exchange dist/ while it is packed.
+  return await alone(new URL("node_modules/.pack.lock", root), async () => {
+    await command(Deno.execPath(), ["task", "build:dist"], { cwd: root });
+    return await pack(packages, folder);
+  });
 }
 
 /**
- * Builds and packs the npm package and installs it, and others by their names, without their scripts, in a new folder, as a
- * user's project has it. Returns the project's folder, which is removed when disposed of, if it can be.
+ * Packs the npm package and installs it, and others by their names, without their scripts, in a new folder, as a user's
+ * project has it. Returns the project's folder, which is removed when disposed of, if it can be.
  */
 export async function installPackage(
   others: readonly string[] = [],

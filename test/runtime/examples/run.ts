@@ -167,6 +167,9 @@ async function buildNext(): Promise<{ path: string } & AsyncDisposable> {
 await finish("examples", async () => {
   const { devDependencies } = JSON.parse(await Deno.readTextFile(new URL("package.json", root)));
   const bun = await program("@oven/bun-linux-x64/bin/bun");
+  // Meanwhile: most of it is waiting for what npm fetches.
+  const building = buildNext();
+  building.catch(() => {}); // Told below.
   await using project = await installPackage([`hono@${devDependencies.hono}`]);
   const folder = `${project.path}/server`;
   await Deno.mkdir(`${folder}/public`, { recursive: true });
@@ -223,7 +226,7 @@ await finish("examples", async () => {
     return await deploy(data, entities);
   });
   await step("Next, a route on its edge runtime", async () => {
-    await using application = await buildNext();
+    await using application = await building;
     const args = ["node_modules/next/dist/bin/next", "start", "--port", "0"];
     return await ask("node", args, application.path, "entities");
   });

@@ -31,8 +31,9 @@ export interface Model extends About {
   readonly file: string;
 }
 
-/** The one that is taken where none is named. */
-export const DEFAULT = "meder";
+/** The one that is taken where none is named: package.json says which, because the installed command must know it, too. */
+export const DEFAULT: string =
+  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).config.model;
 
 /** The name of a model's weights in its folder and its package. */
 export function weightsOf(name: string): string {

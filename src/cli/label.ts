@@ -25,6 +25,7 @@ import { UsageError } from "./errors.ts";
 import { type LabelConfig, labelSchema, readLabelConfig } from "./label_config.ts";
 import { answer, readVotes, vote } from "./label_corpus.ts";
 import { makeLabelers } from "./label_make.ts";
+import { modelSource } from "./model.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { table } from "./table.ts";
@@ -76,7 +77,9 @@ async function label(path: string): Promise<void> {
   await enterFolder(folder, { version: 1, config: readFileSync(path, "utf8"), inputs });
   const shards = cutShards(inputs, SHARD_BYTES);
   const { labelers, models, llms } = await makeLabelers(config.labelers, here, folder);
-  const tokens = config.tokens === undefined ? undefined : await Ner.load(here(config.tokens));
+  const tokens = config.tokens === undefined
+    ? undefined
+    : await Ner.load(modelSource(config.tokens, here));
   const progress = new Progress(
     shards.reduce((sum, { from, to, size }) => sum + (to ?? size) - from, 0),
   );

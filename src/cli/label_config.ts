@@ -76,7 +76,7 @@ const labeler = z.union([
   z.strictObject({
     name: text,
     kind: z.literal("model"),
-    model: text.optional().describe("default: the embedded model"),
+    model: text.optional().describe("as --model of the other commands takes it; default: theirs"),
     types: types.optional().describe("the model's types under other names"),
     minScore: share.optional(),
   }),

@@ -48,9 +48,7 @@ export async function makeLabelers(
     if (config.kind === "dictionary") labelers.push(await makeDictionary(config, resolve));
     else if (config.kind === "regex") labelers.push(regexLabeler(config.name, config.patterns));
     else if (config.kind === "model") {
-      const ner = await Ner.load(
-        config.model === undefined ? modelSource(undefined) : resolve(config.model),
-      );
+      const ner = await Ner.load(modelSource(config.model, resolve));
       models.push(ner);
       labelers.push(modelLabeler(ner, config));
     } else {

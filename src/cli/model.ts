@@ -44,18 +44,26 @@ function packageFile(path: string): string | undefined {
   return undefined;
 }
 
+/** What package.json says that the command tells or does; nothing where the program was taken out of its package. */
+const manifest: { readonly version?: string; readonly config?: { readonly model: string } } =
+  (() => {
+    const file = packageFile("package.json");
+    return file ? JSON.parse(readFileSync(file, "utf8")) : {};
+  })();
+
 /** The package's version, for `--version`. */
-export function packageVersion(): string {
-  const file = packageFile("package.json");
-  return file ? String(JSON.parse(readFileSync(file, "utf8")).version) : "unknown";
-}
+export const VERSION: string = manifest.version ?? "unknown";
+
+/** The model that is taken where none is named. */
+const DEFAULT = manifest.config?.model;
 
 /** Adds `--model`, `--backend`, `--threads` and the options of `Ner.load`. */
 export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-m, --model <path>",
-      "packed model, folder, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed (default: meder)",
+      "packed model, folder, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed" +
+        (DEFAULT === undefined ? "" : ` (default: ${DEFAULT})`),
     )
     .addOption(
       new Option(
@@ -76,8 +84,8 @@ export function addModelOptions(command: Command): Command {
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs");
 }
 
-/** The model that is taken where none is named. */
-const DEFAULT = "meder";
+/** URLs and `hf:OWNER/NAME`; a drive's letter is none. */
+const URL_LIKE = /^[a-z][a-z0-9+.-]+:/i;
 
 /** Names of models, or of their packages, which have no path's marks. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/;
@@ -100,11 +108,20 @@ function namedModel(name: string): string | undefined {
 
 /**
  * Where the model is that `--model` says, or else the default one. What is there by that path is meant before a model of the
- * same name: `./meder` names a folder whatever is installed.
+ * same name: `./meder` names a folder whatever is installed. A file that names models hands in how its paths are resolved.
  */
-export function modelSource(model: string | undefined): string {
-  if (model !== undefined && (!NAME.test(model) || existsSync(model))) return model;
-  const name = (model ?? DEFAULT).replace(/^edge-ner-/, ""), source = namedModel(name);
+export function modelSource(
+  model: string | undefined,
+  resolve: (path: string) => string = (path) => path,
+): string {
+  if (model === undefined && DEFAULT === undefined) {
+    throw new UsageError("there is no default model here; name one with --model");
+  }
+  if (model !== undefined && URL_LIKE.test(model)) return model;
+  if (model !== undefined && (!NAME.test(model) || existsSync(resolve(model)))) {
+    return resolve(model);
+  }
+  const name = (model ?? DEFAULT!).replace(/^edge-ner-/, ""), source = namedModel(name);
   if (source === undefined) {
     throw new UsageError(
       model === undefined

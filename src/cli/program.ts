@@ -18,7 +18,7 @@ import { exportCommand } from "./export.ts";
 import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
 import { labelCommand } from "./label.ts";
-import { packageVersion } from "./model.ts";
+import { VERSION } from "./model.ts";
 import { complain, flush } from "./output.ts";
 import { wrapParagraphs } from "./paragraphs.ts";
 import { pretrainCommand } from "./pretrain.ts";
@@ -46,7 +46,7 @@ function buildProgram(): Command {
     .description(
       "Named-entity recognition for the edge: Bangla medical text and any BERT + CRF export.",
     )
-    .version(packageVersion(), "-V, --version")
+    .version(VERSION, "-V, --version")
     .option("--color", "always use colour")
     .option("--no-color", "never use colour")
     .configureHelp({ showGlobalOptions: true })

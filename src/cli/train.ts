@@ -340,10 +340,12 @@ async function run(
 }
 
 function announce(tuning: FineTuning, seed: number, resumed: boolean): void {
-  const { learnt, parameters, memoryBytes } = tuning.size, { step, epoch } = tuning.position;
+  const { learnt, parameters, unseen, memoryBytes } = tuning.size;
+  const { step, epoch } = tuning.position;
   const n = (value: number): string => value.toLocaleString("en");
   complain(
-    `seed ${seed}: ${n(learnt)} of ${n(parameters)} parameters are learnt, in ` +
+    `seed ${seed}: ${n(learnt)} of ${n(parameters)} parameters are learnt` +
+      (unseen > 0 ? ` (${n(unseen)} word pieces are in no text)` : "") + ", in " +
       `${Math.round(memoryBytes / 1e6)} MB; ${n(tuning.totalSteps)} steps` +
       (resumed ? `; goes on after step ${n(step)}, epoch ${epoch}` : ""),
   );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -62,6 +62,35 @@ test("a file or folder of that name comes first; what is neither is refused with
   );
   const byPackage = await run("--model", "edge-ner-nothing");
   assert.match(byPackage.stderr, /npm install edge-ner-nothing if/);
+});
+
+test("label takes names where other commands do, and paths from its file", async () => {
+  mkdirSync(join(folder, "jobs"));
+  const model = readFileSync(join(installed, "tiny-int8.safetensors"));
+  writeFileSync(join(folder, "jobs/own.safetensors"), model);
+  writeFileSync(join(folder, "jobs/notes.jsonl"), '{"text": "জ্বরে প্যারাসিটামল খাওয়া যায়।"}\n');
+  const label = async (output: string, model: string) => {
+    const config = {
+      input: ["notes.jsonl"],
+      output,
+      labelers: [{ name: "model", kind: "model", model }],
+      tokens: model,
+      combine: { method: "majority" },
+    };
+    writeFileSync(join(folder, "jobs/label.yaml"), JSON.stringify(config));
+    return await cli(["label", "jobs/label.yaml"], { cwd: folder });
+  };
+  const report = (output: string) =>
+    readFileSync(join(folder, "jobs", output, "report.json"), "utf8");
+  for (const [output, model] of [["named", "tiny"], ["placed", "own.safetensors"]] as const) {
+    const { code, stderr } = await label(output, model);
+    assert.is(code, 0, stderr);
+  }
+  assert.is(report("named"), report("placed"));
+  assert.ok(JSON.parse(report("named")).spans > 0);
+  const { code, stderr } = await label("none", "nothing");
+  assert.is(code, 2);
+  assert.match(stderr, /no file, folder or installed model is called nothing/);
 });
 
 test.run();

@@ -47,7 +47,15 @@ test("a fresh model learns the data's types, and is packed and used", async () =
   const run = await cli([...setUp(), "-o", path("run"), "--epochs", "12", "--batch-texts", "4"]);
   assert.is(run.code, 0);
   assert.match(run.stderr, /20 texts with 40 entities to learn from, 2 texts .*, 2 texts/);
-  assert.match(run.stderr, /seed 1: ([\d,]+) of \1 parameters are learnt, in \d+ MB; 60 steps\n/);
+  const said =
+    /seed 1: ([\d,]+) of ([\d,]+) parameters are learnt \(([\d,]+) word pieces are in no text\), in \d+ MB; 60 steps\n/;
+  assert.match(run.stderr, said);
+  const [learnt, all, unseen] = said.exec(run.stderr)!.slice(1)
+    .map((number) => Number(number.replaceAll(",", "")));
+  const inspected = await cli(["inspect", path("run"), "--json"]);
+  const { parameters, architecture: { embeddingSize } } = JSON.parse(inspected.stdout);
+  assert.is(all, parameters);
+  assert.is(learnt, parameters - unseen! * embeddingSize);
   assert.match(
     run.stderr,
     /\nepoch 12\/12, step 60\/60: loss 0\.\d+, F1 micro 100\.00 macro 100\.00/,

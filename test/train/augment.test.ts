@@ -16,7 +16,7 @@ import { readTerms } from "../../src/corpus/terms.ts";
 import type { PartialCorpus } from "../../src/train/data/partial.ts";
 import type { LabelledText } from "../../src/corpus/text.ts";
 import { augmentOf, type AugmentOptions } from "../../src/train/loop/augment.ts";
-import { type EpochParts, Epochs } from "../../src/train/loop/epochs.ts";
+import { changes, type EpochParts, Epochs } from "../../src/train/loop/epochs.ts";
 import { chainLossOf } from "../../src/train/loop/sequences.ts";
 import { IGNORED, OPEN } from "../../src/train/losses/targets.ts";
 import { Random } from "../../src/train/random.ts";
@@ -231,6 +231,16 @@ test("a further corpus: its medicines are known, everything else is anything but
   }
   assert.is(chosen.size, 4);
   assert.is(own.further().length, 4);
+});
+
+test("where epochs change, no sequence is in two of them; elsewhere all are", () => {
+  const ways = [[{}, {}], [{ join: 0.1 }, {}], [{}, { also: [further] }]] as const;
+  for (const [options, parts] of ways) {
+    const own = epochs(options, parts), first = own.sequences(0).map(({ ids }) => ids);
+    const again = own.sequences(1).filter(({ ids }) => first.includes(ids));
+    const expected = changes({ augment: augmentOf(options), also: undefined, ...parts });
+    assert.is(again.length, expected ? 0 : first.length);
+  }
 });
 
 test("the loss of a batch lets open labels be what they may, and weighs them", () => {

@@ -7,8 +7,8 @@
  * has the second part alone. Of several teachers it is the mean of their emissions, and of their CRFs' scores, that is
  * taught, which is the normalized product of their distributions.
  *
- * What teachers say of a sequence is kept while there is room, and asked again where there is none, or where a
- * sequence is another one in each epoch. Since a batch changes no bit of a text's emissions, that changes time alone.
+ * What teachers say of a sequence is kept while there is room, and asked again where there is none; of sequences that are
+ * others in each epoch nothing is kept. Since a batch changes no bit of a text's emissions, that changes time alone.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export class Lessons {
   /**
    * Throws {@link InputError}: `input/labels` for teachers of other labels than `labels`, `input/tokenizer` for teachers
    * with another tokenizer, `input/option` for one that sees less than `length` tokens, for no teacher, and for hidden
-   * states or attention that cannot be compared.
+   * states or attention that cannot be compared. Of emissions `mostKept` numbers are kept at most.
    */
   constructor(
     teachers: readonly Teacher[],

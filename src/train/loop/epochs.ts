@@ -57,6 +57,13 @@ export interface EpochParts {
   readonly others?: readonly FeatureFinder[] | undefined;
 }
 
+/** Whether epochs of such parts differ from the data as they are, and from each other: no sequence is then in two of them. */
+export function changes(
+  { augment, also = [], lexicons }: Pick<EpochParts, "augment" | "also" | "lexicons">,
+): boolean {
+  return augment !== undefined || also.length > 0 || lexicons !== undefined;
+}
+
 /** Sequences by epoch. */
 export class Epochs {
   /** Those of the data as they are. */
@@ -87,17 +94,11 @@ export class Epochs {
     this.#resplitter = augment?.resplit ? new Resplitter(tokenizer) : undefined;
     this.#also = also.map((corpus) => partialOf(corpus, labeller.tags));
     const encode = (text: string) => tokenizer.encode(text);
-    const find = this.#changes ? undefined : this.#finding(undefined);
+    const find = changes(parts) ? undefined : this.#finding(undefined);
     this.plain = [
       ...sequencesOf(texts, encode, tokenizer, labeller, length, find),
       ...unlabelledSequencesOf(parts, encode, find),
     ];
-  }
-
-  /** Whether epochs differ from {@link plain}, and from each other. */
-  get #changes(): boolean {
-    const { augment, lexicons } = this.#parts;
-    return augment !== undefined || this.#also.length > 0 || lexicons !== undefined;
   }
 
   /** Finds features of texts: the model's own as `own` says, and those that only teachers have. */
@@ -123,7 +124,7 @@ export class Epochs {
 
   /** The sequences of an epoch, counted from 0. */
   sequences(epoch: number): readonly Sequence[] {
-    if (!this.#changes) return this.plain;
+    if (!changes(this.#parts)) return this.plain;
     if (this.#last?.epoch !== epoch) this.#last = { epoch, sequences: this.#make(epoch) };
     return this.#last.sequences;
   }

@@ -25,7 +25,7 @@ import { Lessons } from "../distill/lessons.ts";
 import type { Teacher } from "../distill/teacher.ts";
 import { crossEntropyLoss } from "../losses/cross_entropy.ts";
 import type { Example, Loss, MakeTrainer, NamedTensor, Parameter, Trainer } from "../types.ts";
-import { Epochs } from "./epochs.ts";
+import { changes, Epochs } from "./epochs.ts";
 import {
   fingerprint,
   fingerprintOf,
@@ -127,6 +127,8 @@ export class FineTuning {
   readonly #validation: Validation | undefined;
   /** What is learnt in the place of the encoder's own matrices. */
   readonly #lowRank: LowRank | undefined;
+  /** Word pieces in no text, and the parameters of their embeddings, which stay as they are. */
+  readonly #unseen: { readonly pieces: number; readonly parameters: number };
   /** What must be the same for a run to go on. */
   readonly #run: unknown;
   #state: Omit<RunState, "moments" | "step">;
@@ -142,6 +144,7 @@ export class FineTuning {
     totalSteps: number;
     validation: Validation | undefined;
     lowRank: LowRank | undefined;
+    unseen: { readonly pieces: number; readonly parameters: number };
     run: unknown;
     state: RunState | undefined;
   }) {
@@ -154,6 +157,7 @@ export class FineTuning {
     this.#lessons = parts.lessons;
     this.#validation = parts.validation;
     this.#lowRank = parts.lowRank;
+    this.#unseen = parts.unseen;
     this.#run = parts.run;
     this.totalSteps = parts.totalSteps;
     if (parts.state) {
@@ -207,6 +211,8 @@ export class FineTuning {
         teachers,
         { labels, tokenizer, length, layers, hiddenSize, lexicons: lexicons?.lexicons },
         distillSettingsOf(distill),
+        // Nothing is kept of sequences that no other epoch has.
+        changes({ augment, also, lexicons }) ? 0 : undefined,
       );
     const parts = {
       lexicons,
@@ -252,6 +258,7 @@ export class FineTuning {
       addPieces(pieces, epochs.sequences(epoch));
     }
     addPieces(pieces, validation?.sequences ?? []);
+    const { vocabSize, embeddingSize } = model.weights.config, unseen = vocabSize - pieces.size;
     const started = startModel(model, {
       labels,
       crf: settings.crf,
@@ -284,25 +291,32 @@ export class FineTuning {
       totalSteps,
       validation,
       lowRank,
+      unseen: { pieces: unseen, parameters: unseen * embeddingSize },
       run,
       state,
     });
   }
 
-  /** Bytes of linear memory, and parameters that are learnt and that there are. */
+  /**
+   * Bytes of linear memory; parameters that are learnt, and that the model and adapters beside it have; and word pieces that are
+   * in no text: their embeddings are among `parameters`, and are not learnt.
+   */
   get size(): {
     readonly memoryBytes: number;
     readonly learnt: number;
     readonly parameters: number;
+    readonly unseen: number;
   } {
     const { parameters, memoryBytes } = this.#trainer;
     const count = ({ shape }: { shape: readonly number[] }): number =>
       shape.reduce((product, size) => product * size, 1);
     const sum = (list: typeof parameters): number => list.reduce((s, p) => s + count(p), 0);
+    const own = this.#lowRank?.size ?? 0;
     return {
       memoryBytes,
-      learnt: sum(this.#learnt) + (this.#lowRank?.size ?? 0),
-      parameters: sum(parameters) + (this.#lowRank?.size ?? 0),
+      learnt: sum(this.#learnt) + own,
+      parameters: sum(parameters) + this.#unseen.parameters + own,
+      unseen: this.#unseen.pieces,
     };
   }
 

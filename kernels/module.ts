@@ -3,6 +3,7 @@ import { ABI } from "./contract";
 
 export { attention_f32_scratch } from "./attention_f32";
 export { attention_int8_scratch } from "./attention_int8";
+export { checksum_stripes } from "./checksum";
 export {
   crf_backward,
   crf_bytes,

@@ -33,10 +33,17 @@ export function checkVector(name: string, size: number, values: Float32Array): F
 
 /**
  * A matrix of this shape: float32 values finite, int8 values never -128, int4 values never -8, scales finite
- * and not negative.
- * Throws {@link ModelError} `model/weights`.
+ * and not negative. Throws {@link ModelError} `model/weights`.
+ *
+ * @param least false if it is known that no byte is 0x80, so that int8 values need not be looked at again
  */
-export function checkMatrix(name: string, rows: number, columns: number, matrix: Matrix): Matrix {
+export function checkMatrix(
+  name: string,
+  rows: number,
+  columns: number,
+  matrix: Matrix,
+  least = true,
+): Matrix {
   if (matrix.rows !== rows || matrix.columns !== columns) {
     badTensor(name, `[${matrix.rows}, ${matrix.columns}], expected [${rows}, ${columns}]`);
   }
@@ -49,7 +56,7 @@ export function checkMatrix(name: string, rows: number, columns: number, matrix:
     return matrix;
   }
   if (matrix.type === "i4") checkInt4(name, matrix);
-  else {
+  else if (least) {
     const worst = firstLeast(matrix.data);
     if (worst >= 0) badTensor(name, `element ${worst} is -128; int8 weights are -127 to 127`);
   }

@@ -12,7 +12,7 @@
  */
 
 /** Changes whenever anything below does, or what an export takes; a module with another is refused. */
-export const ABI = 6;
+export const ABI = 7;
 
 /** Columns of a row in memory come in multiples of this: four steps of the int8 dot, two vectors of eight lanes. */
 export const COLUMN_ALIGN = 16;

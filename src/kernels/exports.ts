@@ -11,6 +11,7 @@ export interface Kernels {
   abi(): number;
   attention_f32_scratch(s: number, d: number): number;
   attention_int8_scratch(s: number, d: number): number;
+  checksum_stripes(lanes: number, p: number, end: number): number;
   crf_backward(
     emissions: number,
     t: number,

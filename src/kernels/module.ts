@@ -47,19 +47,32 @@ export async function instantiateKernels(
   return instance.exports as unknown as Kernels;
 }
 
-/** Instantiates a module over a page of memory of its own, shared if that is what it imports. */
-async function instantiateAlone(
-  module: WebAssembly.Module,
-): Promise<{ kernels: Kernels; shared: boolean }> {
-  try {
-    return { kernels: await instantiateKernels(module, makeMemory(1, false)), shared: false };
-  } catch (error) {
-    try {
-      return { kernels: await instantiateKernels(module, makeMemory(1, true)), shared: true };
-    } catch {
+/** A module over a memory of two pages: its own, and one for what it is asked of bytes. */
+export interface Alone {
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+  /** Whether the memory is shared, because that is what the module imports. */
+  readonly shared: boolean;
+}
+
+/** Those that were made, so that a module is instantiated once to be chosen, however many models it loads. */
+const made = new WeakMap<WebAssembly.Module, Alone>();
+
+/** Instantiates a module over a memory of its own. */
+export async function instantiateAlone(module: WebAssembly.Module): Promise<Alone> {
+  const known = made.get(module);
+  if (known !== undefined) return known;
+  const make = async (shared: boolean): Promise<Alone> => {
+    const memory = makeMemory(2, shared), kernels = await instantiateKernels(module, memory);
+    return { kernels, memory, shared };
+  };
+  const alone = await make(false).catch((error) =>
+    make(true).catch(() => {
       throw error;
-    }
-  }
+    })
+  );
+  made.set(module, alone);
+  return alone;
 }
 
 /** Whether a value is a compiled module, of whatever realm: by what only a module can be asked. */

@@ -4,8 +4,9 @@
  * @module
  */
 import { InputError, isBytes, show } from "../errors.ts";
-import { readPackage } from "../formats/package/read.ts";
+import { packageOf } from "../formats/package/read.ts";
 import { type ByteSource, streamPackage } from "../formats/package/stream.ts";
+import { stripesOf } from "../kernels/stripes.ts";
 import { assemble } from "./assemble.ts";
 import { checkOptions, MODEL_RULES } from "./check_options.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
@@ -29,7 +30,8 @@ export class Ner extends Recogniser {
       );
     }
     const { allowStripAccents } = options;
-    return new this(await assemble(readPackage(bytes, { allowStripAccents }), options));
+    const stripes = await stripesOf(options.kernels);
+    return new this(await assemble(packageOf(bytes, { allowStripAccents }, stripes), options));
   }
 
   /**
@@ -40,7 +42,8 @@ export class Ner extends Recogniser {
   static async fromStream(source: ByteSource, options: NerOptions & KernelOptions): Promise<Ner> {
     checkOptions(options, "Ner.fromStream", MODEL_RULES);
     const { allowStripAccents } = options;
-    const model = await streamPackage(source, { allowStripAccents });
+    const stripes = await stripesOf(options.kernels);
+    const model = await streamPackage(source, { allowStripAccents }, stripes);
     try {
       return new this(await assemble(model.bundle, options, model.parts));
     } finally {

@@ -17,9 +17,10 @@ import {
   readFolder,
 } from "../formats/folder.ts";
 import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
-import { readPackage } from "../formats/package/read.ts";
+import { packageOf } from "../formats/package/read.ts";
 import { type ByteSource, collectModel, streamPackage } from "../formats/package/stream.ts";
 import { MAX_THREADS } from "../kernels/contract.ts";
+import { stripesOf } from "../kernels/stripes.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { Accelerator, KernelOptions, NerOptions } from "../ner/options.ts";
@@ -267,7 +268,8 @@ export class Ner extends Recogniser {
   }
 
   static async #assembled(source: ByteSource, ready: NerOptions & KernelOptions): Promise<Ner> {
-    const model = await streamPackage(source, { allowStripAccents: ready.allowStripAccents });
+    const { allowStripAccents, kernels } = ready;
+    const model = await streamPackage(source, { allowStripAccents }, await stripesOf(kernels));
     try {
       return new this(await assemble(model.bundle, ready, model.parts));
     } finally {
@@ -290,8 +292,8 @@ export class Ner extends Recogniser {
       );
     }
     const ready = await withKernels(options, "Ner.fromBytes");
-    const { allowStripAccents } = ready;
-    return new this(await assemble(readPackage(bytes, { allowStripAccents }), ready));
+    const { allowStripAccents, kernels } = ready, stripes = await stripesOf(kernels);
+    return new this(await assemble(packageOf(bytes, { allowStripAccents }, stripes), ready));
   }
 
   /**

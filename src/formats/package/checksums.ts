@@ -3,7 +3,8 @@
  * another model.
  *
  * XXH32 (Yann Collet, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md, seed 0): no table, and several bytes
- * a nanosecond in JavaScript, where SHA-256 would take longer than the rest of loading. Each of its steps can be undone, so a change
+ * a nanosecond in JavaScript, where SHA-256 would take longer than the rest of loading; who has kernels at hand gives theirs
+ * ({@link Stripes}), which a process that starts has fast code of sooner. Each of its steps can be undone, so a change
  * within one of its four lanes (a bit, a byte, an aligned word) never leaves the sum as it was; of other damage one in
  * four thousand million goes unseen. It is against accidents: whoever wants to know whose a file is compares its SHA-256.
  *
@@ -28,15 +29,39 @@ const turned = (x: number, bits: number): number => (x << bits) | (x >>> (32 - b
 const round = (lane: number, word: number): number =>
   Math.imul(turned((lane + Math.imul(word, P2)) | 0, 13), P1);
 
+/**
+ * Takes whole stripes of 16 bytes into the four lanes of a sum. False only if no byte among them is 0x80, which is the one
+ * that int8 weights must not be.
+ */
+export type Stripes = (lanes: Int32Array, bytes: Uint8Array) => boolean;
+
+/** Without kernels; looks for no byte. */
+const inJavaScript: Stripes = (lanes, bytes) => {
+  const words = viewInt32(bytes);
+  let a = lanes[0]!, b = lanes[1]!, c = lanes[2]!, d = lanes[3]!;
+  for (let at = 0; at < words.length; at += 4) {
+    a = round(a, words[at]!);
+    b = round(b, words[at + 1]!);
+    c = round(c, words[at + 2]!);
+    d = round(d, words[at + 3]!);
+  }
+  lanes[0] = a, lanes[1] = b, lanes[2] = c, lanes[3] = d;
+  return true;
+};
+
 /** XXH32 of bytes that come in pieces. */
 export class Xxh32 {
-  #a = (P1 + P2) | 0;
-  #b = P2 | 0;
-  #c = 0;
-  #d = -P1 | 0;
+  readonly #stripes: Stripes;
+  readonly #lanes = Int32Array.of(P1 + P2, P2, 0, -P1);
+  #least = false;
   #length = 0;
   /** Bytes of the last stripe of 16, as long as it is not full. */
   readonly #rest = new Uint8Array(16);
+
+  /** Of no bytes yet. */
+  constructor(stripes: Stripes = inJavaScript) {
+    this.#stripes = stripes;
+  }
 
   /** Takes the next bytes. */
   update(bytes: Uint8Array): this {
@@ -47,33 +72,29 @@ export class Xxh32 {
       at = Math.min(16 - held, bytes.length);
       this.#rest.set(bytes.subarray(0, at), held);
       if (held + at < 16) return this;
-      this.#stripes(this.#rest);
+      this.#take(this.#rest);
     }
     const whole = bytes.length - (bytes.length - at) % 16;
-    this.#stripes(bytes.subarray(at, whole));
+    if (whole > at) this.#take(bytes.subarray(at, whole));
     this.#rest.set(bytes.subarray(whole));
     return this;
   }
 
-  /** Takes whole stripes. */
-  #stripes(bytes: Uint8Array): void {
-    const words = viewInt32(bytes);
-    let a = this.#a, b = this.#b, c = this.#c, d = this.#d;
-    for (let at = 0; at < words.length; at += 4) {
-      a = round(a, words[at]!);
-      b = round(b, words[at + 1]!);
-      c = round(c, words[at + 2]!);
-      d = round(d, words[at + 3]!);
-    }
-    this.#a = a, this.#b = b, this.#c = c, this.#d = d;
+  #take(bytes: Uint8Array): void {
+    const least = this.#stripes(this.#lanes, bytes);
+    this.#least ||= least;
+  }
+
+  /** False only if no byte so far is 0x80. */
+  get least(): boolean {
+    return this.#least || this.#rest.subarray(0, this.#length % 16).includes(0x80);
   }
 
   /** The sum of all bytes so far, in eight hexadecimal digits. */
   hex(): string {
     const held = this.#length % 16, view = new DataView(this.#rest.buffer);
-    let sum = this.#length < 16
-      ? P5
-      : turned(this.#a, 1) + turned(this.#b, 7) + turned(this.#c, 12) + turned(this.#d, 18);
+    const [a, b, c, d] = this.#lanes as unknown as [number, number, number, number];
+    let sum = this.#length < 16 ? P5 : turned(a, 1) + turned(b, 7) + turned(c, 12) + turned(d, 18);
     sum = (sum + this.#length) | 0;
     let at = 0;
     for (; at + 4 <= held; at += 4) {

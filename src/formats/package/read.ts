@@ -28,7 +28,7 @@ import { lexiconsFromTensors } from "../lexicons.ts";
 import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
-import { checksumsIn, Xxh32 } from "./checksums.ts";
+import { checksumsIn, type Stripes, Xxh32 } from "./checksums.ts";
 import { inflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
 import { takeTerms } from "./packed_terms.ts";
@@ -138,8 +138,8 @@ export interface StoredMatrix {
   readonly scales: Float32Array;
 }
 
-/** A matrix that is a view of its tensor, checked. */
-export function viewMatrix(stored: StoredMatrix): Matrix {
+/** A matrix that is a view of its tensor, checked; `least` as of {@link checkMatrix}. */
+export function viewMatrix(stored: StoredMatrix, least = true): Matrix {
   const { name, type, rows, columns, tensor, scales } = stored;
   const { data } = tensor, { buffer, byteOffset, length } = data;
   const matrix: Matrix = type === "f32"
@@ -147,7 +147,7 @@ export function viewMatrix(stored: StoredMatrix): Matrix {
     : type === "i8"
     ? { type, rows, columns, data: new Int8Array(buffer, byteOffset, length), scales }
     : { type, rows, columns, data, scales };
-  return checkMatrix(name, rows, columns, matrix);
+  return checkMatrix(name, rows, columns, matrix, least);
 }
 
 /** The tokenizer's pieces, where they are tensors, taken out of the names of those that are still unread. */
@@ -287,9 +287,22 @@ export function assemblePackage(
  * `model/vocab` and `model/lexicon` for values that cannot be; TokenizerError for its tokenizer.
  */
 export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): ModelBundle {
+  return packageOf(bytes, options);
+}
+
+/** {@link readPackage}, with the kernels' way to take stripes if there are any. */
+export function packageOf(
+  bytes: Uint8Array,
+  options?: TokenizerOptions,
+  stripes?: Stripes,
+): ModelBundle {
   const file = readSafetensors(bytes);
   checkKind(file.metadata);
-  const check = checksumsIn(file.tensors, file.metadata);
-  if (check) { for (const [name, { data }] of file.tensors) check(name, new Xxh32().update(data)); }
-  return assemblePackage(file, viewMatrix, options);
+  const check = checksumsIn(file.tensors, file.metadata), clean = new Set<string>();
+  for (const [name, { data }] of check ? file.tensors : []) {
+    const sum = new Xxh32(stripes).update(data);
+    check?.(name, sum);
+    if (!sum.least) clean.add(name);
+  }
+  return assemblePackage(file, (stored) => viewMatrix(stored, !clean.has(stored.name)), options);
 }

@@ -18,7 +18,7 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkMatrix } from "../check.ts";
-import { checksumsIn, Xxh32 } from "./checksums.ts";
+import { checksumsIn, type Stripes, Xxh32 } from "./checksums.ts";
 import { assemblePackage, checkKind, type StoredMatrix, viewMatrix } from "./read.ts";
 import {
   headerLength,
@@ -133,11 +133,13 @@ function rowBytes({ shape, start, end }: TensorEntry): number {
 /**
  * Reads a package's header and float32 tensors, and then, as `parts` is read, its quantized matrices.
  *
+ * @param stripes the kernels' way to take them, if there are kernels at hand
  * @throws what `readPackage` throws; for the data of a quantized matrix when its part is read.
  */
 export async function streamPackage(
   { size, chunks }: ByteSource,
   options?: TokenizerOptions,
+  stripes?: Stripes,
 ): Promise<StreamedModel> {
   const reader = new ByteReader(chunks);
   try {
@@ -165,7 +167,7 @@ export async function streamPackage(
     const data = new Map<string, Uint8Array>();
     for (const { name, start, end } of order.slice(0, first)) {
       const bytes = await reader.take(end - start);
-      check?.(name, new Xxh32().update(bytes));
+      check?.(name, new Xxh32(stripes).update(bytes));
       data.set(name, bytes);
     }
     const none = new Uint8Array(0);
@@ -183,9 +185,10 @@ export async function streamPackage(
       },
       options,
     );
+    const sums = { check, stripes };
     return {
       bundle,
-      parts: readParts(reader, order.filter(late), data, awaited, check, size === undefined),
+      parts: readParts(reader, order.filter(late), data, awaited, sums, size === undefined),
       close: () => reader.close(),
     };
   } catch (error) {
@@ -209,7 +212,7 @@ async function* readParts(
   order: readonly TensorEntry[],
   early: ReadonlyMap<string, Uint8Array>,
   awaited: ReadonlyMap<string, I8Matrix | I4Matrix>,
-  check: ReturnType<typeof checksumsIn>,
+  { check, stripes }: { check: ReturnType<typeof checksumsIn>; stripes: Stripes | undefined },
   toEnd: boolean,
 ): AsyncGenerator<MatrixPart> {
   // One buffer for all parts: a hundred that wait for a collector would be the whole file again.
@@ -219,15 +222,15 @@ async function* readParts(
     const run = name === "embeddings.word.weight" && bytes === undefined
       ? Math.max(1, Math.floor(RUN_BYTES / rowBytes(entry)))
       : matrix.rows;
-    const sum = new Xxh32();
+    const sum = check && bytes === undefined ? new Xxh32(stripes) : undefined;
     for (let first = 0; first < matrix.rows; first += run) {
       const count = Math.min(run, matrix.rows - first);
       const length = count * (end - start) / matrix.rows;
       if (bytes === undefined && buffer.length < length) buffer = new Uint8Array(length);
       const part = bytes ?? await reader.fill(buffer.subarray(0, length));
-      if (check && bytes === undefined) sum.update(part);
-      if (bytes === undefined && first + count === matrix.rows) check?.(name, sum);
-      yield { matrix, first, rows: partOf(name, matrix, first, count, part) };
+      const least = sum?.update(part).least;
+      if (sum && first + count === matrix.rows) check?.(name, sum);
+      yield { matrix, first, rows: partOf(name, matrix, first, count, part, least) };
     }
   }
   if (toEnd && !await reader.ended()) {
@@ -244,6 +247,7 @@ function partOf(
   first: number,
   rows: number,
   bytes: Uint8Array,
+  least?: boolean,
 ): I8Matrix | I4Matrix {
   const own = scales.subarray(first, first + rows);
   const part: I8Matrix | I4Matrix = type === "i8"
@@ -255,7 +259,7 @@ function partOf(
       scales: own,
     }
     : { type, rows, columns, data: bytes, scales: own };
-  checkMatrix(name, rows, columns, part);
+  checkMatrix(name, rows, columns, part, least);
   return part;
 }
 

@@ -17,6 +17,7 @@ export { probe } from "./family/probe";
 export { f32_pack_panel } from "./gemm_f32";
 export { family, int8_activation_bytes, int8_lane_sum, int8_pack_panel, int8_set_signed } from "./gemm_int8";
 export { run, stop, work } from "./program";
+export { trie_fill } from "./trie";
 
 /** Version of what these exports take (contract.ts); the loader refuses any other. */
 export function abi(): i32 {

@@ -54,5 +54,15 @@ export interface Kernels {
   probe(scratch: number): number;
   run(control: number, program: number, count: number): void;
   stop(control: number): void;
+  trie_fill(
+    units: number,
+    lengths: number,
+    count: number,
+    values: number,
+    parents: number,
+    edges: number,
+    slots: number,
+    capacity: number,
+  ): number;
   work(control: number, program: number, thread: number): void;
 }

@@ -6,7 +6,7 @@
 import { InputError, isBytes, show } from "../errors.ts";
 import { packageOf } from "../formats/package/read.ts";
 import { type ByteSource, streamPackage } from "../formats/package/stream.ts";
-import { stripesOf } from "../kernels/stripes.ts";
+import { loadingKernels } from "../kernels/loading.ts";
 import { assemble } from "./assemble.ts";
 import { checkOptions, MODEL_RULES } from "./check_options.ts";
 import type { KernelOptions, NerOptions } from "./options.ts";
@@ -30,8 +30,8 @@ export class Ner extends Recogniser {
       );
     }
     const { allowStripAccents } = options;
-    const stripes = await stripesOf(options.kernels);
-    return new this(await assemble(packageOf(bytes, { allowStripAccents }, stripes), options));
+    const means = await loadingKernels(options.kernels);
+    return new this(await assemble(packageOf(bytes, { allowStripAccents }, means), options));
   }
 
   /**
@@ -42,8 +42,8 @@ export class Ner extends Recogniser {
   static async fromStream(source: ByteSource, options: NerOptions & KernelOptions): Promise<Ner> {
     checkOptions(options, "Ner.fromStream", MODEL_RULES);
     const { allowStripAccents } = options;
-    const stripes = await stripesOf(options.kernels);
-    const model = await streamPackage(source, { allowStripAccents }, stripes);
+    const means = await loadingKernels(options.kernels);
+    const model = await streamPackage(source, { allowStripAccents }, means);
     try {
       return new this(await assemble(model.bundle, options, model.parts));
     } finally {

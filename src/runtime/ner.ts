@@ -20,7 +20,7 @@ import { bundleFromExport, type ExportFiles } from "../formats/read_export.ts";
 import { packageOf } from "../formats/package/read.ts";
 import { type ByteSource, collectModel, streamPackage } from "../formats/package/stream.ts";
 import { MAX_THREADS } from "../kernels/contract.ts";
-import { stripesOf } from "../kernels/stripes.ts";
+import { loadingKernels } from "../kernels/loading.ts";
 import type { ModelBundle } from "../model/bundle.ts";
 import { assemble } from "../ner/assemble.ts";
 import type { Accelerator, KernelOptions, NerOptions } from "../ner/options.ts";
@@ -269,7 +269,7 @@ export class Ner extends Recogniser {
 
   static async #assembled(source: ByteSource, ready: NerOptions & KernelOptions): Promise<Ner> {
     const { allowStripAccents, kernels } = ready;
-    const model = await streamPackage(source, { allowStripAccents }, await stripesOf(kernels));
+    const model = await streamPackage(source, { allowStripAccents }, await loadingKernels(kernels));
     try {
       return new this(await assemble(model.bundle, ready, model.parts));
     } finally {
@@ -292,8 +292,8 @@ export class Ner extends Recogniser {
       );
     }
     const ready = await withKernels(options, "Ner.fromBytes");
-    const { allowStripAccents, kernels } = ready, stripes = await stripesOf(kernels);
-    return new this(await assemble(packageOf(bytes, { allowStripAccents }, stripes), ready));
+    const { allowStripAccents, kernels } = ready, means = await loadingKernels(kernels);
+    return new this(await assemble(packageOf(bytes, { allowStripAccents }, means), ready));
   }
 
   /**

@@ -22,7 +22,13 @@ import { readBpe, readUnigram, spellingOf } from "./components.ts";
 import { type Fields, invalid, MAX_DEPTH, readObject, unsupported } from "./fields.ts";
 import type { ReadModel } from "./model.ts";
 import { compileNormalizer } from "./normalizers.ts";
-import { type PackedPieces, type Pieces, readLines, unpackPieces } from "./pieces.ts";
+import {
+  type FillTrie,
+  type PackedPieces,
+  type Pieces,
+  readLines,
+  unpackPieces,
+} from "./pieces.ts";
 import { compilePreTokenizer } from "./pretokenizers.ts";
 import { isSeparable } from "./separable.ts";
 import { readSpecial } from "./special.ts";
@@ -36,6 +42,7 @@ import { readWordPiece } from "./wordpiece.ts";
  *
  * @param json the file's text, or what `JSON.parse` made of it
  * @param packed the `vocab` of a WordPiece or BPE model, if the file is without it
+ * @param fill another way to fill its trie, if there is one at hand
  * @throws {FormatError} `tokenizer/json`: the text is not JSON
  * @throws {TokenizerError} `tokenizer/invalid`: the file contradicts itself or its form;
  *   `tokenizer/unsupported`: it asks for a component that is not built here;
@@ -45,11 +52,12 @@ export function tokenizerFromJson(
   json: string | unknown,
   options: TokenizerOptions = {},
   packed?: PackedPieces,
+  fill?: FillTrie,
 ): Tokenizer {
   const root = readObject(typeof json === "string" ? parse(json) : json, "tokenizer.json");
   const model = readObject(root.model, "model");
   if (packed && model.vocab !== undefined) throw invalid("model.vocab", "is there twice");
-  const read = readModel(model, packed && unpackPieces(packed));
+  const read = readModel(model, packed && unpackPieces(packed, fill));
   const remedy =
     "set normalizer.strip_accents to false, or remove StripAccents from the normalizer";
   return compile(root, read, options, remedy);

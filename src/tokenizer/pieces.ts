@@ -9,7 +9,7 @@
 
 import { show } from "../errors.ts";
 import { type Fields, invalid, isWellFormed, readInteger, readObject } from "./fields.ts";
-import { Trie } from "./trie.ts";
+import { Trie, type TrieTables } from "./trie.ts";
 import { classes, SPACE } from "./unicode.ts";
 
 /** Ids are at most this. The largest vocabularies in use have a million pieces; arrays are sized by it. */
@@ -90,8 +90,11 @@ export function packPieces(vocab: Fields): PackedPieces | undefined {
 /** Code units that `String.fromCharCode` takes at once: engines bound their arguments. */
 const FEW = 1 << 13;
 
-/** Reads what {@link packPieces} wrote. */
-export function unpackPieces({ units, lengths }: PackedPieces): Pieces {
+/** Fills a trie with pieces whose numbers are their values; undefined where two are the same, or it has no room. */
+export type FillTrie = (units: Uint16Array, lengths: Uint16Array) => TrieTables | undefined;
+
+/** Reads what {@link packPieces} wrote. `fill` is another way to fill the trie, if there is one at hand. */
+export function unpackPieces({ units, lengths }: PackedPieces, fill?: FillTrie): Pieces {
   const total = lengths.reduce((sum, length) => sum + length, 0), size = lengths.length;
   if (size > MAX_ID + 1 || units.length - total > 1 || units.length < total || units[total] > 0) {
     throw invalid("model.vocab", `${size} pieces of ${total} code units, of ${units.length}`);
@@ -101,10 +104,12 @@ export function unpackPieces({ units, lengths }: PackedPieces): Pieces {
     const few = units.subarray(at, Math.min(total, at + FEW));
     text += String.fromCharCode.apply(undefined, few as unknown as number[]);
   }
-  const tokens = new Array<string | undefined>(size).fill(undefined), trie = new Trie(size);
+  const tables = fill?.(units, lengths);
+  const tokens = new Array<string | undefined>(size).fill(undefined);
+  const trie = tables ? Trie.of(tables) : new Trie(size);
   for (let id = 0, at = 0; id < size; id++) {
     const end = at + lengths[id], piece = tokens[id] = text.slice(at, end);
-    const earlier = trie.add(units, at, end, id);
+    const earlier = tables ? -1 : trie.add(units, at, end, id);
     if (earlier >= 0) throw invalid("model.vocab", `${show(piece)} has the ids ${earlier}, ${id}`);
     // With no half a pair at its beginning, a piece is well-formed if all of them are.
     if ((units[at] & 0xfc00) === 0xdc00 && end > at) throw lone(piece);

@@ -11,6 +11,15 @@
  * @module
  */
 
+/** What a {@link Trie} is made of, where something else has filled it. */
+export interface TrieTables {
+  readonly values: Int32Array;
+  readonly parents: Int32Array;
+  readonly edges: Uint16Array;
+  readonly slots: Int32Array;
+  readonly nodes: number;
+}
+
 /** Maps strings to non-negative integers. */
 export class Trie {
   /** For each node, the value of the string that leads to it; -1 for none. */
@@ -33,6 +42,18 @@ export class Trie {
     this.edges = new Uint16Array(capacity);
     this.slots = new Int32Array(capacity * 2);
     this.mask = capacity * 2 - 1;
+  }
+
+  /** A trie of filled tables, which are its own from here on. */
+  static of({ values, parents, edges, slots, nodes }: TrieTables): Trie {
+    const trie = new Trie(0);
+    trie.values = values;
+    trie.parents = parents;
+    trie.edges = edges;
+    trie.slots = slots;
+    trie.mask = slots.length - 1;
+    trie.nodes = nodes;
+    return trie;
   }
 
   /** The child of `node` along `unit`; 0 if there is none. */

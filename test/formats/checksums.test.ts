@@ -2,14 +2,14 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type FormatError, NerError } from "../../src/errors.ts";
-import { type Stripes, withChecksums, Xxh32 } from "../../src/formats/package/checksums.ts";
-import { packageOf, readPackage } from "../../src/formats/package/read.ts";
+import { withChecksums, Xxh32 } from "../../src/formats/package/checksums.ts";
+import { type Means, packageOf, readPackage } from "../../src/formats/package/read.ts";
 import { collectModel, streamPackage } from "../../src/formats/package/stream.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
 import { readSafetensors } from "../../src/formats/safetensors/read.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import { bundleFromExport } from "../../src/formats/read_export.ts";
-import { stripesOf } from "../../src/kernels/stripes.ts";
+import { loadingKernels } from "../../src/kernels/loading.ts";
 import { importSharedMemory } from "../../src/runtime/threads.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { shipped } from "../support.ts";
@@ -25,12 +25,12 @@ const quantized = { ...bundle, weights: quantizeEncoder(bundle.weights).weights 
 const bytes = writePackage(quantized);
 
 /** In JavaScript, by each family's kernel, and by one over shared memory. */
-const WAYS: readonly (Stripes | undefined)[] = [
+const WAYS: readonly (Means | undefined)[] = [
   undefined,
   ...await Promise.all((["relaxed", "pairs", "baseline"] as const).map(async (family) => {
-    return await stripesOf([await shipped(family)]);
+    return await loadingKernels([await shipped(family)]);
   })),
-  await stripesOf([
+  await loadingKernels([
     await WebAssembly.compile(
       importSharedMemory(await Deno.readFile(new URL("../../wasm/baseline.wasm", import.meta.url))),
     ),
@@ -40,7 +40,7 @@ const WAYS: readonly (Stripes | undefined)[] = [
 async function streamed(
   bytes: Uint8Array,
   piece: number,
-  stripes?: Stripes,
+  means?: Means,
 ): Promise<ReturnType<typeof readPackage>> {
   const model = await streamPackage(
     {
@@ -52,7 +52,7 @@ async function streamed(
       })(),
     },
     {},
-    stripes,
+    means,
   );
   return await collectModel(model);
 }
@@ -75,37 +75,41 @@ const REFERENCE: readonly (readonly [number, string])[] = [
 ];
 
 test("XXH32 is the reference's, however the bytes are cut and wherever they lie", () => {
-  for (const [way, stripes] of WAYS.entries()) {
+  for (const [way, means] of WAYS.entries()) {
     for (const [length, want] of REFERENCE) {
       const data = Uint8Array.from({ length }, (_, i) => 31 * i + 7), where = `${length}, ${way}`;
-      assert.is(new Xxh32(stripes).update(data).hex(), want, where);
+      assert.is(new Xxh32(means?.stripes).update(data).hex(), want, where);
       for (const piece of [1, 3, 7, 16, 17, 33, 4096]) {
-        const sum = new Xxh32(stripes);
+        const sum = new Xxh32(means?.stripes);
         for (let at = 0; at < length; at += piece) sum.update(data.slice(at, at + piece));
         assert.is(sum.hex(), want, `${where} by ${piece}`);
       }
       const moved = new Uint8Array(length + 3);
       moved.set(data, 3);
-      assert.is(new Xxh32(stripes).update(moved.subarray(3)).hex(), want, `${where}, not aligned`);
+      assert.is(
+        new Xxh32(means?.stripes).update(moved.subarray(3)).hex(),
+        want,
+        `${where}, not aligned`,
+      );
     }
   }
 });
 
 test("kernels find the byte that int8 weights must not be, wherever it is, and no other", () => {
   assert.is(WAYS.length, 5);
-  for (const [way, stripes] of WAYS.entries()) {
-    assert.ok(way === 0 || stripes !== undefined, "every module has the kernel");
+  for (const [way, means] of WAYS.entries()) {
+    assert.ok(way === 0 || means !== undefined, "every module has the kernel");
     for (const length of [1, 16, 31, 1000, 65536 + 40]) {
       const data = Uint8Array.from({ length }, (_, i) => (i % 255 + 129) & 255);
       assert.is(
-        new Xxh32(stripes).update(data).least,
+        new Xxh32(means?.stripes).update(data).least,
         way === 0 && length >= 16,
         `${way} ${length}`,
       );
       for (const at of [0, length >> 1, length - 1, 65535, 65536]) {
         const other = data.slice();
         if (at < length) other[at] = 0x80;
-        const cut = new Xxh32(stripes).update(other.subarray(0, length >> 2)).update(
+        const cut = new Xxh32(means?.stripes).update(other.subarray(0, length >> 2)).update(
           other.subarray(length >> 2),
         );
         assert.is(cut.least, at < length || (way === 0 && length >= 16), `${way} ${length} ${at}`);
@@ -120,10 +124,10 @@ test("a weight of -128 is refused by name and place though all sums are right", 
   lying[lying.length - 3] = 0x80;
   const all = new Map(tensors).set(name, { ...described, data: lying });
   const file = writeSafetensors(all, withChecksums(all, Object.fromEntries(metadata)));
-  for (const stripes of WAYS) {
-    throwsCode(() => packageOf(file, {}, stripes), "model/weights", /word.*element \d+ is -128/);
+  for (const means of WAYS) {
+    throwsCode(() => packageOf(file, {}, means), "model/weights", /word.*element \d+ is -128/);
     try {
-      await streamed(file, 999, stripes);
+      await streamed(file, 999, means);
       assert.unreachable();
     } catch (error) {
       assert.match((error as Error).message, /word.*element \d+ is -128/);
@@ -144,15 +148,15 @@ test("a flipped bit anywhere in a package is an error, read whole or as it arriv
   for (const [i, at] of places.entries()) {
     const damaged = bytes.slice();
     damaged[at] ^= 1 << (i % 8);
-    const stripes = WAYS[i % WAYS.length];
+    const means = WAYS[i % WAYS.length];
     assert.throws(
-      () => packageOf(damaged, {}, stripes),
+      () => packageOf(damaged, {}, means),
       (e: unknown) => e instanceof NerError,
       `byte ${at}`,
     );
     if (i % 16 > 0) continue;
     try {
-      await streamed(damaged, 1000, stripes);
+      await streamed(damaged, 1000, means);
       assert.unreachable(`bit ${i % 8} of byte ${at}`);
     } catch (error) {
       assert.instance(error, NerError, `byte ${at}: ${error}`);

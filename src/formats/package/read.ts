@@ -12,7 +12,7 @@ import type { Lexicons } from "../../model/lexicon.ts";
 import { linearsOf } from "../../model/linears.ts";
 import type { Matrix } from "../../model/weights.ts";
 import { tokenizerFromJson } from "../../tokenizer/load.ts";
-import type { PackedPieces } from "../../tokenizer/pieces.ts";
+import type { FillTrie, PackedPieces } from "../../tokenizer/pieces.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import {
   checkLabels,
@@ -127,6 +127,12 @@ function matrixType(name: string, dtype: Dtype | undefined): Matrix["type"] {
   return dtype === "I8" ? "i8" : "f32";
 }
 
+/** Quicker ways to do what is done to all of a file, of who has kernels at hand. Without them it is done in JavaScript. */
+export interface Means {
+  readonly stripes: Stripes;
+  readonly fillTrie: FillTrie;
+}
+
 /** A matrix as a package has it. */
 export interface StoredMatrix {
   readonly name: string;
@@ -206,6 +212,7 @@ export function assemblePackage(
   file: SafeTensors,
   matrixOf: (stored: StoredMatrix) => Matrix,
   options?: TokenizerOptions,
+  means?: Means,
 ): ModelBundle {
   const { tensors, metadata } = file, head = readHead(metadata);
   const { config, temperature } = head;
@@ -268,7 +275,7 @@ export function assemblePackage(
       }, which its configuration does not ask for.`,
     );
   }
-  const tokenizer = tokenizerFromJson(head.tokenizer, options, packed);
+  const tokenizer = tokenizerFromJson(head.tokenizer, options, packed, means?.fillTrie);
   checkVocabulary(tokenizer.vocabSize, config);
   return {
     ...{ weights, crf, tokenizer },
@@ -290,19 +297,20 @@ export function readPackage(bytes: Uint8Array, options?: TokenizerOptions): Mode
   return packageOf(bytes, options);
 }
 
-/** {@link readPackage}, with the kernels' way to take stripes if there are any. */
+/** {@link readPackage} with the means that are at hand. */
 export function packageOf(
   bytes: Uint8Array,
   options?: TokenizerOptions,
-  stripes?: Stripes,
+  means?: Means,
 ): ModelBundle {
   const file = readSafetensors(bytes);
   checkKind(file.metadata);
   const check = checksumsIn(file.tensors, file.metadata), clean = new Set<string>();
   for (const [name, { data }] of check ? file.tensors : []) {
-    const sum = new Xxh32(stripes).update(data);
+    const sum = new Xxh32(means?.stripes).update(data);
     check?.(name, sum);
     if (!sum.least) clean.add(name);
   }
-  return assemblePackage(file, (stored) => viewMatrix(stored, !clean.has(stored.name)), options);
+  const view = (stored: StoredMatrix): Matrix => viewMatrix(stored, !clean.has(stored.name));
+  return assemblePackage(file, view, options, means);
 }

@@ -18,8 +18,8 @@ import type { ModelBundle } from "../../model/bundle.ts";
 import type { I4Matrix, I8Matrix, Matrix } from "../../model/weights.ts";
 import type { TokenizerOptions } from "../../tokenizer/types.ts";
 import { checkMatrix } from "../check.ts";
-import { checksumsIn, type Stripes, Xxh32 } from "./checksums.ts";
-import { assemblePackage, checkKind, type StoredMatrix, viewMatrix } from "./read.ts";
+import { checksumsIn, Xxh32 } from "./checksums.ts";
+import { assemblePackage, checkKind, type Means, type StoredMatrix, viewMatrix } from "./read.ts";
 import {
   headerLength,
   readHeader,
@@ -133,13 +133,13 @@ function rowBytes({ shape, start, end }: TensorEntry): number {
 /**
  * Reads a package's header and float32 tensors, and then, as `parts` is read, its quantized matrices.
  *
- * @param stripes the kernels' way to take them, if there are kernels at hand
+ * @param means those that are at hand
  * @throws what `readPackage` throws; for the data of a quantized matrix when its part is read.
  */
 export async function streamPackage(
   { size, chunks }: ByteSource,
   options?: TokenizerOptions,
-  stripes?: Stripes,
+  means?: Means,
 ): Promise<StreamedModel> {
   const reader = new ByteReader(chunks);
   try {
@@ -167,7 +167,7 @@ export async function streamPackage(
     const data = new Map<string, Uint8Array>();
     for (const { name, start, end } of order.slice(0, first)) {
       const bytes = await reader.take(end - start);
-      check?.(name, new Xxh32(stripes).update(bytes));
+      check?.(name, new Xxh32(means?.stripes).update(bytes));
       data.set(name, bytes);
     }
     const none = new Uint8Array(0);
@@ -184,8 +184,9 @@ export async function streamPackage(
         return matrix;
       },
       options,
+      means,
     );
-    const sums = { check, stripes };
+    const sums = { check, means };
     return {
       bundle,
       parts: readParts(reader, order.filter(late), data, awaited, sums, size === undefined),
@@ -212,7 +213,7 @@ async function* readParts(
   order: readonly TensorEntry[],
   early: ReadonlyMap<string, Uint8Array>,
   awaited: ReadonlyMap<string, I8Matrix | I4Matrix>,
-  { check, stripes }: { check: ReturnType<typeof checksumsIn>; stripes: Stripes | undefined },
+  { check, means }: { check: ReturnType<typeof checksumsIn>; means: Means | undefined },
   toEnd: boolean,
 ): AsyncGenerator<MatrixPart> {
   // One buffer for all parts: a hundred that wait for a collector would be the whole file again.
@@ -222,7 +223,7 @@ async function* readParts(
     const run = name === "embeddings.word.weight" && bytes === undefined
       ? Math.max(1, Math.floor(RUN_BYTES / rowBytes(entry)))
       : matrix.rows;
-    const sum = check && bytes === undefined ? new Xxh32(stripes) : undefined;
+    const sum = check && bytes === undefined ? new Xxh32(means?.stripes) : undefined;
     for (let first = 0; first < matrix.rows; first += run) {
       const count = Math.min(run, matrix.rows - first);
       const length = count * (end - start) / matrix.rows;

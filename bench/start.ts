@@ -4,7 +4,8 @@
  *
  * A process is a new one each time, and candidates take turns; the time is this side's, from before it is started until it has printed
  * an entity, or answered a request with one (workerd). So it has the runtime's own start in it, which nobody can cut: a
- * program that does nothing is measured, too. Files are in the system's cache, as they are on a machine that serves.
+ * program that does nothing is measured, too. Ours tell what they did with it: importing, loading, the first text. Files are in
+ * the system's cache, as they are on a machine that serves.
  *
  * onnxruntime-web is given less to do than we are: ids instead of a text, and the most probable label of each token
  * instead of the CRF's best path. transformers.js does all but the CRF.
@@ -25,13 +26,19 @@ import { ms } from "./measure.ts";
 import { idsOf } from "./texts.ts";
 import { bundleWeb, removeModel, writeModel } from "./transformers.ts";
 
+/** What a program of ours does, in order. */
+const PARTS = ["import", "load", "first"] as const;
+
+/** Milliseconds of each. */
+type Parts = { readonly [Part in typeof PARTS[number]]: number };
+
 /** Times from a start to an entity, in milliseconds. */
 export interface StartRow {
   readonly name: string;
   readonly min: number;
   readonly median: number;
-  /** What ours told of itself: milliseconds that the model took to load, median. */
-  readonly load?: number;
+  /** What ours told of itself, medians. */
+  readonly parts?: Parts;
 }
 
 /** A program to start, again and again. */
@@ -52,33 +59,37 @@ const ORT_FILES = [
   "ort-wasm-simd-threaded.wasm",
 ] as const;
 
-/** Prints how long loading took, and an entity. */
-const OURS = `
-import { Ner } from "edge-ner";
+/** A program that begins with importing ours and prints its parts, and an entity; `load` makes `ner`. */
+const ours = (entry: string, load: string): string => `
 const began = performance.now();
-const ner = await Ner.load(new URL("./model.safetensors", import.meta.url));
-const load = performance.now() - began;
+const { Ner } = await import("${entry}");
+const imported = performance.now();
+${load}
+const loaded = performance.now();
 const [entity] = await ner.extract(${JSON.stringify(TEXT)});
-console.log(JSON.stringify({ load, entity }));
+const found = performance.now();
+const parts = { import: imported - began, load: loaded - imported, first: found - loaded };
+console.log(JSON.stringify({ parts, entity }));
 (globalThis.Deno ?? globalThis.process).exit(0);
 `;
 
+const OURS = ours(
+  "edge-ner",
+  'const ner = await Ner.load(new URL("./model.safetensors", import.meta.url));',
+);
+
 /** The same by the entry for packed models alone, which reads no file and compiles nothing by itself. */
-const CORE = `
-import { readFile } from "node:fs/promises";
-import { Ner } from "edge-ner/core";
-const began = performance.now();
+const CORE = ours(
+  "edge-ner/core",
+  `
+const { readFile } = await import("node:fs/promises");
 const file = (name) => readFile(new URL(name, import.meta.url));
 const compile = async (name) => await WebAssembly.compile(await file("node_modules/edge-ner/dist/" + name));
 const [model, ...kernels] = await Promise.all([
   file("model.safetensors"), compile("relaxed.wasm"), compile("pairs.wasm"), compile("baseline.wasm"),
 ]);
-const ner = await Ner.fromBytes(model, { kernels });
-const load = performance.now() - began;
-const [entity] = await ner.extract(${JSON.stringify(TEXT)});
-console.log(JSON.stringify({ load, entity }));
-(globalThis.Deno ?? globalThis.process).exit(0);
-`;
+const ner = await Ner.fromBytes(model, { kernels });`,
+);
 
 /** The most probable labels, of ids that were made before. */
 const ORT = `
@@ -229,6 +240,12 @@ async function starters(
 const median = (times: readonly number[]): number =>
   times.toSorted((a, b) => a - b)[times.length >> 1];
 
+/** The middle of each part. */
+function medians(told: readonly Parts[]): Parts {
+  const entries = PARTS.map((part) => [part, median(told.map((parts) => parts[part]))] as const);
+  return Object.fromEntries(entries) as unknown as Parts;
+}
+
 /** Starts every program `rounds` times. `transformers` is the folder that has the package, if it is to take part. */
 export async function benchStart(
   transformers: string | undefined,
@@ -240,7 +257,7 @@ export async function benchStart(
   const files = await writeModel(readPackage(await Deno.readFile(MODEL)));
   try {
     const all = await starters(project.path, transformers, files);
-    const times = all.map((): number[] => []), loads = all.map((): number[] => []);
+    const times = all.map((): number[] => []), told = all.map((): Parts[] => []);
     // The first round fills the caches.
     for (let round = 0; round <= rounds; round++) {
       for (const [i, { name, start }] of all.entries()) {
@@ -249,15 +266,14 @@ export async function benchStart(
         if (!/entity|B-|I-/.test(out)) throw new Error(`${name} found nothing: ${out}`);
         if (round === 0) continue;
         times[i].push(time);
-        const load = /"load":([0-9.]+)/.exec(out);
-        if (load !== null) loads[i].push(Number(load[1]));
+        if (out.startsWith('{"parts"')) told[i].push(JSON.parse(out).parts);
       }
     }
     return all.map(({ name }, i) => ({
       name,
       min: Math.min(...times[i]),
       median: median(times[i]),
-      ...(loads[i].length > 0 && { load: median(loads[i]) }),
+      ...(told[i].length > 0 && { parts: medians(told[i]) }),
     }));
   } finally {
     await removeModel(files);
@@ -267,12 +283,12 @@ export async function benchStart(
 /** The section as text. */
 export function startText(rows: readonly StartRow[]): string {
   return table(
-    ["", "median, ms", "least", "of it loading the model"],
-    rows.map(({ name, min, median, load }) => [
+    ["", "median, ms", "least", "importing", "loading", "first text"],
+    rows.map(({ name, min, median, parts }) => [
       name,
       ms(median),
       ms(min),
-      load === undefined ? "" : ms(load),
+      ...PARTS.map((part) => parts ? ms(parts[part]) : ""),
     ]),
   );
 }

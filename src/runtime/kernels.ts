@@ -45,19 +45,19 @@ export async function compileKernels(
       "This runtime has no WebAssembly, which the kernels need.",
     );
   }
-  const modules: WebAssembly.Module[] = [];
   let cause: unknown;
   let valid = 0;
-  for (const bytes of sources) {
-    // Validating first tells an engine that lacks an instruction from one that forbids compiling.
-    if (!WebAssembly.validate(bytes)) continue;
-    valid++;
+  const compiled = await Promise.all(sources.map(async (bytes) => {
     try {
-      modules.push(await WebAssembly.compile(bytes));
+      return await WebAssembly.compile(bytes);
     } catch (error) {
+      // An engine that lacks an instruction, or one that forbids compiling what it knows.
+      if (!WebAssembly.validate(bytes)) return undefined;
+      valid++;
       cause = error;
     }
-  }
+  }));
+  const modules = compiled.filter((module) => module !== undefined);
   if (modules.length > 0) return modules;
   if (valid === 0) {
     throw new RuntimeError(

@@ -32,6 +32,7 @@ import {
 import type { BenchModel } from "./models.ts";
 import type { Engine } from "./ort.ts";
 import { type Contender, counterpart, type Ours } from "./ours.ts";
+import { rest } from "./rest.ts";
 
 /** One engine at one precision. */
 interface Peer extends Contender {
@@ -258,7 +259,7 @@ async function measureCell(
       failed.push({ name, reason: String(error).split("\n")[0] });
     }
   }
-  const timings = await takeTurns(candidates, budget);
+  const timings = await takeTurns(candidates, budget, rest);
   return {
     timings,
     failed,
@@ -289,6 +290,7 @@ async function measureMixed(
   const timings = await takeTurns(
     peers.map(({ name, prepare }): Candidate => ({ name, run: prepare(batch) })),
     budget,
+    rest,
   );
   // Apart from the peers, whose padding makes them slow, so that there are more rounds.
   const [packed, ...alone] = await takeTurns(

@@ -72,10 +72,11 @@ export async function warmUp(candidates: readonly Candidate[], seconds: number):
   while (performance.now() < end) for (const { run } of candidates) await run();
 }
 
-/** Times all candidates within one budget, round by round, in the order given. */
+/** Times all candidates within one budget, round by round, in the order given; `between` is awaited before each turn. */
 export async function takeTurns(
   candidates: readonly Candidate[],
   budget: Budget,
+  between?: () => Promise<void>,
 ): Promise<Timing[]> {
   let once = 0;
   for (const candidate of candidates) {
@@ -92,6 +93,7 @@ export async function takeTurns(
   const samples = candidates.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, { run }] of candidates.entries()) {
+      await between?.();
       const stats = await measure(
         () => run(),
         {

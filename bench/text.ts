@@ -17,6 +17,7 @@ import { encoderToOnnx } from "../src/formats/onnx/write_encoder.ts";
 import { withoutFeatures } from "../src/model/without_lexicons.ts";
 import { entitiesOf } from "../src/ner/entities.ts";
 import { type Budget, type Candidate, spread, takeTurns, type Timing, warmUp } from "./measure.ts";
+import { rest } from "./rest.ts";
 import { type Engine, longest, type OrtSession } from "./ort.ts";
 import { type Contender, counterpart, type Ours, type Precision } from "./ours.ts";
 import type { Texts } from "./texts.ts";
@@ -195,7 +196,7 @@ export async function benchText(
       },
     }));
     await warmUp(candidates, budget.warmUp);
-    const timings = await takeTurns(candidates, budget);
+    const timings = await takeTurns(candidates, budget, rest);
     for (const [i, timing] of timings.entries()) {
       const compared = timings[pipelines.indexOf(counterpart(pipelines, pipelines[i]))];
       rows.push({

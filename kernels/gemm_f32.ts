@@ -83,9 +83,9 @@ export function f32Tile1x8(
 /**
  * Rows i0 .. i1 and columns 8 p0 .. 8 p1; `scratch` takes F32_DEPTH columns of the rows, packed.
  *
- * Columns of `a` go in blocks of F32_DEPTH, so that the rows stay in the second-level cache and a panel's share in the
- * first; a sum is carried on from block to block. A row that is left over alone is multiplied where it lies, in half of
- * the time that a tile of four would take.
+ * Columns of `a` go in blocks of F32_DEPTH, so that the rows of a chunk (src/kernels/cut.ts) and a panel's share
+ * stay in the first-level cache; a sum is carried on from block to block. A row that is left over alone is multiplied where
+ * it lies, in half of the time that a tile of four would take.
  */
 export function gemm_f32(it: GemmF32, i0: i32, i1: i32, p0: i32, p1: i32, scratch: usize): void {
   const k = it.k, lda = it.aStride, ldc = it.stride, step = <usize> k * PANEL * 4;

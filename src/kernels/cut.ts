@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { F32_DEPTH, LAST_ROWS, PANEL } from "./contract.ts";
+import { BLOCK_ROWS, F32_DEPTH, LAST_ROWS, PANEL } from "./contract.ts";
 
 /**
  * Multiplications that a thread may be kept with: half a millisecond to 2 ms of one thread's int8, by engine and
@@ -45,21 +45,36 @@ export interface ProductCut extends RowCut {
   readonly panels: number;
 }
 
-/**
- * Bytes of activations that a chunk's panels go over again and again: they should stay in the second-level
- * cache, of which small cores have 256 KiB.
- */
-const CACHED_BYTES = 192 * 1024;
+/** What decides how a product's rows are cut. */
+interface Rows {
+  /** Bytes of a row of activations as the product reads it. */
+  readonly rowBytes: number;
+  /** Rows of a block of activations. */
+  readonly block: number;
+  /** Bytes of activations that a chunk may have for its panels to go over, again and again. */
+  readonly cachedBytes: number;
+}
 
-/** Bytes of a row of activations that a float32 product goes over again and again: of as many columns as it packs at a time. */
-export function rowBytesF32(k: number): number {
-  return 4 * Math.min(k, F32_DEPTH);
+/** Rows of int8 activations, `rowBytes` each: a chunk's stay in the second-level cache, of which small cores have 256 KiB. */
+export function rowsInt8(rowBytes: number): Rows {
+  return { rowBytes, block: BLOCK_ROWS, cachedBytes: 192 * 1024 };
+}
+
+/**
+ * Of float32, what stays in the first-level cache: the second level is needed by weights, four times as large, and by
+ * the product. A chunk of 128 rows took 1.2 to 1.5 times as long in Bun (docs/kernels.md), and no less elsewhere.
+ */
+const CACHED_BYTES_F32 = 32 * 1024;
+
+/** Rows of k float32 activations, of which a product goes over as many columns as it packs at a time. */
+export function rowsF32(k: number): Rows {
+  return { rowBytes: 4 * Math.min(k, F32_DEPTH), block: 4, cachedBytes: CACHED_BYTES_F32 };
 }
 
 /** Bytes of packed rows that a chunk of a float32 product takes, of `m` rows at most. */
 export function scratchF32(m: number): number {
   const last = LAST_ROWS * 4 * F32_DEPTH;
-  return Math.min(CACHED_BYTES + last, Math.ceil(m / 4) * 4 * 4 * F32_DEPTH);
+  return Math.min(CACHED_BYTES_F32 + last, Math.ceil(m / 4) * 4 * 4 * F32_DEPTH);
 }
 
 /** A chunk of fewer multiplications (a few microseconds) would cost more to hand out than it saves. */
@@ -82,22 +97,18 @@ export function cutRows(m: number, block: number, threads: number): RowCut {
 }
 
 /** A product of m rows of k activations with panels of 8 columns. */
-export interface Product {
+export interface Product extends Rows {
   readonly m: number;
   readonly k: number;
   readonly panels: number;
-  /** Bytes of a row of activations as the product reads it. */
-  readonly rowBytes: number;
-  /** Rows of a block of activations. */
-  readonly block: number;
 }
 
 /** Cuts a product for `threads` threads. */
 export function cutProduct(
-  { m, k, panels, rowBytes, block }: Product,
+  { m, k, panels, rowBytes, block, cachedBytes }: Product,
   threads: number,
 ): ProductCut {
-  const fitting = Math.max(1, Math.floor(CACHED_BYTES / (rowBytes * block))) * block;
+  const fitting = Math.max(1, Math.floor(cachedBytes / (rowBytes * block))) * block;
   // Equal blocks of rows, not full ones and a rest.
   const rowBlocks = Math.max(1, Math.ceil(m / fitting));
   const { rows, chunks } = cut(m, Math.ceil(m / rowBlocks / block) * block);

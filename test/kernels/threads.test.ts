@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { chooseKernels, type ChosenKernels } from "../../src/kernels/module.ts";
 import { COMMANDS, CONTROL_TAKEN } from "../../src/kernels/contract.ts";
-import { cutProduct, cutRows } from "../../src/kernels/cut.ts";
+import { cutProduct, cutRows, rowsF32, rowsInt8, scratchF32 } from "../../src/kernels/cut.ts";
 import { Program } from "../../src/kernels/program.ts";
 import type { Thread, Threading, ThreadTask } from "../../src/kernels/threads.ts";
 import { WasmBackend } from "../../src/backend/wasm/wasm.ts";
@@ -337,13 +337,23 @@ test("cuts cover everything, in whole blocks up to the last rows", () => {
         const last = m - (cut.chunks - 1) * cut.rows;
         assert.ok(cut.rows % block === 0 && last > 0, `${m} rows: ${JSON.stringify(cut)}`);
         assert.ok(cut.chunks === 1 || (last >= 8 && last < cut.rows + 8));
-        for (const [k, panels] of [[16, 2], [768, 288], [3072, 96], [256, 6], [4096, 512]]) {
-          const product = cutProduct({ m, k, panels, rowBytes: k, block }, threads);
+      }
+    }
+  }
+  for (const threads of [1, 2, 5, 64]) {
+    for (let m = 1; m < 2000; m += 1 + (m >> 4)) {
+      for (const [k, panels] of [[16, 2], [768, 288], [3072, 96], [256, 6], [4096, 512]]) {
+        for (const shape of [rowsInt8(k), rowsInt8(2 * k), rowsF32(k)]) {
+          const product = cutProduct({ m, k, panels, ...shape }, threads);
           const groups = Math.ceil(panels / product.panels), blocks = product.chunks / groups;
-          const rest = m - (blocks - 1) * product.rows;
-          assert.ok(product.rows % block === 0 && Number.isInteger(blocks) && rest > 0);
+          const rest = m - (blocks - 1) * product.rows, most = Math.max(rest, product.rows);
+          assert.ok(product.rows % shape.block === 0 && Number.isInteger(blocks) && rest > 0);
           assert.is(product.panels % 2, 0);
           assert.ok(blocks === 1 || (rest >= 8 && rest < product.rows + 8));
+          if (shape.block === 4) {
+            const packed = Math.ceil(Math.min(m, most) / 4) * 4 * shape.rowBytes;
+            assert.ok(packed <= scratchF32(m), `${most} of ${m} rows`);
+          }
         }
       }
     }

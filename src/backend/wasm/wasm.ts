@@ -32,8 +32,9 @@ import {
   ELEMENT_WORK,
   panelsOfPiece,
   PIECE_WORK,
-  rowBytesF32,
   type RowCut,
+  rowsF32,
+  rowsInt8,
 } from "../../kernels/cut.ts";
 import type { ChosenKernels } from "../../kernels/module.ts";
 import type { Program } from "../../kernels/program.ts";
@@ -276,8 +277,8 @@ export class WasmBackend implements Backend {
     else this.#settle(x);
     this.#settleFor(out);
     const shape = int8
-      ? { rowBytes: this.#machine.chosen.sizes.int8_activation_bytes() * k, block: BLOCK_ROWS }
-      : { rowBytes: rowBytesF32(k), block: 4 };
+      ? rowsInt8(this.#machine.chosen.sizes.int8_activation_bytes() * k)
+      : rowsF32(k);
     const step = panelsOfPiece(panels, m * k * panels * PANEL);
     for (let p = 0; p < panels; p += step) {
       const some = Math.min(step, panels - p);

@@ -14,8 +14,11 @@
 import { ModelError, show } from "../errors.ts";
 import { erf } from "./erf.ts";
 
+/** The names of all activations. */
+export const ACTIVATION_NAMES = ["gelu", "gelu_tanh", "tanh"] as const;
+
 /** Activation of a feed-forward network or a head: exact (erf) GELU, its approximation by tanh, or tanh itself. */
-export type Activation = "gelu" | "gelu_tanh" | "tanh";
+export type Activation = typeof ACTIVATION_NAMES[number];
 
 /** What an activation function is. */
 interface Definition {
@@ -38,20 +41,20 @@ export const ACTIVATIONS: Readonly<Record<Activation, Definition>> = {
   tanh: { value: Math.tanh, names: ["tanh"] },
 };
 
-/** The names of all activations. */
-export const ACTIVATION_NAMES: readonly Activation[] = Object.keys(ACTIVATIONS) as Activation[];
+/** Throws a {@link ModelError} (`model/config`) for an activation that is not in the list, whatever the types say. */
+export function checkActivation(activation: Activation): void {
+  if (ACTIVATION_NAMES.includes(activation)) return;
+  const known = ACTIVATION_NAMES.map((name) => JSON.stringify(name)).join(" or ");
+  throw new ModelError("model/config", `activation is ${show(activation)}; expected ${known}.`);
+}
 
-/**
- * The entry of an activation in a table of them. Throws a {@link ModelError} (`model/config`) for one that is
- * not in the list, whatever the types say.
- */
+/** The entry of an activation in a table of them; throws as {@link checkActivation}. */
 export function forActivation<T>(
   table: Readonly<Record<Activation, T>>,
   activation: Activation,
 ): T {
-  if (Object.hasOwn(table, activation)) return table[activation];
-  const known = ACTIVATION_NAMES.map((name) => JSON.stringify(name)).join(" or ");
-  throw new ModelError("model/config", `activation is ${show(activation)}; expected ${known}.`);
+  checkActivation(activation);
+  return table[activation];
 }
 
 /** The activation of a name in transformers' ACT2FN; undefined if it is none of the list's. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { ModelError, show } from "../errors.ts";
-import { type Activation, ACTIVATIONS, forActivation } from "./activations.ts";
+import { type Activation, checkActivation } from "./activations.ts";
 
 /** The layer inside a head of two: `classifier(activation(dense(hidden)))`, for each token. */
 export interface HeadConfig {
@@ -104,7 +104,7 @@ function checkHead(head: unknown): void {
       `head.size is ${show(size)}; expected an integer from 1 to ${MAX_INNER_SIZE}.`,
     );
   }
-  forActivation(ACTIVATIONS, activation);
+  checkActivation(activation);
 }
 
 /**
@@ -142,7 +142,7 @@ export function checkConfig(config: ModelConfig): ModelConfig {
         `${config.hiddenSize}, but embeddingProjection is false.`,
     );
   }
-  forActivation(ACTIVATIONS, config.activation);
+  checkActivation(config.activation);
   if (config.head !== undefined) checkHead(config.head);
   const epsilon = config.layerNormEpsilon;
   if (!(epsilon >= 0 && epsilon < 1)) {

@@ -68,9 +68,22 @@ function checkRoles(config: ModelConfig, weights: EncoderWeights): void {
 }
 
 /**
+ * {@link visitEncoder} with an encoder's parts; one that the configuration does not know of is a {@link ModelError}
+ * `model/weights`.
+ */
+export function visitWeights(
+  config: ModelConfig,
+  visitor: Visitor,
+  weights: EncoderWeights,
+): EncoderWeights {
+  checkRoles(config, weights);
+  return visitEncoder(config, visitor, weights);
+}
+
+/**
  * Visits every tensor of an encoder of this configuration, in the order of the forward pass, and puts
- * together an encoder from what the visitor returns. With `weights`, the visitor is given their parts; a part
- * that the configuration does not know of is a {@link ModelError} `model/weights`.
+ * together an encoder from what the visitor returns. With `weights`, the visitor is given their parts, which
+ * {@link visitWeights} checks.
  */
 export function visitEncoder(
   config: ModelConfig,
@@ -78,7 +91,6 @@ export function visitEncoder(
   weights?: EncoderWeights,
 ): EncoderWeights {
   const { hiddenSize: H, embeddingSize: E, feedForwardSize: F } = config;
-  if (weights !== undefined) checkRoles(config, weights);
   const linear = (name: string, rows: number, columns: number, part?: LinearWeights) => ({
     weight: visitor.matrix(`${name}.weight`, rows, columns, part?.weight),
     bias: visitor.vector(`${name}.bias`, rows, part?.bias),

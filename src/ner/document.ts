@@ -24,6 +24,8 @@ import type { Match } from "../lexicon/matcher.ts";
 import { MatchStream } from "../lexicon/stream.ts";
 import type { Boundary } from "./boundaries.ts";
 import { type Entity, findingEntities } from "./entities.ts";
+import type { DocumentOptions } from "./options.ts";
+import { Offsets, wanted } from "./output.ts";
 import { type Job, type Passes, type Piece, runWindows, windowSize } from "./passes.ts";
 import type { TermFinder } from "./terms.ts";
 import { inTurns, type Queue } from "./turns.ts";
@@ -40,7 +42,7 @@ const PART_UNITS = 1 << 13;
 const MOST_UNITS = 1 << 16;
 
 /** What a document is read with. */
-export interface DocumentParts {
+interface DocumentParts {
   readonly engine: Engine;
   readonly crf: Crf;
   readonly tags: readonly Tag[];
@@ -54,6 +56,37 @@ export interface DocumentParts {
   readonly decoder: Queue;
   readonly pause: Pause;
   readonly boundary: Boundary;
+}
+
+/** What is known where a document is asked for. */
+interface Read extends Omit<DocumentParts, "boundary" | "decoder" | "passes"> {
+  readonly encoderQueue: Queue;
+  readonly decoderQueue: Queue;
+  /** Throws where the recogniser has been closed. */
+  readonly check: () => void;
+}
+
+/** Entities of a document, whose `pieces` are checked, as `options` ask for them. */
+export async function* readDocument(
+  pieces: AsyncIterable<string>,
+  { check, encoderQueue, decoderQueue, ...known }: Read,
+  options: DocumentOptions,
+): AsyncGenerator<Entity, void, undefined> {
+  const { boundary = "model", offsets: unit = "utf16" } = options;
+  const passes = { pause: known.pause, queue: encoderQueue, check, passed: () => {} };
+  const document = new DocumentReader({ ...known, decoder: decoderQueue, boundary, passes });
+  const offsets = new Offsets(unit), isWanted = wanted(options);
+  async function* shown(entities: AsyncIterable<Entity>): AsyncGenerator<Entity> {
+    for await (const entity of entities) if (isWanted(entity)) yield offsets.of(entity);
+  }
+  for await (const piece of pieces) {
+    check();
+    offsets.add(piece);
+    yield* shown(document.add(piece));
+    offsets.forget(document.place);
+  }
+  check();
+  yield* shown(document.end());
 }
 
 /** Tokens that are still needed; places count from the beginning of the document. */
@@ -70,7 +103,7 @@ interface Tokens {
 }
 
 /** Reads one document: {@link add} its pieces, then {@link end}; each gives the entities that are certain by then. */
-export class DocumentReader {
+class DocumentReader {
   readonly #parts: DocumentParts;
   readonly #tokens: Tokens = {
     first: 0,

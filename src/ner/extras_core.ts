@@ -14,20 +14,18 @@ function refuse(what: string): never {
   );
 }
 
-/** A class whose instances are refused. */
-function refused<T>(what: string): T {
-  return class {
-    constructor() {
-      refuse(what);
-    }
-  } as T;
-}
+/** Refused. */
+export const bySentences: typeof extras.bySentences = () => refuse("cut texts into sentences");
 
 /** Refused. */
-export const DocumentReader: typeof extras.DocumentReader = refused("read documents in pieces");
+export const readDocument: typeof extras.readDocument = () => refuse("read documents in pieces");
 
 /** Refused. */
-export const TermFinder: typeof extras.TermFinder = refused("find terms");
+export const TermFinder: typeof extras.TermFinder = class {
+  constructor() {
+    refuse("find terms");
+  }
+} as unknown as typeof extras.TermFinder;
 
 /** None; any are refused. */
 export const compileTerms: typeof extras.compileTerms = ({ lexicon, always, never }) =>

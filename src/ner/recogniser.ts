@@ -13,10 +13,16 @@ import type { AdapterOptions } from "../formats/hf/adapter.ts";
 import type { Match } from "../lexicon/matcher.ts";
 import type { Encoding } from "../tokenizer/types.ts";
 import { checkCall, checkOptions, TERM_RULES } from "./check_options.ts";
-import type { DocumentParts } from "./document.ts";
 import { adapt } from "./engines.ts";
 import { type Entity, findingEntities, findingReadings, type Reading } from "./entities.ts";
-import { compileTerms, DocumentReader, findingTerms, joinTerms, TermFinder } from "./extras.ts";
+import {
+  bySentences,
+  compileTerms,
+  findingTerms,
+  joinTerms,
+  readDocument,
+  TermFinder,
+} from "./extras.ts";
 import type {
   CallOptions,
   DocumentOptions,
@@ -29,8 +35,7 @@ import type {
 import { checkTypes, Offsets, wanted } from "./output.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
-import { sentencesOf } from "./segments.ts";
-import { stringsOf, type TextSource } from "./stream.ts";
+import { checkText, stringsOf, type TextSource } from "./stream.ts";
 import { eventLoop, inTurns } from "./turns.ts";
 
 /** A token of a text. */
@@ -153,34 +158,11 @@ export class Recogniser {
     options: DocumentOptions = {},
   ): AsyncGenerator<Entity, void, undefined> {
     const method = "extractDocument";
-    checkCall(options, method);
-    const { engine, crf, tokenizer } = this.#parts, pause = pauseOf(options);
-    const check = (): void => this.#checkOpen(method);
-    const parts: DocumentParts = {
-      engine,
-      crf,
-      tokenizer,
-      tags: this.#tags,
-      ...this.#knownTo(options, method),
-      decoder: this.#parts.decoderQueue,
-      pause,
-      boundary: options.boundary ?? "model",
-      passes: { pause, queue: this.#parts.encoderQueue, check, passed: () => {} },
-    };
-    this.#checkTypes(options, parts.terms, method);
-    const document = new DocumentReader(parts), offsets = new Offsets(options.offsets ?? "utf16");
-    const isWanted = wanted(options);
-    async function* shown(entities: AsyncIterable<Entity>): AsyncGenerator<Entity> {
-      for await (const entity of entities) if (isWanted(entity)) yield offsets.of(entity);
-    }
-    for await (const piece of stringsOf(pieces, method)) {
-      check();
-      offsets.add(piece);
-      yield* shown(document.add(piece));
-      offsets.forget(document.place);
-    }
-    check();
-    yield* shown(document.end());
+    const known = this.#knownTo(checkCall(options, method), method);
+    this.#checkTypes(options, known.terms, method);
+    const check = (): void => this.#checkOpen(method), pause = pauseOf(options);
+    const read = { ...this.#parts, tags: this.#tags, ...known, pause, check };
+    yield* readDocument(stringsOf(pieces, method), read, options);
   }
 
   /**
@@ -374,7 +356,14 @@ export class Recogniser {
   ): Promise<Entity[][]> {
     this.#checkTypes(options, known.terms, method);
     if (options.sentences && Array.isArray(texts)) {
-      return await this.#extractSentences(Array.from(texts) as string[], options, method, known);
+      const own = Array.from(texts) as string[], whole = { ...options, sentences: false };
+      return await bySentences(
+        own,
+        whole,
+        (sentences, each) => this.#extract(sentences, each, method, known),
+        pauseOf(options),
+        method,
+      );
     }
     const { terms } = known, runs = await this.#encode(texts, options, method, known);
     const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
@@ -393,37 +382,6 @@ export class Recogniser {
       await pause();
     }
     return found;
-  }
-
-  /** Entities of texts whose sentences are seen one by one; their places are those in the texts. */
-  async #extractSentences(
-    texts: readonly string[],
-    options: ExtractOptions,
-    method: string,
-    known: Known,
-  ): Promise<Entity[][]> {
-    const pause = pauseOf(options),
-      places: { readonly text: number; readonly start: number }[] = [];
-    const sentences: string[] = [];
-    for (const [i, text] of texts.entries()) {
-      checkText(text, method);
-      for (const { start, end } of sentencesOf(text)) {
-        places.push({ text: i, start });
-        sentences.push(text.slice(start, end));
-        await pause();
-      }
-    }
-    const whole = { ...options, sentences: false, offsets: undefined };
-    const found = await this.#extract(sentences, whole, method, known);
-    const entities = texts.map((): Entity[] => []);
-    const units = texts.map((text) => new Offsets(options.offsets ?? "utf16", text));
-    places.forEach(({ text, start }, i) => {
-      for (const entity of found[i]) {
-        const placed = { ...entity, start: start + entity.start, end: start + entity.end };
-        entities[text].push(units[text].of(placed));
-      }
-    });
-    return entities;
   }
 
   #checkTypes(options: OutputOptions, terms: TermFinder | undefined, method: string): void {
@@ -509,12 +467,6 @@ function softmax(rows: Float32Array, columns: number, temperature: number): Floa
     out.set(powers.map((power) => power / sum), at);
   }
   return out;
-}
-
-function checkText(text: string, method: string): void {
-  if (typeof text !== "string") {
-    throw new InputError("input/type", `${method} takes strings; got ${show(text)}.`);
-  }
 }
 
 /** The event loop's pause, which also ends a call whose signal is aborted. */

@@ -1,9 +1,8 @@
 /**
- * Where texts are cut: at words, at sentences.
+ * Where words begin and end.
  *
  * The build of `edge-ner/core` exchanges this file for `segments_core.ts` (`tools/build/platform.ts`).
  *
  * @module
  */
-export { sentencesOf } from "../segment/sentences.ts";
 export { wordBreaks } from "../segment/words.ts";

@@ -45,3 +45,10 @@ export async function* stringsOf(source: TextSource, method: string): AsyncGener
     yield text;
   }
 }
+
+/** Throws {@link InputError} `input/type`, naming the method, for what is no string. */
+export function checkText(text: string, method: string): void {
+  if (typeof text !== "string") {
+    throw new InputError("input/type", `${method} takes strings; got ${show(text)}.`);
+  }
+}

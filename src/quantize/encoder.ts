@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { visitEncoder } from "../model/roles.ts";
+import { visitWeights } from "../model/roles.ts";
 import { ModelError } from "../errors.ts";
 import { checkLanes, type LaneBudget } from "../model/lanes.ts";
 import { linearsOf } from "../model/linears.ts";
@@ -146,7 +146,7 @@ export function quantizeEncoder(
   const missing = (name: string): never => {
     throw new ModelError("model/weights", `The encoder has no ${JSON.stringify(name)}.`);
   };
-  const quantizedWeights = visitEncoder(weights.config, {
+  const quantizedWeights = visitWeights(weights.config, {
     matrix(name, _rows, _columns, part) {
       const before = part ?? missing(name);
       const bytes = before.data.byteLength +
@@ -191,7 +191,7 @@ export function quantizeEncoder(
 
 /** The encoder that quantized weights stand for, all in float32; matrices that are float32 are returned as they are. */
 export function dequantizeEncoder(weights: EncoderWeights): EncoderWeights {
-  return visitEncoder(weights.config, {
+  return visitWeights(weights.config, {
     matrix: (_name, _rows, _columns, part) => dequantizeMatrix(part!),
     table: (_name, _rows, _columns, part) => part!,
     vector: (_name, _size, part) => part!,

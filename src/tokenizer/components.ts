@@ -9,6 +9,8 @@
 export { readBpe } from "./bpe.ts";
 export { spellingOf } from "./byte_level.ts";
 export { compileCharsmap } from "./charsmap.ts";
+export { compileCompatible } from "./compatible.ts";
 export { compileCut } from "./cutters.ts";
 export { compileReplace } from "./replace.ts";
+export { compilePrepend, compileStrip } from "./strip.ts";
 export { readUnigram } from "./unigram.ts";

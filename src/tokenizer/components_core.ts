@@ -30,6 +30,17 @@ export const compileReplace: typeof components.compileReplace = (_, where) =>
   refuse(where, "Replace");
 
 /** Refused. */
+export const compileCompatible: typeof components.compileCompatible = (form, where) =>
+  refuse(where, form);
+
+/** Refused. */
+export const compileStrip: typeof components.compileStrip = (_, where) => refuse(where, "Strip");
+
+/** Refused. */
+export const compilePrepend: typeof components.compilePrepend = (_, where) =>
+  refuse(where, "Prepend");
+
+/** Refused. */
 export const compileCut: typeof components.compileCut = (type, _, where) =>
   refuse(where, `the pre-tokenizer ${type.slice(0, 40)}`);
 

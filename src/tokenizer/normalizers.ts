@@ -13,21 +13,26 @@
  * @module
  */
 
-import type { Aligned, Step } from "./aligned.ts";
+import type { Step } from "./aligned.ts";
 import { compileBert, dropMarks, toLowerCase } from "./bert_normalizer.ts";
-import { compileCharsmap, compileReplace } from "./components.ts";
+import {
+  compileCharsmap,
+  compileCompatible,
+  compilePrepend,
+  compileReplace,
+  compileStrip,
+} from "./components.ts";
 import {
   invalid,
   MAX_DEPTH,
   readArray,
-  readBoolean,
   readObject,
   readString,
   readType,
   unsupported,
 } from "./fields.ts";
 import { normalizeForm } from "./forms.ts";
-import { classes, MARK, SPACE } from "./unicode.ts";
+import { MARK } from "./unicode.ts";
 
 /** A compiled normalizer. */
 export interface Normalizer {
@@ -64,19 +69,18 @@ function compile(spec: unknown, where: string, steps: Step[], depth: number): bo
       return compileBert(fields, where, steps);
     case "NFC":
     case "NFD":
+      steps.push((source, target) => normalizeForm(type, source, target));
+      return false;
     case "NFKC":
     case "NFKD":
-      steps.push((source, target) => normalizeForm(type, source, target));
+      steps.push(compileCompatible(type, where));
       return false;
     case "Lowercase":
       steps.push(toLowerCase);
       return false;
-    case "Strip": {
-      const left = readBoolean(fields, "strip_left", where);
-      const right = readBoolean(fields, "strip_right", where);
-      steps.push((source) => strip(source, left, right));
+    case "Strip":
+      steps.push(compileStrip(fields, where));
       return false;
-    }
     case "StripAccents":
       steps.push((source) => dropMarks(source, MARK));
       return true;
@@ -87,40 +91,12 @@ function compile(spec: unknown, where: string, steps: Step[], depth: number): bo
       steps.push(compileCharsmap(base64, `${where}.precompiled_charsmap`));
       return false;
     }
-    case "Prepend": {
-      const text = readString(fields, "prepend", where);
-      steps.push((source, target) => prepend(source, target, text));
+    case "Prepend":
+      steps.push(compilePrepend(fields, where));
       return false;
-    }
     case "Replace":
       steps.push(compileReplace(fields, where));
       return false;
   }
   throw unsupported(where, `normalizer ${type}`, SUPPORTED);
-}
-
-/** Deletes white space at the ends. */
-function strip(source: Aligned, left: boolean, right: boolean): boolean {
-  const bmp = classes().bmp;
-  const { units, starts, ends } = source;
-  let from = 0, to = source.length;
-  while (right && to > from && bmp[units[to - 1]] & SPACE) to--;
-  while (left && from < to && bmp[units[from]] & SPACE) from++;
-  if (from > 0) {
-    units.copyWithin(0, from, to);
-    starts.copyWithin(0, from, to);
-    ends.copyWithin(0, from, to);
-  }
-  source.length = to - from;
-  return false;
-}
-
-/** Puts text before what is there, if there is anything; it has an empty place. */
-function prepend(source: Aligned, target: Aligned, text: string): boolean {
-  if (source.length === 0 || text === "") return false;
-  target.length = 0;
-  target.reserve(source.length + text.length);
-  target.appendText(text, source.starts[0], source.starts[0]);
-  target.append(source, 0, source.length);
-  return true;
 }

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { CHANGES_K as CHANGES_K_TABLE } from "./compatible_table.ts";
 import type { Ranges } from "./regex/sets.ts";
 import * as data from "./unicode_tables.ts";
 
@@ -144,7 +145,7 @@ export function formClasses(): CharTable {
     .addRanges(rangesOf(data.FIRST), FIRST)
     .addRanges(rangesOf(data.CHANGES_C), CHANGES_C)
     .addRanges(rangesOf(data.CHANGES_D), CHANGES_D)
-    .addRanges(rangesOf(data.CHANGES_K), CHANGES_K);
+    .addRanges(rangesOf(CHANGES_K_TABLE), CHANGES_K);
   const runs = decode(data.CLASSES);
   for (let i = 0, at = 0; i < runs.length; i += 3) {
     const first = at + runs[i];

@@ -22,7 +22,7 @@ import { loadOrt } from "../../src/cli/ort.ts";
 import { replaceFolder } from "../../src/cli/replace.ts";
 import { SENTENCES } from "../../src/cli/sentences.ts";
 import { ACTIVATION_NAMES } from "../../src/model/activations.ts";
-import { visitEncoder } from "../../src/model/roles.ts";
+import { visitWeights } from "../../src/model/roles.ts";
 import { encoderToOnnx } from "../../src/formats/onnx/write_encoder.ts";
 import { dequantizeMatrix } from "../../src/quantize/matrix.ts";
 import { bits, configOf, normal, random, randomWeights, relativeL2 } from "../support.ts";
@@ -65,7 +65,7 @@ function readBack(files: ReadonlyMap<string, Uint8Array>): ModelBundle {
 /** Every tensor by name, as the float32 values that it stands for. */
 function tensorsOf(weights: EncoderWeights): Map<string, Uint32Array> {
   const tensors = new Map<string, Uint32Array>();
-  visitEncoder(weights.config, {
+  visitWeights(weights.config, {
     matrix(name, _rows, _columns, part) {
       tensors.set(name, bits(dequantizeMatrix(part!).data));
       return part!;

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError } from "../../src/errors.ts";
-import { deflateText, inflateText } from "../../src/formats/package/deflate.ts";
+import { deflateText } from "../../src/formats/package/deflate.ts";
+import { inflateText } from "../../src/formats/package/inflate.ts";
 
 test("any text comes back; a repetitive one is short", () => {
   fc.assert(

@@ -11,7 +11,7 @@ import { readAdapter, writeAdapter } from "../../src/formats/hf/adapter.ts";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { mergeAdapter } from "../../src/model/adapter.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
-import { visitEncoder } from "../../src/model/roles.ts";
+import { visitWeights } from "../../src/model/roles.ts";
 import { quantizeEncoder } from "../../src/quantize/encoder.ts";
 import { createTrainer } from "../../src/runtime/trainer.ts";
 import type { LabelledText } from "../../src/corpus/text.ts";
@@ -231,7 +231,7 @@ for (const family of FAMILIES) {
 test("a packed model is a start: what its integers stand for", async () => {
   const model = fresh(), packed = { ...model, weights: quantizeEncoder(model.weights).weights };
   const { weights } = startModel(packed, { labels: LABELS, crf: true, seed: 1 });
-  visitEncoder(weights.config, {
+  visitWeights(weights.config, {
     matrix: (_name, _rows, _columns, part) => (assert.is(part!.type, "f32"), part!),
     table: (_name, _rows, _columns, part) => part!,
     vector: (_name, _size, part) => part!,

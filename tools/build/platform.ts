@@ -41,7 +41,10 @@ export const packedOnly: Plugin = {
   name: "packed-only",
   setup(build): void {
     build.onResolve(
-      { filter: /^\.\/(components|engines|extras|packed_terms|placed_adapter|segments)\.ts$/ },
+      {
+        filter:
+          /^\.\/(compatible_table|components|engines|extras|inflate|packed_terms|placed_adapter|segments)\.ts$/,
+      },
       ({ path, resolveDir }) => ({
         path: `${resolveDir}/${path.slice(2, -3)}_core.ts`,
       }),

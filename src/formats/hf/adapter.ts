@@ -23,6 +23,7 @@ import {
   type SafeTensor,
   safetensorFloats,
   type SafeTensors,
+  widenedFloats,
 } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 import { crfFromTensors } from "./crf.ts";
@@ -146,7 +147,7 @@ export function readAdapter(bytes: Uint8Array, options: AdapterOptions = {}): Ad
       bias: head("bias", labels.length),
     },
     crf: file.tensors.has(`${CRF}transitions`)
-      ? crfFromTensors(file.tensors, labels.length, CRF)
+      ? crfFromTensors(file.tensors, labels.length, CRF, widenedFloats)
       : undefined,
   };
 }

@@ -12,11 +12,15 @@ import { checkCrf } from "../check.ts";
 import { readSafetensors, type SafeTensor, widenedFloats } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 
-/** The three tensors of a CRF, with this prefix; throws {@link FormatError} `crf/tensor`. */
+/**
+ * The three tensors of a CRF, with this prefix, of the kinds of numbers that `floats` reads; throws {@link FormatError}
+ * `crf/tensor`.
+ */
 export function crfFromTensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   labels: number,
-  prefix = "",
+  prefix: string,
+  floats: (tensor: SafeTensor, name: string) => Float32Array,
 ): CrfWeights {
   const read = (name: string, shape: readonly number[]): Float32Array => {
     const tensor = tensors.get(prefix + name);
@@ -32,7 +36,7 @@ export function crfFromTensors(
         `The CRF's ${name} has shape [${tensor.shape}], expected [${shape}] for ${labels} labels.`,
       );
     }
-    return widenedFloats(tensor, prefix + name);
+    return floats(tensor, prefix + name);
   };
   const start = read("start_transitions", [labels]);
   const end = read("end_transitions", [labels]);
@@ -46,7 +50,7 @@ export function crfFromTensors(
  * a shape that does not fit; ModelError `model/weights` for a score that is not finite.
  */
 export function crfFromSafetensors(bytes: Uint8Array, labels: number): CrfWeights {
-  return crfFromTensors(readSafetensors(bytes).tensors, labels);
+  return crfFromTensors(readSafetensors(bytes).tensors, labels, "", widenedFloats);
 }
 
 /**
@@ -69,7 +73,7 @@ export function crfInside(
   const [name] = found;
   return name === undefined
     ? undefined
-    : crfFromTensors(tensors, labels, name.slice(0, -part.length));
+    : crfFromTensors(tensors, labels, name.slice(0, -part.length), widenedFloats);
 }
 
 /** A CRF as the file that {@link crfFromSafetensors} reads. */

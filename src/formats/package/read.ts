@@ -29,8 +29,8 @@ import { visitEncoder } from "../../model/roles.ts";
 import { readSafetensors, safetensorFloats } from "../safetensors/read.ts";
 import type { Dtype, SafeTensor, SafeTensors } from "../safetensors/read.ts";
 import { checksumsIn, type Stripes, Xxh32 } from "./checksums.ts";
-import { inflateText } from "./deflate.ts";
 import { PACKAGE_FORMAT, PACKAGE_VERSION, plainConfig, storedColumns } from "./format.ts";
+import { inflateText } from "./inflate.ts";
 import { takeTerms } from "./packed_terms.ts";
 
 /** The configuration in a package's metadata, its fields' types checked. */
@@ -260,7 +260,7 @@ export function assemblePackage(
   const crfNames = [...unread].filter((name) => name.startsWith("crf."));
   const crf = crfNames.length === 0
     ? undefined
-    : crfFromTensors(tensors, config.labels.length, "crf.");
+    : crfFromTensors(tensors, config.labels.length, "crf.", safetensorFloats);
   for (const name of ["start_transitions", "end_transitions", "transitions"]) {
     unread.delete(`crf.${name}`);
   }

@@ -21,7 +21,7 @@ import {
 } from "../check.ts";
 import { lexiconTensors } from "../lexicons.ts";
 import { termTensors } from "../terms.ts";
-import { visitEncoder } from "../../model/roles.ts";
+import { visitWeights } from "../../model/roles.ts";
 import type { SafeTensor } from "../safetensors/read.ts";
 import { writeSafetensors } from "../safetensors/write.ts";
 import { packPieces } from "../../tokenizer/pieces.ts";
@@ -116,7 +116,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     tensors.set(name, { dtype: STORED[array[Symbol.toStringTag]], shape, data: bytesOf(array) });
   };
   const lanes = weights.lanes && checkBudget(weights, weights.lanes);
-  visitEncoder(config, {
+  visitWeights(config, {
     matrix(name, rows, columns, part) {
       const matrix = checkMatrix(
         name,

@@ -12,7 +12,7 @@
 import { InputError, ModelError } from "../../errors.ts";
 import type { Arena } from "../../kernels/memory.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { visitEncoder } from "../../model/roles.ts";
+import { visitWeights } from "../../model/roles.ts";
 import type { F32Matrix, LinearWeights, Matrix } from "../../model/weights.ts";
 import type { Parameter, ParameterKind, TrainableModel } from "../types.ts";
 
@@ -158,7 +158,7 @@ export function listParameters(
     matrix(`${name}.weight`, rows, columns, part.weight);
     vector(`${name}.bias`, rows, part.bias);
   };
-  visitEncoder(config, {
+  visitWeights(config, {
     matrix,
     table: (name, rows, columns, part) => matrix(name, rows, columns, part) as F32Matrix,
     vector,

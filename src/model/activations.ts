@@ -14,11 +14,11 @@
 import { ModelError, show } from "../errors.ts";
 import { erf } from "./erf.ts";
 
-/** The names of all activations. */
-export const ACTIVATION_NAMES = ["gelu", "gelu_tanh", "tanh"] as const;
-
 /** Activation of a feed-forward network or a head: exact (erf) GELU, its approximation by tanh, or tanh itself. */
-export type Activation = typeof ACTIVATION_NAMES[number];
+export type Activation = "gelu" | "gelu_tanh" | "tanh";
+
+/** The names of all activations; not made of {@link ACTIVATIONS}, so that who checks a name needs no formula. */
+export const ACTIVATION_NAMES: readonly Activation[] = ["gelu", "gelu_tanh", "tanh"];
 
 /** What an activation function is. */
 interface Definition {

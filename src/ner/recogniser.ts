@@ -100,12 +100,14 @@ interface Run {
 export class Recogniser {
   readonly #parts: Parts;
   readonly #tags: readonly Tag[];
+  readonly #types: readonly string[];
   #closed = false;
 
   /** Takes parts that fit together. */
   protected constructor(parts: Parts) {
     this.#parts = parts;
     this.#tags = parseTags(parts.engine.config.labels);
+    this.#types = typesOf(this.#tags);
   }
 
   /**
@@ -385,13 +387,13 @@ export class Recogniser {
   }
 
   #checkTypes(options: OutputOptions, terms: TermFinder | undefined, method: string): void {
-    checkTypes(options, [...typesOf(this.#tags), ...terms?.types ?? []], method);
+    checkTypes(options, terms ? [...this.#types, ...terms.types] : this.#types, method);
   }
 
   /** What finds the terms of a call, beside those that this recogniser has. */
   #knownTo(options: TermOptions, method: string): Known {
     const { terms, finder } = this.#parts;
-    const more = compileTerms(options, typesOf(this.#tags), method, finder?.lexicons);
+    const more = compileTerms(options, this.#types, method, finder?.lexicons);
     if (more === undefined) return { terms, finder };
     const all = new TermFinder(joinTerms(terms?.terms, more)!, this.#tags);
     return { terms: all, finder: findingTerms(finder, more) };

@@ -55,6 +55,7 @@ test("an activation that is not in the list is an error wherever one is looked u
 });
 
 test("each has names that lead back to it, in no other's list", () => {
+  assert.equal(Object.keys(ACTIVATIONS), ACTIVATION_NAMES);
   for (const activation of ACTIVATION_NAMES) {
     assert.ok(ACTIVATIONS[activation].names.length > 0);
     for (const name of ACTIVATIONS[activation].names) assert.is(activationNamed(name), activation);

@@ -130,6 +130,8 @@ export type NerErrorCode =
  * `instanceof` would leave that open, and `code` would be of any type.
  */
 export class NerError extends Error {
+  /** The class, as a string of its own: minifiers rename classes. */
+  override readonly name: string = "NerError";
   /** Machine-readable reason, `room/what`, for instance `onnx/truncated`. */
   readonly code: NerErrorCode;
 
@@ -137,12 +139,13 @@ export class NerError extends Error {
   constructor(code: NerErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.name = new.target.name;
   }
 }
 
 /** A file is not what it claims to be: truncated, inconsistent, or of a kind that is not supported. */
 export class FormatError extends NerError {
+  /** `FormatError`. */
+  override readonly name: string = "FormatError";
   /** One of this class. */
   declare readonly code: FormatErrorCode;
 
@@ -154,6 +157,8 @@ export class FormatError extends NerError {
 
 /** A model's parts contradict each other, or ask for something that the encoder does not do. */
 export class ModelError extends NerError {
+  /** `ModelError`. */
+  override readonly name: string = "ModelError";
   /** One of this class. */
   declare readonly code: ModelErrorCode;
 
@@ -165,6 +170,8 @@ export class ModelError extends NerError {
 
 /** A tokenizer file is invalid, unsupported, or would destroy the script that it is meant for. */
 export class TokenizerError extends NerError {
+  /** `TokenizerError`. */
+  override readonly name: string = "TokenizerError";
   /** One of this class. */
   declare readonly code: TokenizerErrorCode;
 
@@ -176,6 +183,8 @@ export class TokenizerError extends NerError {
 
 /** A call's argument is wrong: not a string, too long, closed instance, unknown option. */
 export class InputError extends NerError {
+  /** `InputError`. */
+  override readonly name: string = "InputError";
   /** One of this class. */
   declare readonly code: InputErrorCode;
 
@@ -187,6 +196,8 @@ export class InputError extends NerError {
 
 /** The runtime cannot do what was asked: no WASM SIMD, a kernel module of another version, no memory. */
 export class RuntimeError extends NerError {
+  /** `RuntimeError`. */
+  override readonly name: string = "RuntimeError";
   /** One of this class. */
   declare readonly code: RuntimeErrorCode;
 

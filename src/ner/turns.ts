@@ -38,9 +38,9 @@ const FIRST_TURNS = 8;
 let turns = 0;
 
 /**
- * Whether `setImmediate` is there to be called. Where a getter gives it, as in Deno, asking for it makes Node's timers, 5 to 20
- * ms of a cold start: a program that recognises entities in a text and ends does without. What goes on does not, because Deno
- * hands on several messages in one turn of its loop, for which timers and requests would wait.
+ * Whether `setImmediate` is there to be called. Where a getter gives it, as in Deno, asking for it makes all of Node's timers:
+ * a program that recognises entities in a text and ends does without. What goes on does not, because Deno hands on several
+ * messages in one turn of its loop, for which timers and requests would wait.
  */
 function hasImmediate(): boolean {
   const own = Object.getOwnPropertyDescriptor(globalThis, "setImmediate");

@@ -214,7 +214,7 @@ test("what only edge-ner does is refused by its name", async () => {
 
 test("it does not grow unseen", async () => {
   const size = gzipSync(await Deno.readFile(outfile), { level: 9 }).length;
-  assert.ok(size < 47_000, `core is ${size} bytes in gzip; 45,700 when this was written`);
+  assert.ok(size < 48_000, `core is ${size} bytes in gzip; 46,600 when this was written`);
 });
 
 test("core runs on a GPU that is handed over, has no shader itself, and knows its errors", async () => {

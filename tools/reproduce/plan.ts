@@ -53,9 +53,8 @@ export const QUICK: Sizes = {
 
 /**
  * An hour or two on one core, a real corpus: the paper's depths and every row of its tables, at a twelfth of its width. Models of
- * this size compare with one another, and with nothing else. Teachers start from random weights: minutes of pretraining teach such an encoder
- * how frequent pieces are, and no more, and a teacher that starts from it learns less. Twelve layers learn nothing at all where the gradient's
- * norm may be 1.
+ * this size compare with one another, and with nothing else. Teachers start from random weights, because minutes of pretraining teach such an encoder
+ * how frequent pieces are, and no more; and their gradients are clipped early, docs/reproduction.md says why.
  */
 export const SMALL: Sizes = {
   firstFile: true,

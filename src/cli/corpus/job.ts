@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { type ExactBackend, modelSource } from "../model.ts";
 import type { InputFile } from "./inputs.ts";
-import { partName, type Shard } from "./shards.ts";
+import { deadName, partName, type Shard } from "./shards.ts";
 import { writeWhole } from "./whole_file.ts";
 
 /** What decides on the output's bytes. */
@@ -75,4 +75,16 @@ function removeUnfinished(folder: string): void {
 export function missingOf(folder: string, shards: readonly Shard[]): Shard[] {
   const there = new Set(readdirSync(folder));
   return shards.filter(({ id }) => !there.has(partName(id)));
+}
+
+/** How many documents of some shards could not be worked on: the lines of their dead letters. */
+export async function countDeadLetters(folder: string, shards: readonly Shard[]): Promise<number> {
+  const there = new Set(readdirSync(folder));
+  let lines = 0;
+  for (const name of shards.map(({ id }) => deadName(id)).filter((name) => there.has(name))) {
+    for await (const chunk of createReadStream(join(folder, name))) {
+      for (const byte of chunk as Uint8Array) if (byte === 0x0a) lines++;
+    }
+  }
+  return lines;
 }

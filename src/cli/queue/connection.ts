@@ -41,6 +41,9 @@ export function doneKey(job: string): string {
   return `${QUEUE}:done:${job}`;
 }
 
+/** How long counts outlive the last shard that was finished, in seconds. */
+export const DONE_KEPT_S = 7 * 24 * 3600;
+
 /** Key of all jobs: a hash of what {@link JobEntry} says, by job. */
 export const JOBS_KEY = `${QUEUE}:jobs`;
 

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { complain, print } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { CheckFailed } from "../errors.ts";
-import { type Job, missingOf } from "../corpus/job.ts";
+import { countDeadLetters, type Job, missingOf } from "../corpus/job.ts";
 import type { Shard } from "../corpus/shards.ts";
 import {
   connect,
@@ -83,8 +83,8 @@ export async function produce(
         );
       }
     }
-    const done = await redis.hvals(doneKey(hash));
-    const dead = done.reduce((sum, value) => sum + Number(value.split(" ")[1]), 0);
+    // From the folder: a worker that was killed right after its part had its name has told nobody its counts.
+    const dead = await countDeadLetters(folder, shards);
     await redis.hdel(JOBS_KEY, hash);
     await redis.del(doneKey(hash));
     await print(`${shards.length} parts in ${folder}; ${dead} dead letters\n`);

@@ -18,7 +18,15 @@ import { hashOf } from "../corpus/job.ts";
 import { partName } from "../corpus/shards.ts";
 import { integer, loadModel } from "../model.ts";
 import { complain } from "../output.ts";
-import { connect, doneKey, loadBullMq, LOCK_MS, QUEUE, type ShardTask } from "./connection.ts";
+import {
+  connect,
+  DONE_KEPT_S,
+  doneKey,
+  loadBullMq,
+  LOCK_MS,
+  QUEUE,
+  type ShardTask,
+} from "./connection.ts";
 import { type Metric, serveMetrics } from "./metrics.ts";
 
 interface WorkerOptions {
@@ -83,7 +91,9 @@ async function work(options: WorkerOptions): Promise<void> {
     });
     tally.dead += dead;
     tally.shards++;
-    await redis.hset(doneKey(job), String(shard.id), `${documents} ${dead}`);
+    // The part was there before this line: a producer that saw it may have ended and removed the key, so it ends by itself, too.
+    await redis.multi().hset(doneKey(job), String(shard.id), `${documents} ${dead}`)
+      .expire(doneKey(job), DONE_KEPT_S).exec();
   };
   const worker = new bullmq.Worker<ShardTask>(QUEUE, async (job, token) => {
     try {

@@ -51,6 +51,8 @@ interface ConvertOptions extends ShrinkOptions, TermArguments {
   readonly sample?: readonly string[];
   readonly adapter?: string;
   readonly shift?: Readonly<Record<string, number>>;
+  readonly shiftUnknown?: Readonly<Record<string, number>>;
+  readonly wholeWords?: boolean;
   readonly force?: boolean;
   readonly allowStripAccents?: boolean;
 }
@@ -67,7 +69,11 @@ time, for a somewhat larger error (docs/lane_budget.md); --sample, with a text f
 part of it back, without --lanes too. The report says what both came to.
 ${SHRINK_HELP}
 
-Recall. --shift MED=0.7 makes a model find more of a type, less surely; choose x on validation data, with "eval".
+Recall. --shift MED=0.7 makes a model find more of a type, less surely; choose x on validation data, with "eval". --shift-unknown
+does so only at words that the model's own dictionary (train --dictionary) does not know.
+
+Words. --whole-words makes a model whose entities are whole words, or words up to an ending that is joined to them: what it
+finds of the inside of a word that it does not know becomes the word. Right where its corpus has hardly any others.
 
 Own terms. --lexicon, --always and --never pack lists with the model, as fingerprints; whoever loads it finds them.
 
@@ -113,6 +119,12 @@ export function convertCommand(program: Command): void {
     "find more of a type (or less, below 0): odds times e^x at each token; repeatable",
     parseShift,
   );
+  command.option(
+    "--shift-unknown <type=x>",
+    "the same, but not at words of the model's own dictionary; repeatable",
+    parseShift,
+  );
+  command.option("--whole-words", "let entities be whole words, or words up to an ending");
   addTermOptions(command);
   addShrinkOptions(command)
     .option("--force", "overwrite the output, and keep one that differs too much from its source")
@@ -214,9 +226,18 @@ async function withAdapter(model: ModelBundle, path: string): Promise<ModelBundl
   const { labels } = model.weights.config;
   const adapter = readAdapter(bytes, { ...files, ...(!own && { labels }) });
   const weights = mergeAdapter(dequantizeEncoder(model.weights), adapter);
-  // As beside the model: a head of its own is not calibrated.
-  const head = own ? { crf: adapter.crf, temperature: undefined } : {};
+  // As beside the model: a head of its own is not calibrated, and its entities may be parts of words.
+  const head = own ? { crf: adapter.crf, temperature: undefined, wholeWords: undefined } : {};
   return { ...model, weights, ...head };
+}
+
+/** The model with what the options say of its decisions: shifts, whole words, terms. */
+function changed(model: ModelBundle, options: ConvertOptions): ModelBundle {
+  const { shift, shiftUnknown, wholeWords } = options, terms = readTermOptions(options);
+  let result = wholeWords ? { ...model, wholeWords } : model;
+  if (shift) result = shiftTypes(result, shift);
+  if (shiftUnknown) result = shiftTypes(result, shiftUnknown, { unknown: true });
+  return terms ? addTerms(result, terms) : result;
 }
 
 async function convert(source: string, options: ConvertOptions): Promise<void> {
@@ -228,8 +249,7 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
   const adapted = options.adapter === undefined
     ? loaded
     : await withAdapter(loaded, options.adapter);
-  const shifted = options.shift ? shiftTypes(adapted, options.shift) : adapted;
-  const terms = readTermOptions(options), original = terms ? addTerms(shifted, terms) : shifted;
+  const original = changed(adapted, options);
   checkTypes(source, original.weights, options);
   const before = writePackage(original);
   const shrunk = await shrink(original, options);

@@ -48,7 +48,11 @@ export function bundleFromExport(files: ExportFiles, options?: TokenizerOptions)
   const head = files.head && headFromTensors(files.head, config);
   const weights = readBertGraph(decodeOnnx(files.model, files.external), config, head);
   const crf = files.crf && crfFromSafetensors(files.crf, config.labels.length);
-  const tokenizer = readTokenizer(files, options), { temperature } = config;
+  const tokenizer = readTokenizer(files, options), { temperature, wholeWords } = config;
   checkVocabulary(tokenizer.vocabSize, weights.config);
-  return { weights, crf, tokenizer, ...(temperature !== undefined && { temperature }) };
+  return {
+    ...{ weights, crf, tokenizer },
+    ...(temperature !== undefined && { temperature }),
+    ...(wholeWords && { wholeWords }),
+  };
 }

@@ -55,7 +55,7 @@ export function writeExport(
   const weights = int8 ? quantizeEncoder(bundle.weights).weights : bundle.weights;
   const files = new Map<string, Uint8Array>([
     ["model.onnx", encoderToOnnx(weights, { int8 })],
-    ["config.json", json(hfConfigOf(weights.config, tokenizer, bundle.temperature))],
+    ["config.json", json(hfConfigOf(weights.config, tokenizer, bundle))],
     ["tokenizer.json", json(tokenizer.toJSON())],
     ["tokenizer_config.json", json(tokenizerConfigOf(weights.config, tokenizer))],
   ]);

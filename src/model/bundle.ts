@@ -28,4 +28,6 @@ export interface ModelBundle {
    * absent: 1. What is found does not depend on it.
    */
   readonly temperature?: number | undefined;
+  /** Whether entities are whole words, or words up to an ending (`ner/whole_words.ts`); absent: they begin and end anywhere. */
+  readonly wholeWords?: boolean | undefined;
 }

@@ -40,6 +40,8 @@ export async function adapt(
     ? {
       crf: await Crf.create(kernels, parseTags(adapter.labels), adapter.crf, constrained),
       hasCrf: adapter.crf !== undefined,
+      // What the model's entities are like says nothing of others.
+      wholeWords: false,
       decoderQueue: new Queue(),
     }
     : {};
@@ -57,11 +59,9 @@ export async function adapt(
     );
   }
   return {
-    ...parts,
+    ...all,
     engine: adapted,
     // Evidence for a type that the adapter's labels have not says nothing.
     terms: parts.terms && new TermFinder(parts.terms.terms, parseTags(adapter.labels)),
-    crf,
-    hasCrf: own ? adapter.crf !== undefined : parts.hasCrf,
   };
 }

@@ -184,6 +184,7 @@ export async function assemble(
     tokenizer,
     finder,
     terms: terms && new TermFinder(terms, tags),
+    wholeWords: bundle.wholeWords === true,
     encoderQueue: new Queue(),
     decoderQueue: new Queue(),
     kernels: chosen,

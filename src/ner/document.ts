@@ -51,6 +51,8 @@ interface DocumentParts {
   readonly finder: FeatureFinder | undefined;
   /** Of a caller's terms. */
   readonly terms: TermFinder | undefined;
+  /** As of `Parts`. */
+  readonly wholeWords: boolean;
   readonly passes: Passes;
   /** The CRF's. */
   readonly decoder: Queue;
@@ -96,6 +98,8 @@ interface Tokens {
   ids: number[];
   starts: number[];
   ends: number[];
+  /** The word that each belongs to, counted from the beginning of the document. */
+  words: number[];
   /** Lexicon features of each. */
   features: Float32Array;
   /** Emissions of the first of them, those that are known. */
@@ -110,6 +114,7 @@ class DocumentReader {
     ids: [],
     starts: [],
     ends: [],
+    words: [],
     features: new Float32Array(0),
     emissions: new Float32Array(0),
   };
@@ -173,11 +178,13 @@ class DocumentReader {
       if (ended) this.#look(true);
       return;
     }
-    const { ids, starts, ends } = tokenizer.encode(rest.slice(0, end));
+    const { ids, starts, ends, words } = tokenizer.encode(rest.slice(0, end));
+    const word = (tokens.words.at(-1) ?? -1) + 1;
     for (let i = 0; i < ids.length; i++) {
       tokens.ids.push(ids[i]);
       tokens.starts.push(starts[i] + this.#read);
       tokens.ends.push(ends[i] + this.#read);
+      tokens.words.push(words[i] + word);
     }
     this.#read += end;
     this.#look(ended);
@@ -270,13 +277,18 @@ class DocumentReader {
 
   /** Entities that begin in tokens `from .. to`, seen with those up to `seen`. */
   async #decode(from: number, to: number, seen: number, last: boolean): Promise<Entity[]> {
-    const { engine, crf, tags, decoder, pause, boundary, terms } = this.#parts;
+    const { engine, crf, tags, decoder, pause, boundary, terms, wholeWords } = this.#parts;
     const tokens = this.#tokens;
     const { first, starts, ends, emissions } = tokens, labels = engine.config.labels.length;
     const begin = Math.max(first, from - CONTEXT) - first, base = this.#textStart;
     const placed = (all: readonly number[]): Int32Array =>
       Int32Array.from(all.slice(begin, seen - first), (place) => place - base);
-    const places = { starts: placed(starts), ends: placed(ends) }, text = this.#text;
+    const places = {
+      starts: placed(starts),
+      ends: placed(ends),
+      words: wholeWords ? tokens.words.slice(begin, seen - first) : undefined,
+    };
+    const text = this.#text;
     const own = emissions.slice(begin * labels, (seen - first) * labels);
     const matches = this.#matches.map((match) => ({
       ...match,
@@ -303,7 +315,9 @@ class DocumentReader {
     const count = Math.min(this.#given - CONTEXT, this.#window) - tokens.first;
     if (count <= 0) return;
     tokens.first += count;
-    for (const list of [tokens.ids, tokens.starts, tokens.ends]) list.splice(0, count);
+    for (const list of [tokens.ids, tokens.starts, tokens.ends, tokens.words]) {
+      list.splice(0, count);
+    }
     tokens.emissions = tokens.emissions.slice(count * labels);
     tokens.features = tokens.features.slice(count * (this.#parts.finder?.count ?? 0));
     const place = tokens.starts[0] ?? this.#read;

@@ -26,6 +26,8 @@ export interface NerInfo {
   types: readonly string[];
   /** Whether the model has a CRF; without one, steps between labels cost nothing. */
   crf: boolean;
+  /** Whether the model's entities are whole words, or words up to an ending that is joined to them. */
+  wholeWords: boolean;
   /** Threads that a pass through the encoder uses, the calling one included. */
   threads: number;
   /** Why there are fewer than were asked for, or than the default is where there are threads. */
@@ -64,6 +66,8 @@ export interface Parts {
   readonly finder: FeatureFinder | undefined;
   /** Of a caller's terms, and those that the model was packed with. */
   readonly terms: TermFinder | undefined;
+  /** As of `ModelBundle`. */
+  readonly wholeWords: boolean;
   /** The encoder and the CRF each do one thing at a time, for all who share them. */
   readonly encoderQueue: Queue;
   readonly decoderQueue: Queue;
@@ -77,7 +81,7 @@ export interface Parts {
 
 /** What there is to tell of a recogniser. */
 export function infoOf(
-  { engine, crf, hasCrf, kernels, threadsReason }: Parts,
+  { engine, crf, hasCrf, wholeWords, kernels, threadsReason }: Parts,
   tags: readonly Tag[],
 ): NerInfo {
   const { config, adapterBytes, gpu } = engine,
@@ -89,6 +93,7 @@ export function infoOf(
     labels: config.labels,
     types: typesOf(tags),
     crf: hasCrf,
+    wholeWords,
     memoryBytes: engine.memoryBytes + crf.memoryBytes,
     ...(adapterBytes !== undefined && { adapterBytes }),
     maxTokens: engine.maxTokens,

@@ -37,6 +37,7 @@ import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
 import { checkText, stringsOf, type TextSource } from "./stream.ts";
 import { eventLoop, inTurns } from "./turns.ts";
+import type { Places } from "./whole_words.ts";
 
 /** A token of a text. */
 export interface Token {
@@ -196,7 +197,16 @@ export class Recogniser {
     const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     const readings = await decoderQueue.run(() =>
       inTurns(
-        findingReadings(count, text, encoding, emissions, crf, this.#tags, boundary, settle),
+        findingReadings(
+          count,
+          text,
+          this.#places(encoding),
+          emissions,
+          crf,
+          this.#tags,
+          boundary,
+          settle,
+        ),
         pause,
       )
     );
@@ -375,7 +385,15 @@ export class Recogniser {
       const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
       const entities = await this.#parts.decoderQueue.run(() =>
         inTurns(
-          findingEntities(text, encoding, emissions, crf, this.#tags, boundary, settle),
+          findingEntities(
+            text,
+            this.#places(encoding),
+            emissions,
+            crf,
+            this.#tags,
+            boundary,
+            settle,
+          ),
           pause,
         )
       );
@@ -434,6 +452,11 @@ export class Recogniser {
       passed: (tokens) => onProgress?.({ done: done += tokens, total }),
     });
     return own.map((text, i) => ({ text, encoding: encodings[i], emissions: emissions[i] }));
+  }
+
+  /** What says where a text's entities may lie. */
+  #places({ starts, ends, words }: Encoding): Places {
+    return { starts, ends, words: this.#parts.wholeWords ? words : undefined };
   }
 
   #tokens({ ids, starts, ends }: Encoding): Token[] {

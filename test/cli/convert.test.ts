@@ -126,6 +126,18 @@ test("--shift raises the emissions of a type's labels, and of no other", async (
   refused(unknown, /no type "XYZ"; it has MED, /);
 });
 
+test("--whole-words says of a model what its entities are; --shift-unknown needs a dictionary", async () => {
+  const output = path("words.safetensors");
+  await ok(["convert", TINY, "-o", output, "--whole-words"]);
+  assert.is(readPackage(readFileSync(output)).wholeWords, true);
+  // Once said, it stays with what is made of the package.
+  const again = path("again.safetensors");
+  await ok(["convert", output, "-o", again]);
+  assert.is(readPackage(readFileSync(again)).wholeWords, true);
+  const none = await cli(["convert", TINY, "-o", path("no"), "--shift-unknown", "MED=1"]);
+  refused(none, /no dictionary of its own \(train --dictionary\)/);
+});
+
 test("--dtype f32 keeps every bit, and can be packed to int8 later", async () => {
   const [f32, one, two] = [path("f32.safetensors"), path("one"), path("two")];
   const report = await ok(["convert", TINY, "-o", f32, "--dtype", "f32"]);

@@ -262,4 +262,12 @@ test("an int8 package and an adapter give what the model that was packed does", 
   assert.equal(bits(await emissions(a)), bits(await emissions(b)));
 });
 
+test("that a model's entities are whole words says nothing of an adapter's", async () => {
+  const ner = await Ner.fromBundle({ ...base, wholeWords: true }, { kernels });
+  const beside = await ner.withAdapter(bytesOf(FOOD));
+  assert.equal([ner.info().wholeWords, beside.info().wholeWords], [true, false]);
+  beside.close();
+  ner.close();
+});
+
 test.run();

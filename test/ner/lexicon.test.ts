@@ -12,6 +12,7 @@ import {
   type ModelError,
   Ner,
   type Recogniser,
+  shiftTypes,
   type TermOptions,
 } from "../../mod.ts";
 import { ReferenceBackend } from "../../src/backend/reference/reference.ts";
@@ -272,6 +273,38 @@ test("terms that count as those of lexicons need a model that has some", async (
   } catch (error) {
     assert.is((error as ModelError).code, "model/lexicon");
     assert.match((error as ModelError).message, /"DIS" count as those of its lexicons, but it/);
+  }
+});
+
+test("shifted where the model's dictionary knows nothing: as much at all other tokens, and not within its terms", async () => {
+  const bundle = modelOf(512), shift = 0.75;
+  const moved = shiftTypes(bundle, { MED: shift }, { unknown: true });
+  const load = (model: ModelBundle) => Ner.fromBundle(model, { backend: "reference", kernels });
+  const [before, after] = await Promise.all([load(bundle), load(moved)]);
+  const text = "জ্বর Metformin 500mg জ্বরের twice Metformin x";
+  const [a, b] = [await before.emissions(text), await after.emissions(text)];
+  const own = new FeatureFinder({ ...lexicons, lists: [lexicons.lists[1]!] });
+  const terms = own.match(text), among = { known: 0, unknown: 0 };
+  assert.is(terms.length, 3);
+  for (const [t, { start, end }] of a.tokens.entries()) {
+    const known = terms.some((term) => term.start < end && start < term.end);
+    among[known ? "known" : "unknown"]++;
+    labels.forEach((label, i) => {
+      const difference = b.data[t * labels.length + i]! - a.data[t * labels.length + i]!;
+      const want = label.endsWith("MED") && !known ? shift : 0;
+      // A term's shares are bytes, whose sum may be off by a unit each: 3 of 255.
+      assert.ok(Math.abs(difference - want) < shift * 3 / 255 + 1e-5, `${label}: ${difference}`);
+    });
+  }
+  assert.ok(among.known > 4 && among.unknown > 2, JSON.stringify(among));
+  before.close();
+  after.close();
+  const [plain] = lexicons.lists, none = { ...lexicons, lists: [plain!] };
+  for (const model of [{ ...bundle, lexicons: none }, { ...bundle, lexicons: undefined }]) {
+    assert.throws(
+      () => shiftTypes(model, { MED: 1 }, { unknown: true }),
+      /has no dictionary of its own/,
+    );
   }
 });
 

@@ -10,7 +10,7 @@
  * | `unseen.jsonl`                             | held-out texts in which reserved names stand for others            |
  * | `lexicon-NAME.txt`, `names-NAME.txt`, `vocabulary-NAME.txt` | terms, one a line                                 |
  * | `unlabelled.txt`                           | plain texts that a student learns from                             |
- * | `sample.txt`                               | training texts, a line each, by which weights are rounded          |
+ * | `SPLIT-sample.txt`                         | training texts, a line each, by which weights are rounded          |
  *
  * @module
  */
@@ -129,9 +129,10 @@ export function makeModelData(out: string, folder: string, model: Description): 
       files[`${name}-${part}.jsonl`] = jsonl(split[part]);
       if (part !== "train") { for (const { where } of split[part]) heldOut.add(where); }
     }
+    files[`${name}-sample.txt`] = split.train
+      .map(({ text }) => text.replaceAll("\n", " ") + "\n").join("");
   }
   files["open.jsonl"] = jsonl(train.filter(({ where }) => !heldOut.has(where)));
-  files["sample.txt"] = train.map(({ text }) => text.replaceAll("\n", " ") + "\n").join("");
 
   const corpora = new Map<string, readonly LabelledText[]>();
   for (const [name, { file, types, held }] of Object.entries(model.further)) {

@@ -110,9 +110,12 @@ export function stagesOf(out: string, model: Description, options: PlanOptions):
     made = folder;
   }
   const plain = at("plain.safetensors"), packed = at(`${model.name}-int8.safetensors`);
-  add("package", plain, [
-    ...["convert", made, "-o", plain, ...model.convert, "--sample", file("sample.txt")],
-  ]);
+  const pack = (name: string, from: string, split: string, to: string): void =>
+    add(name, to, [
+      ...["convert", from, "-o", to, ...model.convert],
+      ...["--sample", file(`${split}-sample.txt`)],
+    ]);
+  pack("package", made, "random", plain);
   add("temperature", packed, [
     ...["calibrate", plain, "--data", file("random-validation.jsonl"), "-o", packed],
   ]);
@@ -124,7 +127,9 @@ export function stagesOf(out: string, model: Description, options: PlanOptions):
   if (model.labelled.apart) {
     const { name } = model.labelled.apart;
     for (const seed of seeds) {
-      score("teacher", `${name}-test`, seed, start(name, seed), `${name}-test.jsonl`);
+      const own = at(`${name}-${seed}.safetensors`);
+      pack(`${name}, seed ${seed}, package`, start(name, seed), name, own);
+      score("int8", `${name}-test`, seed, own, `${name}-test.jsonl`);
     }
   }
   starts.forEach((path, i) => score("teacher", "random-test", i + 1, path, "random-test.jsonl"));

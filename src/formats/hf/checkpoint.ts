@@ -287,9 +287,9 @@ export type CheckpointParts = Omit<CheckpointFiles, keyof TokenizerFiles>;
  */
 export function readCheckpoint(
   files: CheckpointParts,
-): Pick<ModelBundle, "weights" | "crf" | "lexicons" | "temperature"> {
+): Pick<ModelBundle, "weights" | "crf" | "lexicons" | "temperature" | "wholeWords"> {
   const config = readHfConfig(textOf(files.config, "config.json"));
-  const { labels: { length: labels }, temperature } = config;
+  const { labels: { length: labels }, temperature, wholeWords } = config;
   const head = files.head && headFromTensors(files.head, config);
   if (head === undefined && config.wholeText !== undefined) {
     throw new ModelError(
@@ -305,6 +305,7 @@ export function readCheckpoint(
     crf,
     ...(files.features ? withFeatures(weights, files.features) : { weights }),
     ...(temperature !== undefined && { temperature }),
+    ...(wholeWords && { wholeWords }),
   };
 }
 

@@ -51,6 +51,8 @@ export interface HfConfig {
   readonly layerNormEpsilon: number | undefined;
   /** Of a calibrated model: `calibration_temperature` (write_config.ts). */
   readonly temperature?: number;
+  /** Of a model whose entities are whole words: `whole_words`. */
+  readonly wholeWords?: boolean;
 }
 
 function fail(what: string): never {
@@ -192,6 +194,10 @@ export function readHfConfig(config: string | JsonObject): HfConfig {
     fail(`layer_norm_eps is ${show(epsilon)}; expected a number from 0 to 1`);
   }
   const temperature = fields["calibration_temperature"] ?? undefined;
+  const wholeWords = fields["whole_words"] ?? false;
+  if (typeof wholeWords !== "boolean") {
+    fail(`whole_words is ${show(wholeWords)}; expected true or false`);
+  }
   return {
     modelType,
     labels: readLabels(fields["id2label"]),
@@ -211,5 +217,6 @@ export function readHfConfig(config: string | JsonObject): HfConfig {
     headActivation: text(fields, "classifier_activation"),
     layerNormEpsilon: epsilon as number | undefined,
     ...(temperature !== undefined && { temperature: checkTemperature(temperature as number) }),
+    ...(wholeWords && { wholeWords }),
   };
 }

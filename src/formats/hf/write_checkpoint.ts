@@ -52,7 +52,7 @@ export function writeCheckpoint(bundle: ModelBundle): Map<string, Uint8Array> {
     [
       "config.json",
       json({
-        ...hfConfigOf(typed, tokenizer, bundle.temperature),
+        ...hfConfigOf(typed, tokenizer, bundle),
         ...(architecture === "albert" && {
           model_type: "albert",
           architectures: ["AlbertForTokenClassification"],

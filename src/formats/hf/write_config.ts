@@ -6,17 +6,18 @@
  */
 import { ACTIVATIONS, forActivation } from "../../model/activations.ts";
 import { hasProjection, type ModelConfig } from "../../model/config.ts";
+import type { ModelBundle } from "../../model/bundle.ts";
 import { checkTemperature } from "../check.ts";
 import type { Tokenizer } from "../../tokenizer/types.ts";
 
 /**
  * `config.json` of the class in transformers that computes the same. The temperature of a calibrated model is
- * `calibration_temperature`, which transformers keeps and does not apply.
+ * `calibration_temperature`, and `whole_words` is true where its entities are whole words; transformers keeps both and applies neither.
  */
 export function hfConfigOf(
   config: ModelConfig,
   tokenizer: Tokenizer,
-  temperature?: number,
+  { temperature, wholeWords }: Pick<ModelBundle, "temperature" | "wholeWords"> = {},
 ): Record<string, unknown> {
   // BERT has no projection behind its embeddings; ELECTRA is BERT with one, if its sizes differ: for equal
   // ones the graph beside this file says more than any class of transformers.
@@ -42,6 +43,7 @@ export function hfConfigOf(
     id2label: Object.fromEntries(config.labels.map((label, i) => [i, label])),
     label2id: Object.fromEntries(config.labels.map((label, i) => [label, i])),
     ...(temperature !== undefined && { calibration_temperature: checkTemperature(temperature) }),
+    ...(wholeWords && { whole_words: true }),
   };
 }
 

@@ -19,6 +19,7 @@
  * | `terms`     | JSON of `formats/terms.ts`; only with terms of its owner's |
  * | `xxh32`     | JSON of checksums (checksums.ts); packages of before have none |
  * | `temperature` | a number, what scores are divided by; only of a calibrated model |
+ * | `whole_words` | `true`: entities are whole words, or words up to an ending; only of a model of which that was said |
  *
  * @module
  */

@@ -74,6 +74,8 @@ interface PackageHead {
   readonly lanes: LaneBudget | undefined;
   /** Of a calibrated model. */
   readonly temperature: number | undefined;
+  /** Whether entities are whole words. */
+  readonly wholeWords: boolean;
 }
 
 /** Throws FormatError `package/format` for metadata of another kind of file, or of another version. */
@@ -110,11 +112,19 @@ function readHead(metadata: ReadonlyMap<string, string>): PackageHead {
   };
   const config = readConfig(text("config")), deflated = metadata.get("tokenizer_deflate");
   const lanes = metadata.get("lanes"), temperature = metadata.get("temperature");
+  const wholeWords = metadata.get("whole_words");
+  if (wholeWords !== undefined && wholeWords !== "true") {
+    throw new FormatError(
+      "package/metadata",
+      `The package's whole_words is ${JSON.stringify(wholeWords)}; expected "true", or none.`,
+    );
+  }
   return {
     config,
     tokenizer: deflated === undefined ? text("tokenizer") : inflateText(deflated),
     lanes: lanes === undefined ? undefined : readLanes(lanes),
     temperature: temperature === undefined ? undefined : checkTemperature(Number(temperature)),
+    wholeWords: wholeWords !== undefined,
   };
 }
 
@@ -215,7 +225,7 @@ export function assemblePackage(
   means?: Means,
 ): ModelBundle {
   const { tensors, metadata } = file, head = readHead(metadata);
-  const { config, temperature } = head;
+  const { config, temperature, wholeWords } = head;
   const unread = new Set(tensors.keys());
   const take = (name: string, shape: readonly number[]): SafeTensor => {
     const tensor = tensors.get(name);
@@ -282,6 +292,7 @@ export function assemblePackage(
     ...(lexicons && { lexicons }),
     ...(terms && { terms }),
     ...(temperature !== undefined && { temperature }),
+    ...(wholeWords && { wholeWords }),
   };
 }
 

@@ -158,6 +158,7 @@ export function writePackage(bundle: ModelBundle): Uint8Array<ArrayBuffer> {
     ...termed,
     ...(bundle.temperature !== undefined &&
       { temperature: String(checkTemperature(bundle.temperature)) }),
+    ...(bundle.wholeWords && { whole_words: "true" }),
   };
   return writeSafetensors(tensors, withChecksums(tensors, metadata));
 }

@@ -87,6 +87,8 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
     architecture,
     labels,
     crf: bundle.crf ? crfInfo(bundle.crf) : null,
+    temperature: bundle.temperature ?? null,
+    wholeWords: bundle.wholeWords === true,
     tokenizer: tokenizerInfo(bundle.tokenizer),
     parts: partsOf(bytes),
     tensors,
@@ -126,6 +128,8 @@ async function inspect(path: string, options: InspectOptions): Promise<void> {
           `end ${range(info.crf.end)}`
         : "none (softmax head)",
     ],
+    ["temperature", info.temperature === null ? "none (not calibrated)" : `${info.temperature}`],
+    ["entities", info.wholeWords ? "whole words, or words up to an ending" : "anywhere in words"],
     ["tokenizer", `${info.tokenizer.model}, ${info.tokenizer.vocabSize} ids`],
     ["normalizers", list(info.tokenizer.normalizers)],
     ["pre-tokenizers", list(info.tokenizer.preTokenizers)],

@@ -112,7 +112,7 @@ export function stagesOf(out: string, model: Description, options: PlanOptions):
   const plain = at("plain.safetensors"), packed = at(`${model.name}-int8.safetensors`);
   const pack = (name: string, from: string, split: string, to: string): void =>
     add(name, to, [
-      ...["convert", from, "-o", to, ...model.convert],
+      ...["convert", from, "-o", to, ...model.convert, ...shifting(model)],
       ...["--sample", file(`${split}-sample.txt`)],
     ]);
   pack("package", made, "random", plain);
@@ -136,6 +136,14 @@ export function stagesOf(out: string, model: Description, options: PlanOptions):
   if (made !== starts[0]) score("student", "random-test", 1, made, "random-test.jsonl");
   score("int8", "random-test", 1, packed, "random-test.jsonl");
   return stages;
+}
+
+/** Options of `convert` for a description's shifts: one at all words, and what is added to it at unknown ones. */
+function shifting({ shifts = {} }: Description): string[] {
+  return Object.entries(shifts).flatMap(([type, { known, unknown }]) => [
+    ...(known === 0 ? [] : ["--shift", `${type}=${known}`]),
+    ...["--shift-unknown", `${type}=${Number((unknown - known).toFixed(6))}`],
+  ]);
 }
 
 /** Options without those that only further corpora have. */

@@ -38,6 +38,11 @@ export function madeUp(model: Description, folder: string): Description {
     names: small(model.names),
     ...(model.unlabelled && { unlabelled: { ...model.unlabelled, count: 40 } }),
     starts: Math.min(model.starts, 2),
+    ...(model.shifts && {
+      shifts: Object.fromEntries(
+        MADE_UP.flatMap((type) => model.shifts![type] ? [[type, model.shifts![type]]] : []),
+      ),
+    }),
     vocabulary: { ...model.vocabulary, options: words("--size 300") },
     encoder: words("--hidden 16 --layers 1 --heads 2 --positions 64"),
     train: words("--epochs 2 --rate 3e-3"),

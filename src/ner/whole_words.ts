@@ -15,6 +15,9 @@
  */
 import { JOINED_ENDINGS } from "../lexicon/endings.ts";
 
+/** Code units of the longest ending; of one that is not composed, up to three for each. */
+const LONGEST = 3 * Math.max(...Array.from(JOINED_ENDINGS, ({ length }) => length));
+
 /** Where a text's tokens lie. */
 export interface Places {
   /** First UTF-16 code unit of each. */
@@ -41,17 +44,23 @@ export function fromWords<Span extends Found>(
   words: ArrayLike<number>,
 ): Span[] {
   const kept: (Span & { last: number })[] = [];
+  let word = -1, begin = 0;
   for (const span of spans) {
-    let { first } = span;
-    while (first > 0 && words[first - 1] === words[first]) first--;
+    // Looked for once in each word: one without any white space may have all of a text's spans.
+    if (words[span.first] !== word) {
+      word = words[span.first];
+      for (begin = span.first; begin > 0 && words[begin - 1] === word;) begin--;
+    }
+    let first = begin;
     for (;;) {
-      const before = kept.at(-1), word = words[first];
+      const before = kept.at(-1);
       if (before === undefined || words[before.last] !== word) break;
       if (before.score >= span.score) {
+        first = span.first;
         while (first <= span.last && words[first] === word) first++;
         break;
       }
-      while (before.last >= before.first && words[before.last] === word) before.last--;
+      before.last = begin - 1;
       if (before.last >= before.first) break;
       kept.pop();
     }
@@ -70,6 +79,8 @@ export function endOfWords(
 ): number {
   while (last + 1 < words.length && words[last + 1] === words[last]) last++;
   const stop = ends[last];
+  // What is longer than all endings is none.
+  end = Math.max(end, stop - LONGEST);
   while (end < stop && !JOINED_ENDINGS.has(text.slice(end, stop).normalize("NFC"))) end++;
   return end;
 }

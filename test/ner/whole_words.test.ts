@@ -104,6 +104,20 @@ test("of two spans that want a word the better has it, and the other the words t
   assert.equal(found([0, 0, 0.7], [1, 3, 0.5], [4, 4, 0.6]), [[0, 0], [1, 3], [4, 4]]);
 });
 
+test("a word of a million pieces takes no longer than its text", () => {
+  const count = 1_000_000, text = "অ".repeat(count), words = new Int32Array(count);
+  const ends = Int32Array.from(words, (_, i) => i + 1);
+  const spans = Array.from({ length: count / 2 }, (_, i) => ({
+    first: 2 * i,
+    last: 2 * i,
+    score: i / count,
+  }));
+  // By squares, either of these would take minutes.
+  const kept = fromWords(spans, words);
+  assert.equal(kept, [{ ...spans.at(-1)!, first: 0 }]);
+  assert.is(endOfWords(text, 1, { first: 0, last: 0, score: 1 }, { ends }, words), count);
+});
+
 test("every entity is words, or words up to an ending, and has what the model's own span has", async () => {
   const ner = await load(whole), plain = await load(anywhere);
   let moved = 0;

@@ -70,7 +70,7 @@ part of it back, without --lanes too. The report says what both came to.
 ${SHRINK_HELP}
 
 Recall. --shift MED=0.7 makes a model find more of a type, less surely; choose x on validation data, with "eval". --shift-unknown
-does so only at words that the model's own dictionary (train --dictionary) does not know.
+does so only at tokens that are in no term of the model's own dictionary (train --dictionary).
 
 Words. --whole-words makes a model whose entities are whole words, or words up to an ending that is joined to them: what it
 finds of the inside of a word that it does not know becomes the word. Right where its corpus has hardly any others.
@@ -121,7 +121,7 @@ export function convertCommand(program: Command): void {
   );
   command.option(
     "--shift-unknown <type=x>",
-    "the same, but not at words of the model's own dictionary; repeatable",
+    "the same, but not within terms of the model's own dictionary; repeatable",
     parseShift,
   );
   command.option("--whole-words", "let entities be whole words, or words up to an ending");

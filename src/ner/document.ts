@@ -27,6 +27,7 @@ import { type Entity, findingEntities } from "./entities.ts";
 import type { DocumentOptions } from "./options.ts";
 import { Offsets, wanted } from "./output.ts";
 import { type Job, type Passes, type Piece, runWindows, windowSize } from "./passes.ts";
+import { settling } from "./settling.ts";
 import type { TermFinder } from "./terms.ts";
 import { inTurns, type Queue } from "./turns.ts";
 import { stepOf } from "./windows.ts";
@@ -98,8 +99,6 @@ interface Tokens {
   ids: number[];
   starts: number[];
   ends: number[];
-  /** The word that each belongs to, counted from the beginning of the document. */
-  words: number[];
   /** Lexicon features of each. */
   features: Float32Array;
   /** Emissions of the first of them, those that are known. */
@@ -114,7 +113,6 @@ class DocumentReader {
     ids: [],
     starts: [],
     ends: [],
-    words: [],
     features: new Float32Array(0),
     emissions: new Float32Array(0),
   };
@@ -178,13 +176,11 @@ class DocumentReader {
       if (ended) this.#look(true);
       return;
     }
-    const { ids, starts, ends, words } = tokenizer.encode(rest.slice(0, end));
-    const word = (tokens.words.at(-1) ?? -1) + 1;
+    const { ids, starts, ends } = tokenizer.encode(rest.slice(0, end));
     for (let i = 0; i < ids.length; i++) {
       tokens.ids.push(ids[i]);
       tokens.starts.push(starts[i] + this.#read);
       tokens.ends.push(ends[i] + this.#read);
-      tokens.words.push(words[i] + word);
     }
     this.#read += end;
     this.#look(ended);
@@ -283,12 +279,7 @@ class DocumentReader {
     const begin = Math.max(first, from - CONTEXT) - first, base = this.#textStart;
     const placed = (all: readonly number[]): Int32Array =>
       Int32Array.from(all.slice(begin, seen - first), (place) => place - base);
-    const places = {
-      starts: placed(starts),
-      ends: placed(ends),
-      words: wholeWords ? tokens.words.slice(begin, seen - first) : undefined,
-    };
-    const text = this.#text;
+    const places = { starts: placed(starts), ends: placed(ends) }, text = this.#text;
     const own = emissions.slice(begin * labels, (seen - first) * labels);
     const matches = this.#matches.map((match) => ({
       ...match,
@@ -296,7 +287,7 @@ class DocumentReader {
       end: match.end - base,
     }));
     terms?.weigh(own, places, matches);
-    const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
+    const settle = settling(text, { wholeWords, terms }, matches);
     const found = await decoder.run(() =>
       inTurns(findingEntities(text, places, own, crf, tags, boundary, settle), pause)
     );
@@ -315,9 +306,7 @@ class DocumentReader {
     const count = Math.min(this.#given - CONTEXT, this.#window) - tokens.first;
     if (count <= 0) return;
     tokens.first += count;
-    for (const list of [tokens.ids, tokens.starts, tokens.ends, tokens.words]) {
-      list.splice(0, count);
-    }
+    for (const list of [tokens.ids, tokens.starts, tokens.ends]) list.splice(0, count);
     tokens.emissions = tokens.emissions.slice(count * labels);
     tokens.features = tokens.features.slice(count * (this.#parts.finder?.count ?? 0));
     const place = tokens.starts[0] ?? this.#read;

@@ -7,10 +7,10 @@
  * @module
  */
 import { atOnce, type Crf, type Lattice } from "../crf/crf.ts";
-import { continuation, spansOf, type Tag, type TokenSpan } from "../crf/scheme.ts";
+import { continuation, spansOf, type Tag } from "../crf/scheme.ts";
+import type { Encoding } from "../tokenizer/types.ts";
 import { type Boundary, fitting } from "./boundaries.ts";
 import { placeOf } from "./places.ts";
-import { endOfWords, fromWords, type Places } from "./whole_words.ts";
 
 /** Spans whose scores are summed between two pauses. */
 const SPANS = 32;
@@ -25,7 +25,10 @@ export interface Entity {
   start: number;
   /** One past the last UTF-16 code unit. */
   end: number;
-  /** Probability, under the model, that the text has exactly the span of its tokens with this type: 0 to 1. */
+  /**
+   * Probability, under the model, that the text has exactly the span of its tokens with this type: 0 to 1. Of an entity that was
+   * widened (to a boundary, to whole words), that of the span that the model found.
+   */
   score: number;
 }
 
@@ -38,7 +41,7 @@ export interface Entity {
  */
 export function entitiesOf(
   text: string,
-  places: Places,
+  places: Pick<Encoding, "starts" | "ends">,
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
@@ -53,7 +56,7 @@ export function entitiesOf(
  */
 export function* findingEntities(
   text: string,
-  places: Places,
+  { starts, ends }: Pick<Encoding, "starts" | "ends">,
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
@@ -62,7 +65,7 @@ export function* findingEntities(
 ): Generator<void, Entity[]> {
   const path = (yield* crf.decoding(emissions)).labels;
   const lattice = spansOf(path, tags).length > 0 ? yield* crf.summing(emissions) : undefined;
-  const found = yield* entitiesOn(path, text, places, emissions, crf, tags, lattice);
+  const found = yield* entitiesOn(path, text, { starts, ends }, emissions, crf, tags, lattice);
   return yield* fitting(text, settle(found), boundary);
 }
 
@@ -70,26 +73,21 @@ export function* findingEntities(
 function* entitiesOn(
   path: Int32Array,
   text: string,
-  places: Places,
+  { starts, ends }: Pick<Encoding, "starts" | "ends">,
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],
   lattice: Lattice | undefined,
 ): Generator<void, Entity[]> {
-  const { starts, ends, words } = places, spans: (TokenSpan & { readonly score: number })[] = [];
-  for (const [i, span] of spansOf(path, tags).entries()) {
-    const inside = continuation(path[span.last], tags);
-    const score = crf.spanProbability(emissions, path, span, inside, lattice!);
-    spans.push({ ...span, score });
-    if (i % SPANS === SPANS - 1) yield;
-  }
   const entities: Entity[] = [];
-  for (const span of words ? fromWords(spans, words) : spans) {
+  for (const [i, span] of spansOf(path, tags).entries()) {
     const place = placeOf(span, starts, ends);
     if (!place) continue;
-    const { type, score } = span, { start } = place;
-    const end = words ? endOfWords(text, place.end, span, places, words) : place.end;
+    const { type } = span, { start, end } = place;
+    const inside = continuation(path[span.last], tags);
+    const score = crf.spanProbability(emissions, path, span, inside, lattice!);
     entities.push({ type, text: text.slice(start, end), start, end, score });
+    if (i % SPANS === SPANS - 1) yield;
   }
   return entities;
 }
@@ -106,7 +104,7 @@ export interface Reading {
 export function* findingReadings(
   count: number,
   text: string,
-  places: Places,
+  places: Pick<Encoding, "starts" | "ends">,
   emissions: Float32Array,
   crf: Crf,
   tags: readonly Tag[],

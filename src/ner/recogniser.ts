@@ -35,9 +35,9 @@ import type {
 import { checkTypes, Offsets, wanted } from "./output.ts";
 import { infoOf, type NerInfo, type Parts } from "./parts.ts";
 import { emissionsOf, type EncodedText } from "./passes.ts";
+import { settling } from "./settling.ts";
 import { checkText, stringsOf, type TextSource } from "./stream.ts";
 import { eventLoop, inTurns } from "./turns.ts";
-import type { Places } from "./whole_words.ts";
 
 /** A token of a text. */
 export interface Token {
@@ -171,7 +171,8 @@ export class Recogniser {
   /**
    * The most probable ways to read a text, the best first: what {@link extract} gives, and what else there might be.
    * They are paths of labels, exactly the `count` best of all, fewer where there are no more; what lists settle by rules
-   * is so in each. Takes `count` times as long to decode, and 3 bytes for each of them at each token and label.
+   * is so in each, and several may have the same entities: paths that differ only within words, of a model whose entities are
+   * whole words. Takes `count` times as long to decode, and 3 bytes for each of them at each token and label.
    *
    * @param count from 1 to 100
    * @throws as {@link extract}
@@ -192,21 +193,12 @@ export class Recogniser {
     this.#checkTypes(options, terms, method);
     const [run] = await this.#encode([text], options, method, known);
     const pause = pauseOf(options), matches = await weigh(run, terms, pause);
-    const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
-    const { crf, decoderQueue } = this.#parts, { encoding, emissions } = run;
+    const { crf, decoderQueue, wholeWords } = this.#parts, { encoding, emissions } = run;
+    const settle = settling(text, { wholeWords, terms }, matches);
     const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     const readings = await decoderQueue.run(() =>
       inTurns(
-        findingReadings(
-          count,
-          text,
-          this.#places(encoding),
-          emissions,
-          crf,
-          this.#tags,
-          boundary,
-          settle,
-        ),
+        findingReadings(count, text, encoding, emissions, crf, this.#tags, boundary, settle),
         pause,
       )
     );
@@ -378,22 +370,14 @@ export class Recogniser {
       );
     }
     const { terms } = known, runs = await this.#encode(texts, options, method, known);
-    const { crf } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
+    const { crf, wholeWords } = this.#parts, pause = pauseOf(options), found: Entity[][] = [];
     const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     for (const run of runs) {
       const { text, encoding, emissions } = run, matches = await weigh(run, terms, pause);
-      const settle = terms && ((entities: Entity[]) => terms.settle(text, entities, matches));
+      const settle = settling(text, { wholeWords, terms }, matches);
       const entities = await this.#parts.decoderQueue.run(() =>
         inTurns(
-          findingEntities(
-            text,
-            this.#places(encoding),
-            emissions,
-            crf,
-            this.#tags,
-            boundary,
-            settle,
-          ),
+          findingEntities(text, encoding, emissions, crf, this.#tags, boundary, settle),
           pause,
         )
       );
@@ -452,11 +436,6 @@ export class Recogniser {
       passed: (tokens) => onProgress?.({ done: done += tokens, total }),
     });
     return own.map((text, i) => ({ text, encoding: encodings[i], emissions: emissions[i] }));
-  }
-
-  /** What says where a text's entities may lie. */
-  #places({ starts, ends, words }: Encoding): Places {
-    return { starts, ends, words: this.#parts.wholeWords ? words : undefined };
   }
 
   #tokens({ ids, starts, ends }: Encoding): Token[] {

@@ -9,78 +9,87 @@
  *
  * To forbid such paths in the CRF instead loses names: then what speaks for a name at an inner piece speaks for nothing.
  *
- * Weak: endings are known of few languages (lexicon/endings.ts); in the others a span goes to the end of its word.
+ * A word is a run of letters, marks and digits, as terms are matched by (lexicon/folded.ts), whatever the tokenizer calls one.
+ *
+ * Weak: endings are known of few languages (lexicon/endings.ts); in the others a span goes to the end of its word. In scripts
+ * that are written without spaces a word is a whole clause.
  *
  * @module
  */
 import { JOINED_ENDINGS } from "../lexicon/endings.ts";
+import { classes, flagsOf, WORD } from "../tokenizer/unicode.ts";
 
 /** Code units of the longest ending; of one that is not composed, up to three for each. */
 const LONGEST = 3 * Math.max(...Array.from(JOINED_ENDINGS, ({ length }) => length));
 
-/** Where a text's tokens lie. */
-export interface Places {
-  /** First UTF-16 code unit of each. */
-  readonly starts: ArrayLike<number>;
-  /** One past the last. */
-  readonly ends: ArrayLike<number>;
-  /** Which word each belongs to, where entities are words; absent: they begin and end anywhere. */
-  readonly words?: ArrayLike<number> | undefined;
-}
-
-/** A span of tokens on its way. */
+/** A span of a text, in UTF-16 code units, on its way. */
 interface Found {
-  readonly first: number;
-  readonly last: number;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
   readonly score: number;
 }
 
-/**
- * Spans, from left to right and apart, from the beginnings of their words. Of two that want the same word, the one with the
- * better score has it (the first of equals); the other keeps its other words, and is left out where it has none.
- */
-export function fromWords<Span extends Found>(
-  spans: readonly Span[],
-  words: ArrayLike<number>,
-): Span[] {
-  const kept: (Span & { last: number })[] = [];
-  let word = -1, begin = 0;
-  for (const span of spans) {
-    // Looked for once in each word: one without any white space may have all of a text's spans.
-    if (words[span.first] !== word) {
-      word = words[span.first];
-      for (begin = span.first; begin > 0 && words[begin - 1] === word;) begin--;
-    }
-    let first = begin;
-    for (;;) {
-      const before = kept.at(-1);
-      if (before === undefined || words[before.last] !== word) break;
-      if (before.score >= span.score) {
-        first = span.first;
-        while (first <= span.last && words[first] === word) first++;
-        break;
-      }
-      before.last = begin - 1;
-      if (before.last >= before.first) break;
-      kept.pop();
-    }
-    if (first <= span.last) kept.push({ ...span, first });
-  }
-  return kept;
+/** Whether the character that a code unit is of belongs to a word. */
+function inWord(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at), low = (unit & 0xfc00) === 0xdc00;
+  const code = text.codePointAt(low && at > 0 ? at - 1 : at)!;
+  return (flagsOf(classes(), code) & WORD) !== 0;
 }
 
-/** UTF-16 end of a span that ends with its last word, or before an ending, where tokens alone have it end at `end`. */
-export function endOfWords(
-  text: string,
-  end: number,
-  { last }: Found,
-  { ends }: Pick<Places, "ends">,
-  words: ArrayLike<number>,
-): number {
-  while (last + 1 < words.length && words[last + 1] === words[last]) last++;
-  const stop = ends[last];
+/** Whether a word goes on from the code unit before a place to the one behind it. */
+function goesOn(text: string, at: number): boolean {
+  return at > 0 && at < text.length && inWord(text, at - 1) && inWord(text, at);
+}
+
+/** Where the word that ends, or goes on, at a place ends. */
+function wordEnd(text: string, at: number): number {
+  while (goesOn(text, at)) at++;
+  return at;
+}
+
+/** Where a span may end whose last word ends at `stop`: there, or before the longest ending that leaves it whole. */
+function endBeforeEnding(text: string, end: number, stop: number): number {
   // What is longer than all endings is none.
   end = Math.max(end, stop - LONGEST);
   while (end < stop && !JOINED_ENDINGS.has(text.slice(end, stop).normalize("NFC"))) end++;
   return end;
+}
+
+/**
+ * Spans, from left to right and apart, as whole words. Of two that want the same word, the one with the better score has it
+ * (the first of equals); the other keeps its other words, and is left out where it has none.
+ */
+export function toWords<Span extends Found>(text: string, spans: readonly Span[]): Span[] {
+  /** Each with the end of its last word. */
+  const kept: { span: Span; stop: number }[] = [];
+  // The word that was looked at last: one of megabytes may have all of a text's spans.
+  let begin = 0, stop = 0;
+  const look = (at: number): void => {
+    if (at >= begin && at < stop) return;
+    for (begin = at; goesOn(text, begin);) begin--;
+    stop = wordEnd(text, at + 1);
+  };
+  for (const span of spans) {
+    look(span.start);
+    let { start, end } = { ...span, start: begin };
+    for (let last = kept.at(-1); last !== undefined && last.stop > start; last = kept.at(-1)) {
+      if (last.span.score >= span.score) {
+        for (start = last.stop; start < end && !inWord(text, start);) start++;
+        break;
+      }
+      let rest = start;
+      while (rest > last.span.start && !inWord(text, rest - 1)) rest--;
+      if (rest > last.span.start) {
+        kept[kept.length - 1] = { span: { ...last.span, end: rest }, stop: rest };
+        break;
+      }
+      kept.pop();
+    }
+    if (start >= end) continue;
+    look(end - 1);
+    end = endBeforeEnding(text, end, stop);
+    kept.push({ span: { ...span, start, end }, stop });
+  }
+  return kept.map(({ span }) => ({ ...span, text: text.slice(span.start, span.end) }));
 }

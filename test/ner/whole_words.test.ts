@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Entity, FormatError, Ner } from "../../mod.ts";
+import { bundleFromFolder, type Entity, FormatError, Ner } from "../../mod.ts";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
 import { writeCheckpoint } from "../../src/formats/hf/write_checkpoint.ts";
 import { readPackage } from "../../src/formats/package/read.ts";
@@ -19,8 +19,8 @@ import { writeSafetensors } from "../../src/formats/safetensors/write.ts";
 import { writeExport } from "../../src/formats/write_export.ts";
 import { JOINED_ENDINGS } from "../../src/lexicon/endings.ts";
 import type { ModelBundle } from "../../src/model/bundle.ts";
-import { placeOf } from "../../src/ner/places.ts";
-import { endOfWords, fromWords } from "../../src/ner/whole_words.ts";
+import { toWords } from "../../src/ner/whole_words.ts";
+import { readModelFiles } from "../../src/cli/files.ts";
 import { shipped } from "../support.ts";
 
 const file = async (name: string): Promise<Uint8Array> =>
@@ -43,79 +43,71 @@ const WORDS = "অন্ডানসেট্রনের ইসোমেপ্�
 const textOf = (seed: readonly number[]): string =>
   seed.map((i) => WORDS[i % WORDS.length]).join(" ");
 
-/** The words of a text, by its tokenizer: where each begins and ends. */
+/** The words of a text, by the engine's Unicode. */
 function wordsOf(text: string): { start: number; end: number }[] {
-  const { starts, ends, words } = anywhere.tokenizer.encode(text);
-  const found: { start: number; end: number }[] = [];
-  words.forEach((word, t) => {
-    found[word] ??= { start: starts[t], end: ends[t] };
-    found[word].end = ends[t];
-  });
-  return found;
+  return [...text.matchAll(/[\p{L}\p{M}\p{Nd}\u200c\u200d]+|[^]/gu)]
+    .map(({ index, 0: word }) => ({ start: index, end: index + word.length }));
 }
 
-/** Pieces of words, one token each: a space begins a word. */
-function placesOf(pieces: readonly string[]) {
-  const starts: number[] = [], ends: number[] = [], words: number[] = [];
-  let at = 0, word = -1;
-  for (const piece of pieces) {
-    if (piece.startsWith(" ") || word < 0) word++;
-    at += piece.startsWith(" ") ? 1 : 0;
-    starts.push(at);
-    ends.push(at += piece.trimStart().length);
-    words.push(word);
-  }
-  return { text: pieces.join(""), places: { starts, ends }, words };
+const spanOf = (text: string, start: number, end: number, score = 1) => ({
+  start,
+  end,
+  text: text.slice(start, end),
+  score,
+});
+
+/** What becomes of the part between brackets: `"ab[cd]e"`. */
+function widened(marked: string): string[] {
+  const text = marked.replace(/[[\]]/g, ""), start = marked.indexOf("[");
+  return toWords(text, [spanOf(text, start, marked.indexOf("]") - 1)]).map(({ text }) => text);
 }
 
 test("a span begins with its word, and ends with it or before an ending", () => {
-  const found = (pieces: string[], first: number, last: number): string | undefined => {
-    const { text, places, words } = placesOf(pieces);
-    const [span] = fromWords([{ first, last, score: 1 }], words);
-    const { start, end } = placeOf(span, places.starts, places.ends)!;
-    return text.slice(start, endOfWords(text, end, span, places, words));
-  };
-  assert.is(found(["অ", "ন্ডান", "সেট্রন", "ের"], 1, 2), "অন্ডানসেট্রন");
-  assert.is(found(["এই", " ইসো", "মে", "প্রাজল"], 1, 2), "ইসোমেপ্রাজল");
+  assert.equal(widened("অ[ন্ডানসেট্র]নের"), ["অন্ডানসেট্রন"]);
+  assert.equal(widened("এই [ইসোমে]প্রাজল, না"), ["ইসোমেপ্রাজল"]);
   // The longest ending that leaves the span whole: not "ে" alone.
-  assert.is(found(["এই", " ওমেনি", "ক্স", "কে"], 1, 1), "ওমেনিক্স");
-  assert.is(found(["এই", " ওমেনি", "ক্সকে"], 1, 1), "ওমেনিক্স");
-  // What ends with an ending already keeps it.
-  assert.is(found(["জ্বর", "ের", " পরে"], 0, 1), "জ্বরের");
-  assert.is(found(["জ্বর", " থেকে"], 0, 0), "জ্বর");
+  assert.equal(widened("এই [ওমেনি]ক্সকে"), ["ওমেনিক্স"]);
+  // Decomposed, য় is two code units.
+  assert.equal(widened("এই [থাই]রয়েডের".normalize("NFD")), ["থাইরয়েড".normalize("NFD")]);
+  // What ends with an ending already keeps it, and what is words stays, whatever stands around it.
+  assert.equal(widened("[জ্বরের] পরে"), ["জ্বরের"]);
+  assert.equal(widened("([জ্বর])।"), ["জ্বর"]);
+  assert.equal(widened("[aspirin], and"), ["aspirin"]);
+  assert.equal(widened("😀[😀]😀"), ["😀"]);
+  assert.equal(widened("a[ - ]b"), [" - "]);
+  // Joiners are parts of words.
+  assert.equal(widened("র\u200d্[যাব]"), ["র\u200d্যাব"]);
   // Over several words only the outer ones count, and no other language has endings.
-  assert.is(
-    found(["anti", "biotic", " resist", "ance", "s", " is"], 1, 2),
-    "antibiotic resistances",
-  );
+  assert.equal(widened("anti[biotic resist]ances is"), ["antibiotic resistances"]);
+  assert.equal(widened("𝐀[𝐁]𝐂 d"), ["𝐀𝐁𝐂"]);
 });
 
 test("of two spans that want a word the better has it, and the other the words that are left to it", () => {
-  const words = [0, 1, 1, 1, 2, 3];
-  const found = (...spans: [first: number, last: number, score: number][]): unknown =>
-    fromWords(spans.map(([first, last, score]) => ({ first, last, score })), words)
-      .map(({ first, last }) => [first, last]);
-  assert.equal(found([0, 1, 0.5], [2, 4, 0.5]), [[0, 1], [4, 4]]);
-  assert.equal(found([0, 1, 0.5], [2, 4, 0.6]), [[0, 0], [1, 4]]);
-  assert.equal(found([1, 1, 0.5], [2, 4, 0.6]), [[1, 4]]);
-  assert.equal(found([0, 1, 0.6], [2, 3, 0.5]), [[0, 1]]);
-  assert.equal(found([1, 1, 0.4], [2, 2, 0.5], [3, 5, 0.6]), [[1, 5]]);
-  assert.equal(found([0, 1, 0.7], [2, 2, 0.5], [3, 3, 0.6], [5, 5, 0.1]), [[0, 1], [5, 5]]);
-  assert.equal(found([0, 0, 0.7], [1, 3, 0.5], [4, 4, 0.6]), [[0, 0], [1, 3], [4, 4]]);
+  const text = "ab (cdefgh) ij, kl";
+  const found = (...spans: [start: number, end: number, score: number][]): string[] =>
+    toWords(text, spans.map((span) => spanOf(text, ...span))).map(({ text }) => text);
+  assert.equal(found([0, 6, 0.5], [6, 14, 0.5]), ["ab (cdefgh", "ij"]);
+  assert.equal(found([0, 6, 0.5], [6, 14, 0.6]), ["ab", "cdefgh) ij"]);
+  assert.equal(found([4, 6, 0.5], [6, 14, 0.6]), ["cdefgh) ij"]);
+  assert.equal(found([0, 6, 0.6], [6, 8, 0.5]), ["ab (cdefgh"]);
+  assert.equal(found([4, 5, 0.4], [5, 6, 0.5], [6, 14, 0.6]), ["cdefgh) ij"]);
+  assert.equal(found([0, 5, 0.7], [5, 6, 0.5], [7, 8, 0.6], [16, 18, 0.1]), ["ab (cdefgh", "kl"]);
+  assert.equal(found([0, 2, 0.7], [4, 10, 0.5], [12, 14, 0.6]), ["ab", "cdefgh", "ij"]);
 });
 
-test("a word of a million pieces takes no longer than its text", () => {
-  const count = 1_000_000, text = "অ".repeat(count), words = new Int32Array(count);
-  const ends = Int32Array.from(words, (_, i) => i + 1);
-  const spans = Array.from({ length: count / 2 }, (_, i) => ({
-    first: 2 * i,
-    last: 2 * i,
-    score: i / count,
-  }));
-  // By squares, either of these would take minutes.
-  const kept = fromWords(spans, words);
-  assert.equal(kept, [{ ...spans.at(-1)!, first: 0 }]);
-  assert.is(endOfWords(text, 1, { first: 0, last: 0, score: 1 }, { ends }, words), count);
+test("a word of a million letters takes no longer than its text", () => {
+  const count = 1_000_000, text = "অ".repeat(count);
+  // By squares, any of these would take minutes.
+  for (const score of [(i: number) => i / count, (i: number) => 1 - i / count]) {
+    const spans = Array.from(
+      { length: count / 2 },
+      (_, i) => spanOf(text, 2 * i, 2 * i + 1, score(i)),
+    );
+    assert.equal(
+      toWords(text, spans).map(({ start, end }) => [start, end]),
+      [[0, count]],
+    );
+  }
 });
 
 test("every entity is words, or words up to an ending, and has what the model's own span has", async () => {
@@ -147,6 +139,28 @@ test("every entity is words, or words up to an ending, and has what the model's 
   ner.close();
   plain.close();
 });
+
+for (const name of ["albert-safetensors", "roberta-safetensors-fp16", "xlmr-safetensors"]) {
+  test(`${name}: what a tokenizer calls a word does not matter`, async () => {
+    const folder = new URL(`../fixtures/zoo/${name}`, import.meta.url).pathname;
+    const { content } = await readModelFiles(folder);
+    const bundle = { ...bundleFromFolder(content), wholeWords: true };
+    const ner = await load(bundle);
+    const text = textOf(Array.from({ length: 200 }, (_, i) => i * i + (i >> 2))) +
+      "  (aspirin), \n";
+    const words = wordsOf(text), found = await ner.extract(text);
+    assert.ok(found.length > 20, `${found.length} entities`);
+    for (const { start, end } of found) {
+      assert.ok(words.some((word) => word.start === start), text.slice(start, end + 9));
+      const last = words.find((word) => word.start < end && end <= word.end)!;
+      const rest = text.slice(end, last.end);
+      assert.ok(rest === "" || JOINED_ENDINGS.has(rest.normalize("NFC")), `ends before ${rest}`);
+      // What has no place in the text is not taken in.
+      assert.is(text.slice(start, end), text.slice(start, end).trim());
+    }
+    ner.close();
+  });
+}
 
 test("the same in a batch, in a document in pieces and among readings", async () => {
   const ner = await load(whole);

@@ -17,7 +17,7 @@
  * @module
  */
 import { JOINED_ENDINGS } from "../lexicon/endings.ts";
-import { classes, flagsOf, WORD } from "../tokenizer/unicode.ts";
+import { inWord } from "../lexicon/in_word.ts";
 
 /** Code units of the longest ending; of one that is not composed, up to three for each. */
 const LONGEST = 3 * Math.max(...Array.from(JOINED_ENDINGS, ({ length }) => length));
@@ -28,13 +28,6 @@ interface Found {
   readonly end: number;
   readonly text: string;
   readonly score: number;
-}
-
-/** Whether the character that a code unit is of belongs to a word. */
-function inWord(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at), low = (unit & 0xfc00) === 0xdc00;
-  const code = text.codePointAt(low && at > 0 ? at - 1 : at)!;
-  return (flagsOf(classes(), code) & WORD) !== 0;
 }
 
 /** Whether a word goes on from the code unit before a place to the one behind it. */

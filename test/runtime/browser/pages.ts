@@ -180,7 +180,8 @@ export async function checkPages(context: Any, url: string): Promise<void> {
       await page.locator("input[value=auto]").check();
       await page.getByText(/^WebAssembly runs: /).waitFor();
       const report = await text("#engine-report");
-      await page.locator("input[value=webgpu]").check();
+      // Not check(), which wants it checked a moment later: the page may have gone back by then.
+      await page.locator("input[value=webgpu]").click();
       await page.locator("#status.error").waitFor();
       expect(await page.locator("input[value=wasm]").isChecked(), "the page says that WebGPU runs");
       expect(await text("#found") === found, "what ran before is gone");

@@ -65,7 +65,7 @@ export function toWords<Span extends Found>(text: string, spans: readonly Span[]
   };
   for (const span of spans) {
     look(span.start);
-    let { start, end } = { ...span, start: begin };
+    let start = begin, { end } = span;
     for (let last = kept.at(-1); last !== undefined && last.stop > start; last = kept.at(-1)) {
       if (last.span.score >= span.score) {
         for (start = last.stop; start < end && !inWord(text, start);) start++;

@@ -35,12 +35,6 @@ function goesOn(text: string, at: number): boolean {
   return at > 0 && at < text.length && inWord(text, at - 1) && inWord(text, at);
 }
 
-/** Where the word that ends, or goes on, at a place ends. */
-function wordEnd(text: string, at: number): number {
-  while (goesOn(text, at)) at++;
-  return at;
-}
-
 /** Where a span may end whose last word ends at `stop`: there, or before the longest ending that leaves it whole. */
 function endBeforeEnding(text: string, end: number, stop: number): number {
   // What is longer than all endings is none.
@@ -61,7 +55,7 @@ export function toWords<Span extends Found>(text: string, spans: readonly Span[]
   const look = (at: number): void => {
     if (at >= begin && at < stop) return;
     for (begin = at; goesOn(text, begin);) begin--;
-    stop = wordEnd(text, at + 1);
+    for (stop = at + 1; goesOn(text, stop);) stop++;
   };
   for (const span of spans) {
     look(span.start);

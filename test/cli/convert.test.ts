@@ -130,6 +130,7 @@ test("--whole-words says of a model what its entities are; --shift-unknown needs
   const output = path("words.safetensors");
   await ok(["convert", TINY, "-o", output, "--whole-words"]);
   assert.is(readPackage(readFileSync(output)).wholeWords, true);
+  assert.is(JSON.parse(await ok(["inspect", output, "--json"])).wholeWords, true);
   // Once said, it stays with what is made of the package.
   const again = path("again.safetensors");
   await ok(["convert", output, "-o", again]);

@@ -10,6 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bundleFromFolder, type Entity, FormatError, Ner } from "../../mod.ts";
 import { bundleFromCheckpoint } from "../../src/formats/hf/checkpoint.ts";
+import { readHfConfig } from "../../src/formats/hf/config.ts";
 import { writeCheckpoint } from "../../src/formats/hf/write_checkpoint.ts";
 import { readPackage } from "../../src/formats/package/read.ts";
 import { writePackage } from "../../src/formats/package/write.ts";
@@ -214,6 +215,11 @@ test("what it cannot be is refused", () => {
     (error: unknown) =>
       error instanceof FormatError && error.code === "package/metadata" &&
       /whole_words is "yes"/.test(error.message),
+  );
+  const config = JSON.parse(new TextDecoder().decode(writeCheckpoint(whole).get("config.json")));
+  assert.throws(
+    () => readHfConfig({ ...config, whole_words: "yes" }),
+    (error: unknown) => error instanceof FormatError && error.code === "config/field",
   );
 });
 

@@ -92,8 +92,8 @@ async function work(options: WorkerOptions): Promise<void> {
     tally.dead += dead;
     tally.shards++;
     // The part was there before this line: a producer that saw it may have ended and removed the key, so it ends by itself, too.
-    await redis.multi().hset(doneKey(job), String(shard.id), `${documents} ${dead}`)
-      .expire(doneKey(job), DONE_KEPT_S).exec();
+    await redis.hset(doneKey(job), String(shard.id), `${documents} ${dead}`);
+    await redis.expire(doneKey(job), DONE_KEPT_S);
   };
   const worker = new bullmq.Worker<ShardTask>(QUEUE, async (job, token) => {
     try {

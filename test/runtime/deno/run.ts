@@ -175,9 +175,8 @@ async function elsewhere(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "edge-ner-elsewhere-" });
   try {
     await Deno.writeTextFile(`${folder}/deno.json`, "{}\n");
-    for (
-      const [way, from] of [["path", root.href], ["URL", `http://127.0.0.1:${files.addr.port}/`]]
-    ) {
+    const served = `http://127.0.0.1:${files.addr.port}`;
+    for (const [way, from] of [["path", root.href], ["URL", `${served}/`]]) {
       await step(`another project imports the sources by ${way}`, async () => {
         await Deno.writeTextFile(
           `${folder}/main.ts`,
@@ -187,8 +186,10 @@ async function elsewhere(): Promise<void> {
             `using ner = await Ner.load(${JSON.stringify(path(modelUrl))});\n` +
             "console.log((await ner.extract(Deno.args[0])).length, typeof Core, typeof createTrainer);\n",
         );
-        const args = ["run", "-A", "--no-lock", `${folder}/main.ts`, TEXTS[0]];
-        const said = await command(Deno.execPath(), args, { cwd: folder });
+        // Deno keeps what it fetched, and an earlier run's server may have had this one's port. (`--reload` matches no URL that
+        // ends in a slash.)
+        const args = ["run", "-A", "--no-lock", `--reload=${served}`, `${folder}/main.ts`];
+        const said = await command(Deno.execPath(), [...args, TEXTS[0]], { cwd: folder });
         const { entities } = await readExpected();
         if (said.trim() !== `${entities[0].length} function function`) throw new Error(said);
       });

@@ -96,11 +96,20 @@ function* entitiesOn(
 export interface Reading {
   /** Its entities, from left to right. */
   entities: Entity[];
-  /** How probable its path of labels is, under the model, among all paths: 0 to 1. */
+  /** How probable its path of labels is, under the model, among all paths, or those of its paths that were looked at: 0 to 1. */
   probability: number;
 }
 
-/** The `count` most probable readings of a text, in pieces, as {@link findingEntities} finds the first. */
+/** Paths that are looked at for each reading that is wanted, where some of the best have the same entities. */
+const PATHS_EACH = 8;
+
+/** The CRF gives no more of them. */
+const MOST_PATHS = 255;
+
+/**
+ * The `count` most probable readings of a text, in pieces. Paths may differ where their entities do not: what `settle` and the
+ * boundary make of them is one reading then, as probable as all of them, with the scores of the best.
+ */
 export function* findingReadings(
   count: number,
   text: string,
@@ -111,11 +120,22 @@ export function* findingReadings(
   boundary: Boundary,
   settle = (entities: Entity[]): Entity[] => entities,
 ): Generator<void, Reading[]> {
-  const { paths, lattice } = yield* crf.readings(emissions, count), readings: Reading[] = [];
-  for (const { labels, probability } of paths) {
-    const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
-    readings.push({ entities: yield* fitting(text, settle(found), boundary), probability });
-    yield;
+  const fit = (found: Entity[]) => fitting(text, settle(found), boundary);
+  if (emissions.length === 0) return [{ entities: yield* fit([]), probability: 1 }];
+  const readings = new Map<string, Reading>();
+  for (let k = count;; k = Math.min(PATHS_EACH * count, MOST_PATHS)) {
+    const { paths, lattice } = yield* crf.readings(emissions, k);
+    readings.clear();
+    for (const { labels, probability } of paths) {
+      const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
+      const entities = yield* fit(found);
+      const key = JSON.stringify(entities.map(({ type, start, end }) => [type, start, end]));
+      const same = readings.get(key);
+      if (same) same.probability = Math.min(1, same.probability + probability);
+      else readings.set(key, { entities, probability });
+      yield;
+    }
+    if (readings.size === count || paths.length < k || k > count) break;
   }
-  return readings;
+  return [...readings.values()].sort((a, b) => b.probability - a.probability).slice(0, count);
 }

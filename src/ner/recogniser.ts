@@ -169,10 +169,14 @@ export class Recogniser {
   }
 
   /**
-   * The most probable ways to read a text, the best first: what {@link extract} gives, and what else there might be.
-   * They are paths of labels, exactly the `count` best of all, fewer where there are no more; what lists settle by rules
-   * is so in each, and several may have the same entities: paths that differ only within words, of a model whose entities are
-   * whole words. Takes `count` times as long to decode, and 3 bytes for each of them at each token and label.
+   * The most probable ways to read a text, the best first: what {@link extract} gives, and what else there might be. What
+   * lists settle by rules is so in each.
+   *
+   * They are the `count` best paths of labels, exactly, fewer where there are no more. Where some of these have the same entities
+   * (of a model whose entities are whole words, paths that differ only within words), they come of `8 * count` paths, up to 255:
+   * each once, with the sum of its paths' probabilities, by which it may come before the one that `extract` gives, and fewer where
+   * these have no more. Takes as many times as long to decode as there are paths, and 3 bytes for each of them at each token and
+   * label.
    *
    * @param count from 1 to 100
    * @throws as {@link extract}

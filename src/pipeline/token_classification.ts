@@ -10,8 +10,8 @@
  * include the white space that a tokenizer puts to a word; texts of any length go through in windows; for a model with a
  * CRF a token's scores are the CRF's marginals, not the softmax of what went into it.
  *
- * Weak: none of these strategies knows the CRF's best path. `ner.extract` does, and its scores are of whole entities;
- * this is for programs that expect these shapes.
+ * Weak: none of these strategies knows the CRF's best path, nor that a model's entities are whole words: one begins or ends where
+ * its tokens do. `ner.extract` knows both, and its scores are of whole entities; this is for programs that expect these shapes.
  *
  * @module
  */

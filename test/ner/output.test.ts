@@ -116,7 +116,7 @@ test("the readings of a text: the first is extract's, then others, ever less pro
   const fewer = await ner.extractNBest("জ্বর", 100);
   const sum = fewer.reduce((total, { probability }) => total + probability, 0);
   assert.ok(sum <= 1 + 1e-9, `${sum}`);
-  assert.equal(await ner.extractNBest("", 3), []);
+  assert.equal(await ner.extractNBest("", 3), [{ entities: [], probability: 1 }]);
   for (const count of [0, 101, 1.5, "2"]) {
     const error = await ner.extractNBest(TEXT, count as number).then(() => undefined, (e) => e);
     assert.is((error as InputError).code, "input/option");

@@ -20,8 +20,8 @@ import {
   integer,
   loadModel,
   type ModelOptions,
-  modelSource,
 } from "./model.ts";
+import { modelSource } from "./named.ts";
 import { complain, print } from "./output.ts";
 import { Progress } from "./progress.ts";
 

@@ -22,7 +22,7 @@ import type { LabelledText } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
 import { integer } from "./model.ts";
-import { print } from "./output.ts";
+import { complain, print } from "./output.ts";
 import { checkFile, replaceFile } from "./replace.ts";
 import { table } from "./table.ts";
 import { readLabelled } from "./labelled.ts";
@@ -40,6 +40,9 @@ interface CalibrateOptions {
 
 /** Texts that go through the model together. */
 const BATCH = 32;
+
+/** Entities of which the share that is right is known to a twentieth (its standard error at one half). */
+const ENOUGH = 100;
 
 const HELP = `
 A score is the probability, under the model, that an entity is exactly right. Models are surer than they are right, and a
@@ -64,7 +67,10 @@ function backendOf(value: string): "int8" | "fp32" {
 export function calibrateCommand(program: Command): void {
   program.command("calibrate")
     .description("fit a temperature, so that scores are probabilities")
-    .argument("<model>", "package, export or checkpoint")
+    .argument(
+      "<model>",
+      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
+    )
     .requiredOption("--data <file>", "labelled texts to fit it on; repeatable", list)
     .option("--test <file>", "other labelled texts to judge it by; repeatable", list)
     .option("-o, --output <file>", "write the calibrated model as a package")
@@ -143,6 +149,14 @@ async function calibrate(source: string, options: CalibrateOptions): Promise<voi
       errorOf(texts, await found(ner, texts)),
       test && errorOf(test, await found(ner, test)),
     ] as const);
+  if (old[0].entities < ENOUGH) {
+    complain(
+      `warning: the model finds ${old[0].entities} entities in ${
+        options.data.join(", ")
+      }, and a temperature that is fitted ` +
+        `to fewer than ${ENOUGH} may be far off`,
+    );
+  }
   const percent = (value: number): string => (100 * value).toFixed(2);
   const row = (name: string, was: Calibration, is: Calibration): string[] => [
     name,

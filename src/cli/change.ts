@@ -85,6 +85,12 @@ export async function changeOf(
   return { ...meter.value, comparable, before: support, after: predicted, same: correct };
 }
 
+/** How many entities there were, are, and stayed. */
+export function entitiesText({ before, after, same, comparable }: Change): string {
+  return `${before} entities before, ${after} after, ${same} the same` +
+    (comparable < SENTENCES.length ? ` (by characters, on all ${SENTENCES.length}).` : ".");
+}
+
 /** The report on what quantizing, if it was done, and leaving out cost. */
 export function costText(report: QuantizeReport | undefined, change: Change): string {
   const lines: string[] = [];
@@ -105,8 +111,7 @@ export function costText(report: QuantizeReport | undefined, change: Change): st
         "compared with float32's;"
       : `On ${comparable} built-in sentences, against float32: emissions differ by a relative L2 of ` +
         `${small(change.relativeL2)}, at most ${small(change.maxAbs)};`,
-    `${change.before} entities before, ${change.after} after, ${change.same} the same` +
-      (comparable < SENTENCES.length ? ` (by characters, on all ${SENTENCES.length}).` : "."),
+    entitiesText(change),
   );
   return lines.map((line) => line + "\n").join("");
 }

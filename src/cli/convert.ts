@@ -25,7 +25,7 @@ import {
 } from "../../mod.ts";
 import type { EncoderWeights, Matrix, ModelBundle, QuantizeReport, Tokenizer } from "../../mod.ts";
 import { readAdapterFiles } from "./adapter.ts";
-import { changeOf, checkChange, costText } from "./change.ts";
+import { changeOf, checkChange, costText, entitiesText } from "./change.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
 import { complain, print } from "./output.ts";
@@ -70,7 +70,8 @@ part of it back, without --lanes too. The report says what both came to.
 ${SHRINK_HELP}
 
 Recall. --shift MED=0.7 makes a model find more of a type, less surely; choose x on validation data, with "eval". --shift-unknown
-does so only at tokens that are in no term of the model's own dictionary (train --dictionary).
+does so only at tokens that are in no term of the model's own dictionary (train --dictionary). Scores are others then, so a
+temperature that was fitted to the old ones goes: calibrate afterwards.
 
 Words. --whole-words makes a model whose entities are whole words, or words up to an ending that is joined to them: what it
 finds of the inside of a word that it does not know becomes the word. Right where its corpus has hardly any others.
@@ -92,7 +93,10 @@ Examples:
 export function convertCommand(program: Command): void {
   const command = program.command("convert")
     .description("pack a model into one file, and make it smaller")
-    .argument("<model>", "folder of an export, .onnx file or packed model")
+    .argument(
+      "<model>",
+      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
+    )
     .requiredOption("-o, --output <file>", "file to write")
     .addOption(
       new Option("--dtype <type>", "how matrices are stored").choices(["int8", "f32"])
@@ -141,6 +145,11 @@ function parseShift(
   const at = value.lastIndexOf("="), type = value.slice(0, at), x = value.slice(at + 1);
   if (at < 1 || !/^[+-]?\d+(\.\d+)?$/.test(x)) {
     throw new InvalidArgumentError("Expected TYPE=X with a number X, like MED=0.7.");
+  }
+  if (Object.hasOwn(before, type)) {
+    throw new InvalidArgumentError(
+      `${type} was moved by ${before[type]} before; say the sum once.`,
+    );
   }
   return { ...before, [type]: Number(x) };
 }
@@ -240,6 +249,23 @@ function changed(model: ModelBundle, options: ConvertOptions): ModelBundle {
   return terms ? addTerms(result, terms) : result;
 }
 
+/** What the source said of its scores and entities, and the package cannot. */
+function lostText(source: ModelBundle, result: ModelBundle): string {
+  const lines: string[] = [];
+  if (source.temperature !== undefined && result.temperature === undefined) {
+    lines.push(
+      `Not calibrated any more: the temperature ${source.temperature} was fitted to other scores; ` +
+        '"edge-ner calibrate" fits one to these.',
+    );
+  }
+  if (source.wholeWords && !result.wholeWords) {
+    lines.push(
+      "Entities are not whole words any more: those of the adapter's labels may be others; --whole-words says that they are.",
+    );
+  }
+  return lines.map((line) => line + "\n").join("");
+}
+
 async function convert(source: string, options: ConvertOptions): Promise<void> {
   const { output, dtype, force = false } = options;
   checkFile(output, { force });
@@ -278,6 +304,7 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
     },
   });
 
+  const decided = original === adapted ? undefined : await changeOf(adapted, original, "fp32");
   const sizes = Object.values(files.sizes);
   const sourceBytes = sizes.reduce((sum, one) => sum + one, 0);
   await print(
@@ -286,8 +313,10 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
       `${(100 * packed.length / sourceBytes).toFixed(1)} % of that; read back, loaded and run\n\n` +
       sizeTable(before, packed) + "\n" +
       (shrunk.report ? trimText(shrunk.report, original, result) + "\n" : "") +
+      (decided ? `By what the options decide: ${entitiesText(decided)}\n` : "") +
       costText(report, change) +
-      (options.lanes || options.sample ? await besideText(original, shrunk.bundle, options) : ""),
+      (options.lanes || options.sample ? await besideText(original, shrunk.bundle, options) : "") +
+      lostText(loaded, result),
   );
 }
 

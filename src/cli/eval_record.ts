@@ -12,13 +12,8 @@ import type { Span, SpanScores } from "../../mod.ts";
 import { type Latency, type ModelRecord, ROLES } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
-import {
-  type ExactBackend,
-  exactBackend,
-  integer,
-  type ModelOptions,
-  modelSource,
-} from "./model.ts";
+import { type ExactBackend, exactBackend, integer, type ModelOptions } from "./model.ts";
+import { modelSource } from "./named.ts";
 import { loadOrt, openOrt } from "./ort.ts";
 
 /** What {@link addRecordOptions} parses to. */

@@ -43,7 +43,10 @@ Examples:
 export function exportCommand(program: Command): void {
   program.command("export")
     .description("write a model as ONNX, for other engines")
-    .argument("<model>", "packed model, export folder or .onnx file")
+    .argument(
+      "<model>",
+      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
+    )
     .requiredOption("-o, --output <folder>", "folder to write")
     .addOption(
       new Option("--dtype <type>", "how the graph computes").choices(["f32", "int8"])

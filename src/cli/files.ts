@@ -8,6 +8,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { type ModelFiles, openModel, type SourceOptions } from "../../mod.ts";
+import { modelSource } from "./named.ts";
 
 /** Reads a whole file as a plain view, without the surprises of Node's Buffer. */
 export async function readBytes(path: string): Promise<Uint8Array> {
@@ -20,7 +21,8 @@ export function sourceOptions(path: string): SourceOptions {
   return /^hf:/i.test(path) ? { cache: true } : {};
 }
 
-/** Reads a package, an ONNX file with what lies beside it, or a folder that `readFolder` understands. */
+/** Reads a package, an ONNX file with what lies beside it, a folder that `readFolder` understands, or what has a name. */
 export async function readModelFiles(path: string): Promise<ModelFiles> {
-  return await openModel(path, sourceOptions(path));
+  const source = modelSource(path);
+  return await openModel(source, sourceOptions(source));
 }

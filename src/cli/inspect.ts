@@ -27,7 +27,10 @@ Examples:
 export function inspectCommand(program: Command): void {
   program.command("inspect")
     .description("print what a packed model or an export holds")
-    .argument("<model>", "packed model, export folder or .onnx file")
+    .argument(
+      "<model>",
+      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
+    )
     .option("--json", "print one JSON object")
     .addHelpText("after", HELP)
     .action(inspect);

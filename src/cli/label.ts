@@ -25,7 +25,7 @@ import { UsageError } from "./errors.ts";
 import { type LabelConfig, labelSchema, readLabelConfig } from "./label_config.ts";
 import { answer, readVotes, vote } from "./label_corpus.ts";
 import { makeLabelers } from "./label_make.ts";
-import { modelSource } from "./model.ts";
+import { modelSource } from "./named.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { table } from "./table.ts";

@@ -25,7 +25,7 @@ import { answerCache } from "./corpus/answer_cache.ts";
 import { UsageError } from "./errors.ts";
 import type { LabelerConfig } from "./label_config.ts";
 import { readLines } from "./lines.ts";
-import { modelSource } from "./model.ts";
+import { modelSource } from "./named.ts";
 import { complain } from "./output.ts";
 import { openText } from "./text_files.ts";
 

@@ -18,7 +18,7 @@ import { exportCommand } from "./export.ts";
 import { extractCommand } from "./extract.ts";
 import { inspectCommand } from "./inspect.ts";
 import { labelCommand } from "./label.ts";
-import { VERSION } from "./model.ts";
+import { VERSION } from "./named.ts";
 import { complain, flush } from "./output.ts";
 import { wrapParagraphs } from "./paragraphs.ts";
 import { pretrainCommand } from "./pretrain.ts";

@@ -250,6 +250,12 @@ export async function train(options: TrainOptions, student?: Student): Promise<v
   // A model's own labels, if they are of just these types, so that its head is kept.
   const labels = labelsOf(all, start.loaded?.weights.config.labels);
   reportReach(all, start.tokenizer, labels);
+  if (start.loaded?.wholeWords) {
+    complain(
+      `${options.base}: its entities are whole words; those of these texts may be parts of words, and what is learnt here ` +
+        'has them so until "edge-ner convert --whole-words" says otherwise',
+    );
+  }
   top.open(resume);
   const runs: Outcome[] = [];
   let best: Finished | undefined;

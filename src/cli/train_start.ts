@@ -28,7 +28,10 @@ export interface StartOptions {
 /** Adds the options about what training starts from. */
 export function addStartOptions(command: Command): Command {
   return command
-    .option("--base <model>", "model to start from: checkpoint, export or package")
+    .option(
+      "--base <model>",
+      "model to start from: checkpoint, export, package, or NAME where edge-ner-NAME is installed",
+    )
     .option("--fresh <folder>", "start from random weights, with this folder's tokenizer")
     .option("--hidden <n>", "width of a fresh encoder", integer(1, 65536), 256)
     .option("--layers <n>", "layers of a fresh encoder", integer(1, 256), 4)

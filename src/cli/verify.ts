@@ -25,6 +25,7 @@ import { readModelFiles } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { decimal } from "./model.ts";
 import type { ExactBackend } from "./model.ts";
+import { modelSource } from "./named.ts";
 import { loadOrt, openOrt } from "./ort.ts";
 import type { OrtModel } from "./ort.ts";
 import { complain, print } from "./output.ts";
@@ -127,6 +128,8 @@ async function inputs(options: VerifyOptions): Promise<readonly string[]> {
 async function verify(paths: readonly string[], options: VerifyOptions): Promise<void> {
   const texts = await inputs(options);
   if (texts.length === 0) throw new UsageError("there is no text to compare on");
+  // A name that nothing has is a mistake, and no model to leave out.
+  paths.forEach((path) => modelSource(path));
   const ort = await loadOrt();
   const results: Comparison[] = [];
   let left = 0;

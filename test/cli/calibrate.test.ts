@@ -46,6 +46,7 @@ test("a temperature is fitted, kept in the package, and told of by eval", async 
   const run = await cli([...args, "-o", out]);
   assert.is(run.code, 0, run.stderr);
   assert.ok(run.stdout.startsWith(dry.stdout));
+  assert.match(run.stderr, `warning: the model finds ${entities} entities in `);
   const [, temperature] = /^temperature ([\d.]+) \(before: 1\)/.exec(run.stdout)!;
   // It was surer than that.
   assert.ok(Number(temperature) > 1.2, run.stdout);

@@ -15,6 +15,7 @@ import {
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Emissions, loadBundle, Ner, readPackage, writePackage } from "../../mod.ts";
+import { parseTags, typesOf } from "../../src/crf/scheme.ts";
 import { replaceFile } from "../../src/cli/replace.ts";
 import { shiftTypes } from "../../src/ner/shift.ts";
 import { cli, fixture, scratch } from "./run.ts";
@@ -122,8 +123,28 @@ test("--shift raises the emissions of a type's labels, and of no other", async (
   for (const value of ["MED", "MED=", "=1", "MED=more"]) {
     refused(await cli(["convert", TINY, "-o", path("no"), "--shift", value]), /Expected TYPE=X/);
   }
+  const twice = ["--shift", "toString=1", "--shift", "MED=1", "--shift", "MED=1"];
+  refused(await cli(["convert", TINY, "-o", path("no"), ...twice]), /MED was moved by 1 before/);
   const unknown = await cli(["convert", TINY, "-o", path("no"), "--shift", "XYZ=1"]);
   refused(unknown, /no type "XYZ"; it has MED, /);
+});
+
+test("the report says what options decide, and what the package lost", async () => {
+  const calibrated = path("calibrated.safetensors"), output = path("decided.safetensors");
+  const model = { ...await loadBundle(TINY), wholeWords: true, temperature: 2 };
+  writeFileSync(calibrated, writePackage(model));
+  const report = async (...args: readonly string[]): Promise<string> =>
+    await ok(["convert", calibrated, "-o", output, "--force", ...args]);
+  assert.not.match(await report(), /By what|any more/);
+  const types = typesOf(parseTags(model.weights.config.labels));
+  const off = types.flatMap((type) => ["--shift", `${type}=-99`]);
+  const text = await report(...off);
+  const [, before, after, same] =
+    /By what the options decide: (\d+) entities before, (\d+) after, (\d+) the same/.exec(text)!;
+  assert.ok(Number(before) > 5);
+  assert.equal([after, same], ["0", "0"]);
+  assert.match(text, /Not calibrated any more: the temperature 2 was fitted to other scores/);
+  assert.not.match(text, /whole words any more/);
 });
 
 test("--whole-words says of a model what its entities are; --shift-unknown needs a dictionary", async () => {
@@ -354,7 +375,11 @@ test("what is no export is refused", async () => {
   cpSync(TINY, folder, { recursive: true });
   for (const command of [["convert", "-o", path("never")], ["inspect"]]) {
     const run = (source: string): Promise<Run> => cli([...command, source]);
-    refused(await run("no-such-folder"), /Nothing is at no-such-folder; /);
+    refused(
+      await run("no-such-folder"),
+      /no file, folder or installed model is called no-such-folder; /,
+    );
+    refused(await run("./no-such-folder"), /Nothing is at \.\/no-such-folder; /);
     refused(await run(path("dir")), /holds no model\.onnx/);
     refused(await run(fixture("tokenizer-cases.json")), /safetensors/);
     rmSync(`${folder}/config.json`, { force: true });

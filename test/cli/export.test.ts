@@ -434,7 +434,10 @@ test("outputs that cannot be written and sources that are none are refused", asy
   refused(await cli(["export", TINY, "-o", path("file")]), /file: is a file, not a folder/);
   refused(await cli(["export", TINY, "-o", path("none/x")]), /none is not a folder/);
   refused(await cli(["export", TINY, "-o", path("x"), "--dtype", "fp16"]), /fp16.*f32, int8/);
-  refused(await cli(["export", "nothing", "-o", path("x")]), /Nothing is at nothing; /);
+  refused(
+    await cli(["export", "nothing", "-o", path("x")]),
+    /no file, folder or installed model is called nothing; /,
+  );
   refused(await cli(["export", fixture("tokenizer-cases.json"), "-o", path("x")]), /safetensors/);
   assert.not(existsSync(path("x")));
   const { code, stdout } = await cli(["export", "--help"]);

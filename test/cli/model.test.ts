@@ -64,6 +64,15 @@ test("a file or folder of that name comes first; what is neither is refused with
   assert.match(byPackage.stderr, /npm install edge-ner-nothing if/);
 });
 
+test("commands that read a model's files take names, too", async () => {
+  const inspect = async (model: string) => {
+    const { code, stdout, stderr } = await cli(["inspect", model, "--json"], { cwd: folder });
+    assert.is(code, 0, stderr);
+    return JSON.parse(stdout).tensors;
+  };
+  assert.equal(await inspect("tiny"), await inspect(join(installed, "tiny-int8.safetensors")));
+});
+
 test("label takes names where other commands do, and paths from its file", async () => {
   mkdirSync(join(folder, "jobs"));
   const model = readFileSync(join(installed, "tiny-int8.safetensors"));

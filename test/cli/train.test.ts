@@ -213,14 +213,20 @@ test("a model is trained on, with its own labels; files of one's own for validat
     "--test",
     path("bn.jsonl"),
   ];
+  const words = ["--dtype", "f32", "--whole-words", "-o", path("words.safetensors")];
+  assert.is((await cli(["convert", fixture("tiny-torchscript"), ...words])).code, 0);
   const run = await cli([
-    ...["train", ...args, "--base", fixture("tiny-torchscript"), "-o", path("more")],
+    ...["train", ...args, "--base", path("words.safetensors"), "-o", path("more")],
     ...["--epochs", "1", "--freeze", "1", "--threads", "1"],
   ]);
   assert.is(run.code, 0);
   assert.match(
     run.stderr,
     /warning: 6 held-out texts are training texts, too \(the first: .*bn\.jsonl, line 1\)/,
+  );
+  assert.match(
+    run.stderr,
+    /words\.safetensors: its entities are whole words; those of these texts/,
   );
   const { id2label } = JSON.parse(read("more/config.json"));
   const own = JSON.parse(readFileSync(fixture("tiny-torchscript/config.json"), "utf8"));
@@ -285,6 +291,14 @@ test("adapters: a run that is killed, the file, and convert --adapter, which giv
   assert.is(beside.code, 0, beside.stderr);
   assert.match(beside.stdout, /\[/);
   assert.is(beside.stdout, merged.stdout);
+  const words = path("base-words.safetensors");
+  const f32 = ["--dtype", "f32", "--whole-words", "-o", words];
+  assert.is((await cli(["convert", path("base"), ...f32])).code, 0);
+  const own = ["--adapter", path("adapted/adapter"), "-o", path("three"), "--dtype", "f32"];
+  assert.match((await cli(["convert", words, ...own])).stdout, /not whole words any more/);
+  const kept = await cli(["convert", words, ...own, "--whole-words", "--force"]);
+  assert.is(kept.code, 0);
+  assert.not.match(kept.stdout, /any more/);
   const bad = await cli([
     "convert",
     fixture("tiny-torchscript"),

@@ -97,7 +97,8 @@ test("bad input is refused", async () => {
   for (
     const [args, message] of [
       [[], /missing required argument 'export'/],
-      [["no-such-folder"], /Nothing is at no-such-folder; /],
+      [[TINY, "no-such-folder"], /installed model is called no-such-folder; /],
+      [["no-such-folder"], /no file, folder or installed model is called no-such-folder; /],
       [[TINY, "--file", path("blank")], /no text to compare on/],
       [[TINY, "--file", "nope"], /nope: no such file/],
       [[TINY, "--max-fp32", "-1"], /at least 0/],

@@ -313,7 +313,9 @@ async function convert(source: string, options: ConvertOptions): Promise<void> {
       `${(100 * packed.length / sourceBytes).toFixed(1)} % of that; read back, loaded and run\n\n` +
       sizeTable(before, packed) + "\n" +
       (shrunk.report ? trimText(shrunk.report, original, result) + "\n" : "") +
-      (decided ? `By what the options decide: ${entitiesText(decided)}\n` : "") +
+      (decided
+        ? `By what the options decide, on the built-in sentences: ${entitiesText(decided)}\n`
+        : "") +
       costText(report, change) +
       (options.lanes || options.sample ? await besideText(original, shrunk.bundle, options) : "") +
       lostText(loaded, result),

@@ -66,7 +66,11 @@ export function distillCommand(program: Command): void {
   const command = program.command("distill")
     .description("teach a student by teachers and labelled texts")
     .requiredOption("-o, --output <folder>", "folder for the run and its model")
-    .requiredOption("--teacher <model>", "checkpoint, export or package; repeatable", list)
+    .requiredOption(
+      "--teacher <model>",
+      "checkpoint, export, package, or NAME where edge-ner-NAME is installed; repeatable",
+      list,
+    )
     .option("--alpha <x>", "weight of the labels' loss (default: 0.5)", decimal(0, 0.999999))
     .option("--temperature <x>", "what scores are divided by (default: 4)", decimal(1e-3, 1e3))
     .addOption(

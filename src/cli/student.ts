@@ -31,7 +31,10 @@ Examples:
 export function studentCommand(program: Command): void {
   program.command("student")
     .description("keep some layers of a model, for a student to start from")
-    .requiredOption("--base <model>", "teacher: checkpoint, export or package")
+    .requiredOption(
+      "--base <model>",
+      "teacher: checkpoint, export, package, or NAME where edge-ner-NAME is installed",
+    )
     .requiredOption("--layers <list>", "layers to keep, from 1, ascending", parseLayers)
     .requiredOption("-o, --output <folder>", "folder for the checkpoint")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")

@@ -252,8 +252,8 @@ export async function train(options: TrainOptions, student?: Student): Promise<v
   reportReach(all, start.tokenizer, labels);
   if (start.loaded?.wholeWords) {
     complain(
-      `${options.base}: its entities are whole words; those of these texts may be parts of words, and what is learnt here ` +
-        'has them so until "edge-ner convert --whole-words" says otherwise',
+      `warning: the entities of ${options.base} are whole words, and those of the model that learns from these texts may be ` +
+        'parts of words; if they should not, pack it with "edge-ner convert --whole-words"',
     );
   }
   top.open(resume);

@@ -272,7 +272,7 @@ export class Crf {
     return sum + p[CRF_END_ROW * n + labels[steps - 1]];
   }
 
-  /** The `k` best paths, from 1 to 255 of them, and how probable each is: `n_best.ts`. None through no steps. */
+  /** The `k` best paths, 255 at most, and how probable each is: `n_best.ts`. None through no steps. */
   *readings(
     emissions: Float32Array,
     k: number,

@@ -25,11 +25,14 @@ export interface ScoredPath {
   readonly score: number;
 }
 
+/** A way's rank is kept in a byte. */
+const MOST = 255;
+
 /** Steps between two pauses. */
 const STEPS = 64;
 
 /**
- * The `k` best paths through `emissions`, float32 `[steps, labels]`, the best first, fewer if there are no more; of equal
+ * The `k` best paths through `emissions`, 255 at most, float32 `[steps, labels]`, the best first, fewer if there are no more; of equal
  * ones those with the lower labels at their ends. In pieces. At least one step.
  */
 export function* nBestPaths(
@@ -38,6 +41,7 @@ export function* nBestPaths(
   k: number,
 ): Generator<void, ScoredPath[]> {
   const n = start.length, steps = emissions.length / n;
+  k = Math.min(k, MOST);
   // The ways to each label, best first: scores of this step and the next, and where each came from.
   let scores = new Float64Array(n * k).fill(-Infinity), next = new Float64Array(n * k);
   const labelBefore = new Uint16Array(steps * n * k), rankBefore = new Uint8Array(steps * n * k);

@@ -96,19 +96,16 @@ function* entitiesOn(
 export interface Reading {
   /** Its entities, from left to right. */
   entities: Entity[];
-  /** How probable its path of labels is, under the model, among all paths, or those of its paths that were looked at: 0 to 1. */
+  /** How probable, among all paths of labels, those are together that were looked at and give these entities: 0 to 1. */
   probability: number;
 }
 
-/** Paths that are looked at for each reading that is wanted, where some of the best have the same entities. */
+/** Paths that are looked at for each reading that is wanted: several may have the same entities. */
 const PATHS_EACH = 8;
 
-/** The CRF gives no more of them. */
-const MOST_PATHS = 255;
-
 /**
- * The `count` most probable readings of a text, in pieces. Paths may differ where their entities do not: what `settle` and the
- * boundary make of them is one reading then, as probable as all of them, with the scores of the best.
+ * The `count` most probable readings of a text, in pieces. Paths may differ where what is left of their entities does not, after
+ * `settle`, the boundary and `isWanted`: they are one reading, as probable as all of them, with the scores of the best.
  */
 export function* findingReadings(
   count: number,
@@ -118,24 +115,25 @@ export function* findingReadings(
   crf: Crf,
   tags: readonly Tag[],
   boundary: Boundary,
-  settle = (entities: Entity[]): Entity[] => entities,
+  settle: (entities: Entity[]) => Entity[],
+  isWanted: (entity: Entity) => boolean,
 ): Generator<void, Reading[]> {
-  const fit = (found: Entity[]) => fitting(text, settle(found), boundary);
-  if (emissions.length === 0) return [{ entities: yield* fit([]), probability: 1 }];
   const readings = new Map<string, Reading>();
-  for (let k = count;; k = Math.min(PATHS_EACH * count, MOST_PATHS)) {
-    const { paths, lattice } = yield* crf.readings(emissions, k);
-    readings.clear();
-    for (const { labels, probability } of paths) {
-      const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
-      const entities = yield* fit(found);
-      const key = JSON.stringify(entities.map(({ type, start, end }) => [type, start, end]));
-      const same = readings.get(key);
-      if (same) same.probability = Math.min(1, same.probability + probability);
-      else readings.set(key, { entities, probability });
-      yield;
-    }
-    if (readings.size === count || paths.length < k || k > count) break;
+  const add = function* (found: Entity[], probability: number): Generator<void, void> {
+    const entities = (yield* fitting(text, settle(found), boundary)).filter(isWanted);
+    const key = JSON.stringify(entities.map(({ type, start, end }) => [type, start, end]));
+    const same = readings.get(key);
+    if (same) same.probability = Math.min(1, same.probability + probability);
+    else readings.set(key, { entities, probability });
+  };
+  const { paths, lattice } = yield* crf.readings(emissions, PATHS_EACH * count);
+  for (const { labels, probability } of paths) {
+    const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
+    yield* add(found, probability);
+    yield;
   }
+  // A text without tokens has no path, and reads in one way.
+  if (paths.length === 0) yield* add([], 1);
+  // Sorting keeps the order of equals.
   return [...readings.values()].sort((a, b) => b.probability - a.probability).slice(0, count);
 }

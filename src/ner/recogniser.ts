@@ -169,13 +169,13 @@ export class Recogniser {
   }
 
   /**
-   * The most probable ways to read a text, the best first: what {@link extract} gives, and what else there might be. What
-   * lists settle by rules is so in each.
+   * The most probable ways to read a text, the best first: what {@link extract} gives, nearly always, and what else there might
+   * be. What lists settle by rules is so in each.
    *
-   * They are the `count` best paths of labels, exactly, fewer where there are no more. Where some of these have the same entities
-   * (of a model whose entities are whole words, paths that differ only within words), they come of `8 * count` paths, up to 255:
-   * each once, with the sum of its paths' probabilities, by which it may come before the one that `extract` gives, and fewer where
-   * these have no more. Takes as many times as long to decode as there are paths, and 3 bytes for each of them at each token and
+   * They come of the `8 * count` best paths of labels (255 at most), exactly; fewer where these have no more. Paths whose entities
+   * are the same are one reading, with the sum of their probabilities: those that differ only within words, of a model whose entities
+   * are whole words, or only in entities that are not wanted. By that sum a reading may come before that of the very best path, which
+   * is what `extract` gives. Takes as many times as long to decode as there are paths, and 3 bytes for each of them at each token and
    * label.
    *
    * @param count from 1 to 100
@@ -202,13 +202,23 @@ export class Recogniser {
     const { boundary = "model", offsets = "utf16" } = options, isWanted = wanted(options);
     const readings = await decoderQueue.run(() =>
       inTurns(
-        findingReadings(count, text, encoding, emissions, crf, this.#tags, boundary, settle),
+        findingReadings(
+          count,
+          text,
+          encoding,
+          emissions,
+          crf,
+          this.#tags,
+          boundary,
+          settle,
+          isWanted,
+        ),
         pause,
       )
     );
     return readings.map(({ entities, probability }) => {
       const places = new Offsets(offsets, text);
-      return { entities: entities.filter(isWanted).map((e) => places.of(e)), probability };
+      return { entities: entities.map((entity) => places.of(entity)), probability };
     });
   }
 

@@ -226,7 +226,7 @@ test("a model is trained on, with its own labels; files of one's own for validat
   );
   assert.match(
     run.stderr,
-    /words\.safetensors: its entities are whole words; those of these texts/,
+    /warning: the entities of .*words\.safetensors are whole words, and/,
   );
   const { id2label } = JSON.parse(read("more/config.json"));
   const own = JSON.parse(readFileSync(fixture("tiny-torchscript/config.json"), "utf8"));

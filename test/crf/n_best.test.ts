@@ -49,11 +49,11 @@ const cases = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max:
       end: scores(n, true),
       transitions: scores(n * n, true),
       emissions: scores(steps * n, false),
-      k: fc.integer({ min: 1, max: 100 }),
+      k: fc.integer({ min: 1, max: 400 }),
     }),
 );
 
-test("the k best of all paths, in order, each once, with their scores", () => {
+test("the k best of all paths, 255 at most, in order, each once, with their scores", () => {
   fc.assert(
     fc.property(cases, ({ start, end, transitions, emissions, k }) => {
       const chain = {
@@ -63,7 +63,8 @@ test("the k best of all paths, in order, each once, with their scores", () => {
       };
       const rows = Float32Array.from(emissions), all = allPaths(chain, rows);
       const found = atOnce(nBestPaths(chain, rows, k));
-      assert.equal(found.map(({ score }) => score), all.slice(0, k).map(({ score }) => score));
+      const best = all.slice(0, Math.min(k, 255));
+      assert.equal(found.map(({ score }) => score), best.map(({ score }) => score));
       const known = new Map(all.map(({ labels, score }) => [labels.join(), score]));
       const seen = found.map(({ labels }) => labels.join());
       assert.is(new Set(seen).size, seen.length, "no path twice");

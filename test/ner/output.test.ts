@@ -123,6 +123,22 @@ test("the readings of a text: the first is extract's, then others, ever less pro
   }
 });
 
+test("readings that come out alike are one, whatever is left of them", async () => {
+  const [most] = await ner.extractNBest(TEXT, 5);
+  for (
+    const options of [{ types: ["MED"] }, { minScore: 0.5 }, { boundary: "word" }] as const
+  ) {
+    const readings = await ner.extractNBest(TEXT, 5, options);
+    const places = readings.map(({ entities }) =>
+      entities.map(({ type, start, end }) => `${type} ${start} ${end}`).join()
+    );
+    assert.is(new Set(places).size, places.length, JSON.stringify(options));
+    const first = await ner.extract(TEXT, options);
+    assert.equal(readings[0].entities, first);
+    assert.ok(readings[0].probability >= most.probability);
+  }
+});
+
 test("the pipeline counts in Python's unit if it is asked to", async () => {
   const options = { aggregation_strategy: "simple" } as const;
   const classify = pipeline("token-classification", ner, options);

@@ -191,12 +191,10 @@ test("readings whose paths differ only within words are one, as probable as all 
       { length: 1 + seed % 7 },
       (_, i) => ["metformin", "xq", "500mg", "zanubrutinib"][(seed + i * i) % 4],
     ).join(" ");
-    // Every path that is looked at.
+    // Every path that is looked at: none of them is another's reading where entities may be anywhere.
     const paths = (await plain.extractNBest(text, 24))
       .map(({ entities, probability }) => [keyOf(toWords(text, entities)), probability] as const);
-    const best = new Set(paths.slice(0, 3).map(([key]) => key));
-    if (best.size === Math.min(3, paths.length)) continue;
-    together++;
+    if (new Set(paths.slice(0, 3).map(([key]) => key)).size < 3) together++;
     const sums = new Map<string, number>();
     for (const [key, probability] of paths) sums.set(key, (sums.get(key) ?? 0) + probability);
     const expected = [...sums].sort(([, a], [, b]) => b - a).slice(0, 3);
@@ -205,7 +203,7 @@ test("readings whose paths differ only within words are one, as probable as all 
     // The same additions in the same order.
     assert.equal(readings.map(({ probability }) => probability), expected.map(([, sum]) => sum));
   }
-  assert.ok(together > 10, `${together} texts with such paths`);
+  assert.ok(together > 10, `of ${together} texts the best paths say the same`);
   ner.close();
   plain.close();
 });

@@ -22,6 +22,7 @@ import type { LabelledText } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
 import { integer } from "./model.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { complain, print } from "./output.ts";
 import { checkFile, replaceFile } from "./replace.ts";
 import { table } from "./table.ts";
@@ -67,10 +68,7 @@ function backendOf(value: string): "int8" | "fp32" {
 export function calibrateCommand(program: Command): void {
   program.command("calibrate")
     .description("fit a temperature, so that scores are probabilities")
-    .argument(
-      "<model>",
-      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
-    )
+    .argument("<model>", MODEL_FORMS)
     .requiredOption("--data <file>", "labelled texts to fit it on; repeatable", list)
     .option("--test <file>", "other labelled texts to judge it by; repeatable", list)
     .option("-o, --output <file>", "write the calibrated model as a package")

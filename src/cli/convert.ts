@@ -28,6 +28,7 @@ import { readAdapterFiles } from "./adapter.ts";
 import { changeOf, checkChange, costText, entitiesText } from "./change.ts";
 import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { complain, print } from "./output.ts";
 import { partsOf } from "./parts.ts";
 import { checkFile, replaceFile } from "./replace.ts";
@@ -93,10 +94,7 @@ Examples:
 export function convertCommand(program: Command): void {
   const command = program.command("convert")
     .description("pack a model into one file, and make it smaller")
-    .argument(
-      "<model>",
-      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
-    )
+    .argument("<model>", MODEL_FORMS)
     .requiredOption("-o, --output <file>", "file to write")
     .addOption(
       new Option("--dtype <type>", "how matrices are stored").choices(["int8", "f32"])

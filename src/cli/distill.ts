@@ -12,6 +12,7 @@ import { UsageError } from "./errors.ts";
 import { readModelFiles } from "./files.ts";
 import { readLines } from "./lines.ts";
 import { decimal } from "./model.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { complain } from "./output.ts";
 import { parseLayers } from "./shrink.ts";
 import { openText } from "./text_files.ts";
@@ -66,11 +67,7 @@ export function distillCommand(program: Command): void {
   const command = program.command("distill")
     .description("teach a student by teachers and labelled texts")
     .requiredOption("-o, --output <folder>", "folder for the run and its model")
-    .requiredOption(
-      "--teacher <model>",
-      "checkpoint, export, package, or NAME where edge-ner-NAME is installed; repeatable",
-      list,
-    )
+    .requiredOption("--teacher <model>", `${MODEL_FORMS}; repeatable`, list)
     .option("--alpha <x>", "weight of the labels' loss (default: 0.5)", decimal(0, 0.999999))
     .option("--temperature <x>", "what scores are divided by (default: 4)", decimal(1e-3, 1e3))
     .addOption(

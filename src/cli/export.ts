@@ -9,6 +9,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { bundleFromFolder, withoutLexicons, writeExport } from "../../mod.ts";
 import { readModelFiles } from "./files.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { print } from "./output.ts";
 import { checkFolder, replaceFolder } from "./replace.ts";
 import { bytes as size, table } from "./table.ts";
@@ -43,10 +44,7 @@ Examples:
 export function exportCommand(program: Command): void {
   program.command("export")
     .description("write a model as ONNX, for other engines")
-    .argument(
-      "<model>",
-      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
-    )
+    .argument("<model>", MODEL_FORMS)
     .requiredOption("-o, --output <folder>", "folder to write")
     .addOption(
       new Option("--dtype <type>", "how the graph computes").choices(["f32", "int8"])

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { bundleFromFolder, writePackage } from "../../mod.ts";
 import type { CrfWeights, Tokenizer } from "../../mod.ts";
 import { readModelFiles } from "./files.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { print } from "./output.ts";
 import { partsOf, tensorsOf } from "./parts.ts";
 import { bytes as size, small, table } from "./table.ts";
@@ -27,10 +28,7 @@ Examples:
 export function inspectCommand(program: Command): void {
   program.command("inspect")
     .description("print what a packed model or an export holds")
-    .argument(
-      "<model>",
-      "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed",
-    )
+    .argument("<model>", MODEL_FORMS)
     .option("--json", "print one JSON object")
     .addHelpText("after", HELP)
     .action(inspect);

@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { type GpuPrecision, Ner } from "../../mod.ts";
 import { UsageError } from "./errors.ts";
 import { sourceOptions } from "./files.ts";
-import { DEFAULT, modelSource } from "./named.ts";
+import { DEFAULT, MODEL_FORMS, modelSource } from "./named.ts";
 
 /** What computes the same bits on every machine. */
 export type ExactBackend = "int8" | "fp32" | "reference";
@@ -31,7 +31,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-m, --model <path>",
-      "packed model, folder, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed" +
+      MODEL_FORMS +
         (DEFAULT === undefined ? "" : ` (default: ${DEFAULT})`),
     )
     .addOption(

@@ -1,5 +1,5 @@
 /**
- * Where models are that are called by a name, and which is the default one.
+ * Where models are that are called by a name, which is the default one, and the version of the package that has them.
  *
  * @module
  */
@@ -36,6 +36,10 @@ export const VERSION: string = manifest.version ?? "unknown";
 
 /** The model that is taken where none is named. */
 export const DEFAULT: string | undefined = manifest.config?.model;
+
+/** What names a model, for `--help`. */
+export const MODEL_FORMS =
+  "packed model, folder, .onnx file, URL, hf:OWNER/NAME, or NAME where edge-ner-NAME is installed";
 
 /** URLs and `hf:OWNER/NAME`; a drive's letter is none. */
 const URL_LIKE = /^[a-z][a-z0-9+.-]+:/i;

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { bundleFromFolder, chooseLayers, writeCheckpoint } from "../../mod.ts";
 import { parseLayers } from "./shrink.ts";
 import { readModelFiles } from "./files.ts";
+import { MODEL_FORMS } from "./named.ts";
 import { print } from "./output.ts";
 import { checkFolder, replaceFolder } from "./replace.ts";
 import { bytes } from "./table.ts";
@@ -31,10 +32,7 @@ Examples:
 export function studentCommand(program: Command): void {
   program.command("student")
     .description("keep some layers of a model, for a student to start from")
-    .requiredOption(
-      "--base <model>",
-      "teacher: checkpoint, export, package, or NAME where edge-ner-NAME is installed",
-    )
+    .requiredOption("--base <model>", `teacher: ${MODEL_FORMS}`)
     .requiredOption("--layers <list>", "layers to keep, from 1, ascending", parseLayers)
     .requiredOption("-o, --output <folder>", "folder for the checkpoint")
     .option("--allow-strip-accents", "accept a tokenizer that strips vowel signs")

@@ -12,6 +12,7 @@ import { freshModel } from "../../train.ts";
 import { UsageError } from "./errors.ts";
 import { readBytes, readModelFiles } from "./files.ts";
 import { integer } from "./model.ts";
+import { MODEL_FORMS } from "./named.ts";
 
 /** What {@link addStartOptions} parses to. */
 export interface StartOptions {
@@ -28,10 +29,7 @@ export interface StartOptions {
 /** Adds the options about what training starts from. */
 export function addStartOptions(command: Command): Command {
   return command
-    .option(
-      "--base <model>",
-      "model to start from: checkpoint, export, package, or NAME where edge-ner-NAME is installed",
-    )
+    .option("--base <model>", `model to start from: ${MODEL_FORMS}`)
     .option("--fresh <folder>", "start from random weights, with this folder's tokenizer")
     .option("--hidden <n>", "width of a fresh encoder", integer(1, 65536), 256)
     .option("--layers <n>", "layers of a fresh encoder", integer(1, 256), 4)

@@ -129,7 +129,7 @@ async function verify(paths: readonly string[], options: VerifyOptions): Promise
   const texts = await inputs(options);
   if (texts.length === 0) throw new UsageError("there is no text to compare on");
   // A name that nothing has is a mistake, and no model to leave out.
-  paths.forEach((path) => modelSource(path));
+  for (const path of paths) modelSource(path);
   const ort = await loadOrt();
   const results: Comparison[] = [];
   let left = 0;

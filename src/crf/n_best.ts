@@ -32,8 +32,8 @@ const MOST = 255;
 const STEPS = 64;
 
 /**
- * The `k` best paths through `emissions`, 255 at most, float32 `[steps, labels]`, the best first, fewer if there are no more; of equal
- * ones those with the lower labels at their ends. In pieces. At least one step.
+ * The `k` best paths, 255 at most, through `emissions`, float32 `[steps, labels]`: the best first, fewer if there are no more;
+ * of equal ones those with the lower labels at their ends. In pieces. At least one step.
  */
 export function* nBestPaths(
   { start, end, transitions }: Chain,

@@ -118,22 +118,19 @@ export function* findingReadings(
   settle: (entities: Entity[]) => Entity[],
   isWanted: (entity: Entity) => boolean,
 ): Generator<void, Reading[]> {
+  const { paths, lattice } = yield* crf.readings(emissions, PATHS_EACH * count);
+  // A text without tokens has no path, and reads in one way.
+  const ways = paths.length > 0 ? paths : [{ labels: new Int32Array(0), probability: 1 }];
   const readings = new Map<string, Reading>();
-  const add = function* (found: Entity[], probability: number): Generator<void, void> {
+  for (const { labels, probability } of ways) {
+    const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
     const entities = (yield* fitting(text, settle(found), boundary)).filter(isWanted);
     const key = JSON.stringify(entities.map(({ type, start, end }) => [type, start, end]));
     const same = readings.get(key);
     if (same) same.probability = Math.min(1, same.probability + probability);
     else readings.set(key, { entities, probability });
-  };
-  const { paths, lattice } = yield* crf.readings(emissions, PATHS_EACH * count);
-  for (const { labels, probability } of paths) {
-    const found = yield* entitiesOn(labels, text, places, emissions, crf, tags, lattice);
-    yield* add(found, probability);
     yield;
   }
-  // A text without tokens has no path, and reads in one way.
-  if (paths.length === 0) yield* add([], 1);
   // Sorting keeps the order of equals.
   return [...readings.values()].sort((a, b) => b.probability - a.probability).slice(0, count);
 }

@@ -9,4 +9,6 @@ import { buildLibrary } from "./project.ts";
 const [folder] = Deno.args;
 if (folder === undefined) throw new Error("Name the folder: deno task pack FOLDER");
 await Deno.mkdir(folder, { recursive: true });
-for (const archive of await buildLibrary(folder)) console.log(archive);
+for (const archive of await buildLibrary(folder)) {
+  console.log(`${archive}: ${(await Deno.stat(archive)).size} bytes`);
+}
